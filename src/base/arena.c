@@ -1,0 +1,122 @@
+/*
+ * The arena: chunks of growing size, each filled from its beginning. Used by responses and requests
+ * for header fields; one user at a time. Under AddressSanitizer what was not handed out is
+ * poisoned, with a gap after every allocation, so that the arena hides no overrun.
+ */
+#include "base/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_ASAN 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define ARENA_ASAN 1
+#endif
+
+#ifdef ARENA_ASAN
+#include <sanitizer/asan_interface.h>
+#define GAP _Alignof(max_align_t)
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define GAP 0
+#endif
+
+/* The first chunk holds the head of an ordinary response; later ones double. */
+#define FIRST_CHUNK ((size_t)1024)
+#define LARGEST_CHUNK ((size_t)64 * 1024)
+
+struct fy_arena_chunk {
+    struct fy_arena_chunk *next; /* older */
+    size_t size;                 /* of bytes */
+    size_t used;                 /* of bytes; a multiple of the strictest alignment */
+    _Alignas(max_align_t) char bytes[];
+};
+
+static struct fy_arena_chunk *new_chunk(size_t size)
+{
+    struct fy_arena_chunk *chunk = malloc(sizeof(*chunk) + size);
+    if (chunk != NULL) {
+        chunk->size = size;
+        chunk->used = 0;
+        ASAN_POISON_MEMORY_REGION(chunk->bytes, size);
+    }
+    return chunk;
+}
+
+/* Makes room for size bytes: a chunk that becomes the newest, or, for something large, one of
+ * its own behind the newest, whose remaining room is not given up for it. */
+static struct fy_arena_chunk *grow(struct fy_arena *arena, size_t size)
+{
+    struct fy_arena_chunk *newest = arena->chunks;
+    size_t next_size = newest == NULL ? FIRST_CHUNK : newest->size * 2;
+    if (next_size > LARGEST_CHUNK) {
+        next_size = LARGEST_CHUNK;
+    }
+    bool large = size > next_size / 2;
+    struct fy_arena_chunk *chunk = new_chunk(large ? size : next_size);
+    if (chunk == NULL) {
+        return NULL;
+    }
+    if (large && newest != NULL) {
+        chunk->next = newest->next;
+        newest->next = chunk;
+    } else {
+        chunk->next = newest;
+        arena->chunks = chunk;
+    }
+    return chunk;
+}
+
+void *fy_arena_alloc(struct fy_arena *arena, size_t size)
+{
+    const size_t mask = _Alignof(max_align_t) - 1;
+    if (size > SIZE_MAX / 2) {
+        return NULL;
+    }
+    size_t taken = (size + GAP + mask) & ~mask;
+    struct fy_arena_chunk *chunk = arena->chunks;
+    if (chunk == NULL || chunk->size - chunk->used < taken) {
+        chunk = grow(arena, taken);
+        if (chunk == NULL) {
+            return NULL;
+        }
+    }
+    void *bytes = chunk->bytes + chunk->used;
+    chunk->used += taken;
+    ASAN_UNPOISON_MEMORY_REGION(bytes, size);
+    return bytes;
+}
+
+char *fy_arena_copy(struct fy_arena *arena, const char *bytes, size_t len)
+{
+    if (len == SIZE_MAX) {
+        return NULL;
+    }
+    char *copy = fy_arena_alloc(arena, len + 1);
+    if (copy != NULL) {
+        if (len > 0) {
+            memcpy(copy, bytes, len);
+        }
+        copy[len] = '\0';
+    }
+    return copy;
+}
+
+void fy_arena_free(struct fy_arena *arena)
+{
+    struct fy_arena_chunk *chunk = arena->chunks;
+    arena->chunks = NULL;
+    while (chunk != NULL) {
+        struct fy_arena_chunk *next = chunk->next;
+        ASAN_UNPOISON_MEMORY_REGION(chunk->bytes, chunk->size);
+        free(chunk);
+        chunk = next;
+    }
+}

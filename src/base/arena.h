@@ -1,0 +1,25 @@
+/*
+ * An arena: many small allocations, one release. A response keeps its head in one.
+ */
+#ifndef FY_BASE_ARENA_H
+#define FY_BASE_ARENA_H
+
+#include <stddef.h>
+
+struct fy_arena_chunk;
+
+/* Zero-filled is empty and ready. */
+struct fy_arena {
+    struct fy_arena_chunk *chunks; /* newest first; allocation is from the newest */
+};
+
+/* size bytes aligned for any type, or NULL when out of memory. Not zeroed. */
+void *fy_arena_alloc(struct fy_arena *arena, size_t size);
+
+/* A NUL-terminated copy of len bytes, or NULL. */
+char *fy_arena_copy(struct fy_arena *arena, const char *bytes, size_t len);
+
+/* Releases everything; the arena is empty again. */
+void fy_arena_free(struct fy_arena *arena);
+
+#endif

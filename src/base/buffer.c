@@ -1,0 +1,87 @@
+/*
+ * The growing buffer. Used by whoever composes bytes before they are sent or shown; one user at a
+ * time. Its bytes are never NUL-terminated unless the user appends a NUL.
+ */
+#include "base/buffer.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SMALLEST 256
+
+char *fy_buffer_reserve(struct fy_buffer *buffer, size_t more)
+{
+    if (buffer->failed) {
+        return NULL;
+    }
+    if (buffer->bytes != NULL && buffer->capacity - buffer->len >= more) {
+        return buffer->bytes + buffer->len;
+    }
+    /* Half the address space is more than anything here grows to, and doubling cannot overflow
+     * below it. */
+    if (more > SIZE_MAX / 4 || buffer->len > SIZE_MAX / 4) {
+        buffer->failed = true;
+        return NULL;
+    }
+    size_t capacity = buffer->capacity < SMALLEST ? SMALLEST : buffer->capacity;
+    while (capacity < buffer->len + more) {
+        capacity *= 2;
+    }
+    char *bytes = realloc(buffer->bytes, capacity);
+    if (bytes == NULL) {
+        buffer->failed = true;
+        return NULL;
+    }
+    buffer->bytes = bytes;
+    buffer->capacity = capacity;
+    return bytes + buffer->len;
+}
+
+void fy_buffer_append(struct fy_buffer *buffer, const void *bytes, size_t len)
+{
+    char *to = fy_buffer_reserve(buffer, len);
+    if (to != NULL && len > 0) {
+        memcpy(to, bytes, len);
+        buffer->len += len;
+    }
+}
+
+void fy_buffer_append_text(struct fy_buffer *buffer, const char *text)
+{
+    fy_buffer_append(buffer, text, strlen(text));
+}
+
+void fy_buffer_append_byte(struct fy_buffer *buffer, char byte)
+{
+    fy_buffer_append(buffer, &byte, 1);
+}
+
+void fy_buffer_printf(struct fy_buffer *buffer, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    if (len < 0) {
+        buffer->failed = true;
+    } else {
+        /* vsnprintf wants room for a NUL, which is then not counted. */
+        char *to = fy_buffer_reserve(buffer, (size_t)len + 1);
+        if (to != NULL) {
+            vsnprintf(to, (size_t)len + 1, format, again);
+            buffer->len += (size_t)len;
+        }
+    }
+    va_end(again);
+    va_end(args);
+}
+
+void fy_buffer_free(struct fy_buffer *buffer)
+{
+    free(buffer->bytes);
+    *buffer = (struct fy_buffer){0};
+}

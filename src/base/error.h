@@ -1,0 +1,33 @@
+/*
+ * Errors as values. Every internal function that can fail takes a ferry_error that is never NULL;
+ * the public functions, whose callers may pass NULL, put one of their own in between (FY_ERROR).
+ */
+#ifndef FY_BASE_ERROR_H
+#define FY_BASE_ERROR_H
+
+#include <ferry.h>
+
+/* The caller's error, or a local one where the caller passed NULL. */
+#define FY_ERROR(err) ((err) != NULL ? (err) : &(ferry_error){0})
+
+/* Fills *err with a code, an errno (0: none) and a sentence. Returns -1, so that a failing
+ * function can end with it. */
+int fy_fail(ferry_error *err, int code, int os_errno, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Out of memory (or of another resource of the process, as errno has it). Returns -1. */
+int fy_fail_memory(ferry_error *err);
+
+/* Puts "prefix: " before the message, cutting at the end where it grows too long. Code and errno
+ * stay. */
+void fy_error_prefix(ferry_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Puts text behind the message, cutting where it grows too long. */
+void fy_error_suffix(ferry_error *err, const char *text);
+
+/* The system's words for an errno in lower case, as in a sentence ("connection refused");
+ * thread-safe, static strings. */
+const char *fy_errno_text(int os_errno);
+
+#endif

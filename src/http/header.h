@@ -1,0 +1,56 @@
+/*
+ * Header fields, in the order and spelling in which they came (RFC 9110 section 5). Names compare
+ * without case.
+ */
+#ifndef FY_HTTP_HEADER_H
+#define FY_HTTP_HEADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+
+struct fy_field {
+    const char *name;  /* NUL-terminated, in the list's arena */
+    const char *value; /* NUL-terminated, without surrounding white space */
+    size_t name_len;
+    size_t value_len;
+};
+
+/* Zero-filled is empty. The fields' array and strings live in the arena given to the adding
+ * functions (always the same one). */
+struct fy_header {
+    struct fy_field *fields;
+    size_t count;
+    size_t capacity;
+};
+
+/* Appends a copy; 0, or -1 when out of memory. */
+int fy_header_add(struct fy_header *header, struct fy_arena *arena, const char *name,
+                  size_t name_len, const char *value, size_t value_len);
+
+/* First value of that name, or NULL. */
+const char *fy_header_get(const struct fy_header *header, const char *name);
+
+/* The next field of that name after the given one (NULL: the first), or NULL. */
+const struct fy_field *fy_header_find(const struct fy_header *header, const char *name,
+                                      const struct fy_field *after);
+
+/* Removes every field of that name; how many there were. */
+size_t fy_header_remove(struct fy_header *header, const char *name);
+
+/* Whether a comma-separated field (Connection, Expect, ...), over all its occurrences, lists the
+ * token; RFC 9110 section 5.6.1. */
+bool fy_header_lists(const struct fy_header *header, const char *name, const char *token);
+
+/* Walks a comma-separated value (RFC 9110 section 5.6.1): takes the next element that is not
+ * empty, without the white space around it, and moves *rest behind it. False at the end. */
+bool fy_next_element(const char **rest, const char **element, size_t *len);
+
+/* RFC 9110 section 5.1: token. */
+bool fy_is_token(const char *text, size_t len);
+
+/* RFC 9110 section 5.5: no CR, LF, NUL nor other control byte than HTAB; obs-text allowed. */
+bool fy_is_field_value(const char *text, size_t len);
+
+#endif

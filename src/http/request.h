@@ -1,0 +1,118 @@
+/*
+ * The request object behind the public setters, and its head as bytes. No sockets: the write loop
+ * sends what is made here.
+ */
+#ifndef FY_HTTP_REQUEST_H
+#define FY_HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ferry.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "http/header.h"
+#include "http/url.h"
+
+enum fy_request_body_kind {
+    FY_REQUEST_NO_BODY,
+    FY_REQUEST_MEMORY,
+    FY_REQUEST_FILE,
+    FY_REQUEST_READER
+};
+
+/* Borrowed from the caller. */
+struct fy_request_body {
+    enum fy_request_body_kind kind;
+    int64_t len; /* bytes; -1: unknown (reader only; a file's is found when it is set) */
+    const void *data;
+    int fd;
+    int64_t offset;
+    ferry_read_fn read;
+    int (*rewind)(void *arg);
+    void *arg;                    /* of read and rewind */
+    void (*done)(void *done_arg); /* stays when the body is replaced; NULL: none */
+    void *done_arg;
+};
+
+struct fy_chan;
+
+/* What a send is told besides the request: filled in by the client, for the round tripper below
+ * it. */
+struct fy_send {
+    const char *file; /* the caller's place, for the ledger; NULL: unknown */
+    int line;
+    int64_t deadline;        /* fy_now() time, valid while deadline_of is not NULL */
+    const char *deadline_of; /* whose it is, for messages; NULL: no client has set one */
+    const char *user_agent;  /* of the client; NULL: none has said */
+};
+
+/* Touched by its caller between sends, by the send's tasks during one. */
+struct ferry_request {
+    char *method;
+    char *target; /* verbatim, or NULL: from url */
+    struct fy_url url;
+    struct fy_arena arena; /* of header */
+    /* What the caller set, in order; never Content-Length, Transfer-Encoding, Trailer; at most one
+     * Host; Connection without "close" and "keep-alive". */
+    struct fy_header header;
+    size_t stale;          /* bytes of arena that removed fields still hold */
+    bool no_user_agent;    /* the caller removed it */
+    bool no_authorization; /* likewise: the URL's user info is not sent */
+    struct fy_request_body body;
+    int64_t timeout_ms; /* 0: none */
+    bool close; /* asked for by the setter or by "Connection: close", whichever spoke last */
+    ferry_context *context; /* borrowed; NULL: none */
+    ferry_trace trace;      /* zero-filled: none */
+    void *trace_arg;
+    ferry_error refused; /* the first setter that refused; reported by the send */
+    struct fy_send send;
+    bool body_read;          /* the reader has been called since it was set or rewound */
+    struct fy_chan *writing; /* closes when the write loop that still uses the request is done
+                                with it; NULL: none does */
+};
+
+/* What the head's bytes depend on besides the request. */
+struct fy_head_options {
+    /* Sent unless the request has its own or removed it; NULL or "": none. */
+    const char *user_agent;
+    /* Add "Connection: close": exactly one such field is written, whoever asked for it. */
+    bool close;
+    /* A reader of unknown length turned out empty before the head was written:
+     * fy_request_probes(). */
+    bool probed_empty;
+};
+
+/* Appends request line and header fields: line, Host, User-Agent, Connection, framing,
+ * Authorization from the URL's user info (unless set), the caller's fields in order, empty line.
+ * Connection, Content-Length or Host are never written twice. Body framing: known length ->
+ * Content-Length (0 only for POST, PUT, PATCH without a body); unknown -> chunked (a GET, HEAD,
+ * OPTIONS, DELETE... whose reader is probed empty: no framing field). CONNECT uses host:port as
+ * target and sends its body raw. A set target, and a set Host for CONNECT, take the URL's place.
+ * -1 and *err when out of memory, the only way to fail; *out then is to be thrown away. */
+int fy_request_write_head(const ferry_request *req, const struct fy_head_options *options,
+                          struct fy_buffer *out, ferry_error *err);
+
+/* Whether the body, if it is not empty, goes out chunked. */
+bool fy_request_chunked(const ferry_request *req);
+
+/* Whether the head should wait for the reader's first bytes: its length is unknown, and the
+ * method is one that usually has no body, so that a server may stumble over an empty chunked
+ * one. */
+bool fy_request_probes(const ferry_request *req);
+
+/* Whether the request may be sent again after something of it was written: a safe method (GET,
+ * HEAD, OPTIONS, TRACE: of the idempotent ones in RFC 9110 section 9.2.2 those that servers are
+ * known to keep to, which is Go's rule) or an Idempotency-Key or X-Idempotency-Key field, and a
+ * body that is absent, in memory, a file, or can be rewound. */
+bool fy_request_replayable(const ferry_request *req);
+
+/* Whether the body can be sent again from its beginning. */
+bool fy_request_rewindable(const ferry_request *req);
+
+/* "Get", "Post", ...: the method as messages begin with it, in buffer, shortened if it does not
+ * fit. */
+const char *fy_request_verb(const ferry_request *req, char buffer[32]);
+
+#endif

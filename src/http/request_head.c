@@ -1,0 +1,208 @@
+/*
+ * The request's head as bytes. Called by the write loop, once per request and attempt. Everything
+ * that goes in has been checked by the setters and the URL parser; nothing here can break a line.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "http/bytes.h"
+#include "http/request.h"
+
+static bool is_one_of(const char *method, const char *const *methods)
+{
+    for (; *methods != NULL; methods++) {
+        if (strcmp(method, *methods) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Methods whose servers expect a length even where there is no content (RFC 9110 section 8.6). */
+static bool expects_content(const char *method)
+{
+    static const char *const methods[] = {"POST", "PUT", "PATCH", NULL};
+    return is_one_of(method, methods);
+}
+
+static bool is_connect(const ferry_request *req)
+{
+    return req->method[0] == 'C' && strcmp(req->method, "CONNECT") == 0;
+}
+
+bool fy_request_chunked(const ferry_request *req)
+{
+    return req->body.kind == FY_REQUEST_READER && req->body.len < 0 && !is_connect(req);
+}
+
+bool fy_request_probes(const ferry_request *req)
+{
+    static const char *const bare[] = {"GET",      "HEAD",   "DELETE", "OPTIONS",
+                                       "PROPFIND", "SEARCH", "TRACE",  NULL};
+    return fy_request_chunked(req) && is_one_of(req->method, bare);
+}
+
+/* One field line out of literals and texts. */
+static void append_field(struct fy_buffer *out, const char *name, size_t name_len,
+                         const char *value, size_t value_len)
+{
+    char *to = fy_buffer_reserve(out, name_len + value_len + 4);
+    if (to == NULL) {
+        return;
+    }
+    memcpy(to, name, name_len);
+    to += name_len;
+    *to++ = ':';
+    *to++ = ' ';
+    if (value_len > 0) {
+        memcpy(to, value, value_len);
+    }
+    to += value_len;
+    *to++ = '\r';
+    *to = '\n';
+    out->len += name_len + value_len + 4;
+}
+
+#define APPEND_FIELD(out, name, value, value_len) \
+    append_field(out, name, sizeof(name) - 1, value, value_len)
+
+static void append_request_line(const ferry_request *req, const char *host, struct fy_buffer *out)
+{
+    fy_buffer_append_text(out, req->method);
+    fy_buffer_append_byte(out, ' ');
+    if (req->target != NULL) {
+        fy_buffer_append_text(out, req->target);
+    } else if (!is_connect(req)) {
+        fy_buffer_append_text(out, req->url.target);
+    } else if (host != NULL) {
+        fy_buffer_append_text(out, host);
+    } else {
+        fy_url_connect_target(&req->url, out);
+    }
+    static const char version[] = " HTTP/1.1\r\n";
+    fy_buffer_append(out, version, sizeof(version) - 1);
+}
+
+static void append_host(const ferry_request *req, const char *host, struct fy_buffer *out)
+{
+    if (host == NULL && is_connect(req)) {
+        /* The authority that is asked for, its port included, as in the request line. */
+        fy_buffer_append_text(out, "Host: ");
+        fy_url_connect_target(&req->url, out);
+        fy_buffer_append_text(out, "\r\n");
+        return;
+    }
+    if (host == NULL) {
+        host = req->url.authority;
+    }
+    APPEND_FIELD(out, "Host", host, strlen(host));
+}
+
+/* One Connection field at most, whoever wants something said in it. */
+static void append_connection(const ferry_request *req, const struct fy_head_options *options,
+                              struct fy_buffer *out)
+{
+    bool close = req->close || options->close;
+    bool begun = false;
+    const struct fy_field *field = NULL;
+    while ((field = fy_header_find(&req->header, "Connection", field)) != NULL) {
+        fy_buffer_append_text(out, begun ? ", " : "Connection: ");
+        fy_buffer_append(out, field->value, field->value_len);
+        begun = true;
+    }
+    if (close) {
+        fy_buffer_append_text(out, begun ? ", close" : "Connection: close");
+        begun = true;
+    }
+    if (begun) {
+        fy_buffer_append_text(out, "\r\n");
+    }
+}
+
+static void append_framing(const ferry_request *req, const struct fy_head_options *options,
+                           struct fy_buffer *out)
+{
+    if (is_connect(req)) {
+        return; /* what follows is the tunnel's: RFC 9110 section 9.3.6 */
+    }
+    if (fy_request_chunked(req)) {
+        if (!options->probed_empty || expects_content(req->method)) {
+            fy_buffer_append_text(out, "Transfer-Encoding: chunked\r\n");
+        }
+        return;
+    }
+    int64_t len = req->body.kind == FY_REQUEST_NO_BODY ? 0 : req->body.len;
+    if (len == 0 && !expects_content(req->method)) {
+        return;
+    }
+    char digits[20];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + len % 10);
+        len /= 10;
+    } while (len > 0);
+    APPEND_FIELD(out, "Content-Length", digits + at, sizeof(digits) - at);
+}
+
+static void append_base64(struct fy_buffer *out, const unsigned char *bytes, size_t len)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < len; i += 3) {
+        size_t left = len - i;
+        unsigned group = (unsigned)bytes[i] << 16;
+        group |= left > 1 ? (unsigned)bytes[i + 1] << 8 : 0;
+        group |= left > 2 ? bytes[i + 2] : 0;
+        char four[4] = {digits[group >> 18], digits[group >> 12 & 63],
+                        left > 1 ? digits[group >> 6 & 63] : '=',
+                        left > 2 ? digits[group & 63] : '='};
+        fy_buffer_append(out, four, sizeof(four));
+    }
+}
+
+/* The URL's user info as Basic credentials (RFC 7617), unless the caller has others. */
+static void append_authorization(const ferry_request *req, struct fy_buffer *out)
+{
+    const struct fy_url *url = &req->url;
+    if ((url->user == NULL && url->password == NULL) || req->no_authorization ||
+        fy_header_find(&req->header, "Authorization", NULL) != NULL) {
+        return;
+    }
+    struct fy_buffer pair = {0};
+    fy_buffer_append_text(&pair, url->user == NULL ? "" : url->user);
+    fy_buffer_append_byte(&pair, ':');
+    fy_buffer_append_text(&pair, url->password == NULL ? "" : url->password);
+    fy_buffer_append_text(out, "Authorization: Basic ");
+    append_base64(out, (const unsigned char *)pair.bytes, pair.len);
+    fy_buffer_append_text(out, "\r\n");
+    out->failed = out->failed || pair.failed;
+    fy_buffer_free(&pair);
+}
+
+static bool is_written_above(const struct fy_field *field)
+{
+    return fy_text_is(field->name, field->name_len, "Host") ||
+           fy_text_is(field->name, field->name_len, "Connection");
+}
+
+int fy_request_write_head(const ferry_request *req, const struct fy_head_options *options,
+                          struct fy_buffer *out, ferry_error *err)
+{
+    const char *host = fy_header_get(&req->header, "Host");
+    append_request_line(req, host, out);
+    append_host(req, host, out);
+    if (options->user_agent != NULL && options->user_agent[0] != '\0' && !req->no_user_agent &&
+        fy_header_find(&req->header, "User-Agent", NULL) == NULL) {
+        APPEND_FIELD(out, "User-Agent", options->user_agent, strlen(options->user_agent));
+    }
+    append_connection(req, options, out);
+    append_framing(req, options, out);
+    append_authorization(req, out);
+    for (size_t i = 0; i < req->header.count; i++) {
+        const struct fy_field *field = &req->header.fields[i];
+        if (!is_written_above(field)) {
+            append_field(out, field->name, field->name_len, field->value, field->value_len);
+        }
+    }
+    fy_buffer_append(out, "\r\n", 2);
+    return out->failed ? fy_fail_memory(err) : 0;
+}

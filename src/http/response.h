@@ -1,0 +1,57 @@
+/*
+ * The response object behind the public getters: a head, already read, and a body that somebody
+ * else provides (a connection's exchange, or bytes in memory). No sockets here.
+ */
+#ifndef FY_HTTP_RESPONSE_H
+#define FY_HTTP_RESPONSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ferry.h>
+
+#include "base/arena.h"
+#include "http/header.h"
+#include "watch/ledger.h"
+
+struct fy_sched;
+
+/* What a response's body can do. All are called under the lock of the response's scheduler. */
+struct fy_body_ops {
+    /* As ferry_response_read; parks. Never called again after it has returned 0 or -1. */
+    ssize_t (*read)(void *body, void *buf, size_t len, ferry_error *err);
+    /* As ferry_response_write; NULL: this body cannot. */
+    ssize_t (*write)(void *body, const void *buf, size_t len, ferry_error *err);
+    /* The response is closed, whatever has been read; the body is not used again. may_park false:
+     * the caller is another thread. */
+    void (*close)(void *body, bool may_park);
+};
+
+/* Used by one caller at a time; the ledger's part is read under the scheduler's lock. */
+struct ferry_response {
+    int status;
+    int minor;          /* HTTP/1.minor */
+    const char *reason; /* in the arena, as all strings here */
+    const char *url;
+    int64_t length; /* as ferry_response_length() tells it */
+    struct fy_arena arena;
+    struct fy_header header;
+    struct fy_header trailer; /* filled when the body has ended */
+    struct fy_sched *sched;   /* that of the thread which opened it */
+    const struct fy_body_ops *ops;
+    void *body;           /* ops' */
+    ferry_error *failure; /* the first failed read's, told again by the next; NULL: none */
+    bool ended;           /* a read has returned 0 */
+    struct fy_ledger_entry entry;
+};
+
+/* An empty response on the running scheduler, not in the ledger yet. NULL when out of memory. */
+ferry_response *fy_response_new(void);
+
+/* Frees the memory, nothing else: for one that never reached the ledger, and by the close. */
+void fy_response_free(ferry_response *res);
+
+/* Under the lock, on its own thread: closes as ferry_response_close does. */
+void fy_response_close(ferry_response *res);
+
+#endif

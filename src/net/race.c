@@ -1,0 +1,239 @@
+/*
+ * The race (RFC 8305 section 5): addresses are tried in order, the next one as soon as the last has
+ * failed, or a quarter of a second after it was begun; the first connection wins. Connecting is
+ * begun by the task that dials; where it does not succeed or fail on the spot, a small task waits
+ * for it and reports. So all of the race's state belongs to the one task, and calls to a trace come
+ * one after the other. A report never waits for being read: when it has been, the task that sent it
+ * is over.
+ */
+#include "net/race.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "net/socket_stream.h"
+#include "task/chan.h"
+#include "task/clock.h"
+#include "task/sched.h"
+
+/* "Connection Attempt Delay", RFC 8305 section 8. */
+#define ATTEMPT_DELAY (250 * FY_MILLISECOND)
+
+struct attempt {
+    struct race *race;
+    const struct fy_address *address;
+    struct fy_stream *stream; /* connecting or connected; NULL: not begun, failed, or handed on */
+    bool running;             /* a task waits for it, and has not reported */
+    int result;               /* 0 or -errno; valid when it does not run */
+};
+
+struct race {
+    const struct fy_dial *dial;
+    struct attempt *attempts; /* one for each address */
+    size_t count, begun, running;
+    struct fy_chan reports;   /* of struct attempt *; room for all */
+    struct fy_stream *winner; /* NULL: none yet */
+    bool over;                /* nobody can win any more */
+    ferry_error error;        /* of the attempt that is told if all fail; code 0: none has failed */
+    bool error_is_remote;     /* that one had a way to its address */
+};
+
+/* ---------------------------------------------------------------- telling what became of them */
+
+static int code_of(int error)
+{
+    switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM: return FERRY_ENOMEM;
+    case ECANCELED: return FERRY_ECANCELED;
+    default: return FERRY_ECONNECT;
+    }
+}
+
+void fy_connect_failed(ferry_error *err, int error, const char *network, const char *address)
+{
+    fy_fail(err, code_of(error), error, "dial %s %s: %s", network, address,
+            error == ECANCELED ? "canceled" : fy_errno_text(error));
+}
+
+void fy_trace_connect_start(const struct fy_dial *dial, const char *network, const char *address)
+{
+    if (dial->trace != NULL && dial->trace->connect_start != NULL) {
+        fy_leave();
+        dial->trace->connect_start(dial->trace_arg, network, address);
+        (void)fy_enter(); /* cannot fail: this thread has its scheduler */
+    }
+}
+
+void fy_trace_connect_done(const struct fy_dial *dial, const char *network, const char *address,
+                           const ferry_error *err)
+{
+    if (dial->trace != NULL && dial->trace->connect_done != NULL) {
+        fy_leave();
+        dial->trace->connect_done(dial->trace_arg, network, address, err);
+        (void)fy_enter();
+    }
+}
+
+/* This machine has no way to such an address: no IPv6, no network, no zone. That explains a failure
+ * less well than another address' refusal. */
+static bool is_local(int error)
+{
+    switch (error) {
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+    case EHOSTUNREACH:
+    case EINVAL:
+    case ENETUNREACH: return true;
+    default: return false;
+    }
+}
+
+/* Enters the result of an attempt that is over. */
+static void conclude(struct race *race, struct attempt *attempt)
+{
+    char text[FY_ADDRESS_TEXT];
+    ferry_error error = {0};
+    bool failed = attempt->result != 0;
+    fy_address_text(attempt->address, text);
+    if (failed) {
+        fy_connect_failed(&error, -attempt->result, "tcp", text);
+        if (race->error.code == 0 || (!race->error_is_remote && !is_local(-attempt->result))) {
+            race->error = error;
+            race->error_is_remote = !is_local(-attempt->result);
+        }
+    }
+    if (!failed && race->winner == NULL && !race->over) {
+        race->winner = attempt->stream;
+    } else if (attempt->stream != NULL) {
+        attempt->stream->ops->free(attempt->stream);
+    }
+    attempt->stream = NULL;
+    fy_trace_connect_done(race->dial, "tcp", text, failed ? &error : NULL);
+}
+
+/* ----------------------------------------------------------------------------------- attempts */
+
+static void wait_for_connect(void *arg)
+{
+    struct attempt *attempt = arg;
+    attempt->result = fy_socket_stream_finish_connect(attempt->stream, "connecting");
+    fy_chan_send(&attempt->race->reports, attempt, "reporting a connect");
+}
+
+static void begin_next(struct race *race)
+{
+    struct attempt *attempt = &race->attempts[race->begun++];
+    char text[FY_ADDRESS_TEXT];
+    fy_address_text(attempt->address, text);
+    fy_trace_connect_start(race->dial, "tcp", text);
+    attempt->result = fy_socket_stream_connect(&attempt->stream,
+                                               (const struct sockaddr *)&attempt->address->sockaddr,
+                                               attempt->address->len);
+    if (attempt->result == -EINPROGRESS) {
+        if (fy_task_start(FY_TASK_LIBRARY, FY_STACK_SMALL, "connect", wait_for_connect, attempt) !=
+            NULL) {
+            attempt->running = true;
+            race->running++;
+            return;
+        }
+        attempt->result = -ENOMEM;
+    }
+    conclude(race, attempt);
+}
+
+static void reported(struct race *race, struct attempt *attempt)
+{
+    attempt->running = false;
+    race->running--;
+    conclude(race, attempt);
+}
+
+/* Ends every attempt that still runs. */
+static void end_losers(struct race *race)
+{
+    race->over = true;
+    for (size_t i = 0; i < race->begun; i++) {
+        if (race->attempts[i].running) {
+            race->attempts[i].stream->ops->close(race->attempts[i].stream);
+        }
+    }
+    while (race->running > 0) {
+        void *attempt;
+        fy_chan_receive(&race->reports, &attempt, "ending the other connects");
+        reported(race, attempt);
+    }
+}
+
+/* The race was stopped: the address that it has waited for the longest is told. */
+static void stopped(struct race *race, int code, const char *text)
+{
+    char address[FY_ADDRESS_TEXT];
+    size_t i = 0;
+    while (i + 1 < race->begun && !race->attempts[i].running) {
+        i++;
+    }
+    fy_address_text(race->attempts[i].address, address);
+    fy_fail(&race->error, code, 0, "dial tcp %s: %s", address, text);
+    race->error_is_remote = true; /* and no attempt that ends because of it replaces that */
+}
+
+/* Until one has won, all have failed, or the race is stopped. */
+static void run(struct race *race)
+{
+    const int64_t deadline = race->dial->deadline;
+    struct fy_case cases[] = {FY_RECEIVE_FROM(&race->reports),
+                              FY_RECEIVE_FROM(race->dial->canceled)};
+    int64_t next = INT64_MIN; /* when the next address has its turn, if none has failed before */
+    while (race->winner == NULL) {
+        if (race->begun < race->count && (race->running == 0 || fy_now() >= next)) {
+            begin_next(race);
+            next = fy_now() + ATTEMPT_DELAY;
+            continue;
+        }
+        if (race->running == 0) {
+            return;
+        }
+        int64_t until = race->begun < race->count && next < deadline ? next : deadline;
+        switch (fy_select(cases, 2, until, "connecting")) {
+        case 0:
+            reported(race, cases[0].value);
+            next = INT64_MIN;
+            break;
+        case 1: stopped(race, FERRY_ECANCELED, "canceled"); return;
+        default:
+            if (fy_now() >= deadline) {
+                stopped(race, FERRY_ETIMEOUT, "i/o timeout");
+                return;
+            }
+        }
+    }
+}
+
+struct fy_stream *fy_race(const struct fy_dial *dial, const struct fy_addresses *addresses,
+                          ferry_error *err)
+{
+    struct race race = {.dial = dial, .count = addresses->count};
+    void **places = malloc(addresses->count * sizeof *places);
+    race.attempts = calloc(addresses->count, sizeof *race.attempts);
+    if (places == NULL || race.attempts == NULL) {
+        fy_fail_memory(err);
+        goto out;
+    }
+    fy_chan_init(&race.reports, places, (unsigned)addresses->count);
+    for (size_t i = 0; i < race.count; i++) {
+        race.attempts[i] = (struct attempt){.race = &race, .address = &addresses->list[i]};
+    }
+    run(&race);
+    end_losers(&race);
+    if (race.winner == NULL) {
+        *err = race.error;
+    }
+out:
+    free(race.attempts);
+    free(places);
+    return race.winner;
+}

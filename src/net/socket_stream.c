@@ -1,0 +1,363 @@
+/*
+ * Streams over sockets. A call first tries, then parks: each descriptor is registered once,
+ * edge-triggered, and a short read says that it is drained without a second one that would only see
+ * EAGAIN. What must hold: readable may stand though there is nothing to read (the next look clears
+ * it), but never fall though there is, for no further edge would come.
+ */
+#include "net/socket_stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "net/sigpipe.h"
+#include "task/sched.h"
+
+/* A task whose peer never keeps it waiting lets others, timers and cancellations have a turn after
+ * so many calls. */
+#define CALLS_PER_YIELD 64
+
+struct socket_stream {
+    struct fy_stream stream;
+    struct fy_io io;
+    int error;      /* what a look ahead took from the kernel, for the next read; 0: none */
+    unsigned calls; /* counts up */
+};
+
+static struct socket_stream *of(struct fy_stream *stream)
+{
+    return FY_CONTAINER(stream, struct socket_stream, stream);
+}
+
+/* EAGAIN: nothing is there, so a hang-up has not happened either, and when it does it brings an
+ * edge. */
+static void nothing_there(struct fy_io *io)
+{
+    io->hangup = false;
+    fy_io_drained(io);
+}
+
+/* After a wait. It may have been ready, and then closed before this task's turn came. */
+static int failure(const struct fy_io *io, enum fy_io_result result)
+{
+    switch (result) {
+    case FY_IO_READY: return io->fd >= 0 ? 0 : -ECANCELED;
+    case FY_IO_TIMED_OUT: return -ETIMEDOUT;
+    case FY_IO_CLOSED: break;
+    }
+    return -ECANCELED;
+}
+
+/* Before each try. A deadline counts even if the peer is so busy that nothing ever parks. */
+static int take_turn(struct socket_stream *self, int64_t deadline)
+{
+    if (++self->calls % CALLS_PER_YIELD == 0) {
+        fy_yield();
+    }
+    return deadline != FY_NEVER && self->io.fd >= 0 && fy_now() >= deadline ? -ETIMEDOUT : 0;
+}
+
+static int readable_turn(struct socket_stream *self, const char *why)
+{
+    int failed = take_turn(self, self->stream.read_deadline);
+    return failed != 0 ? failed
+                       : failure(&self->io,
+                                 fy_io_wait_readable(&self->io, self->stream.read_deadline, why));
+}
+
+static int writable_turn(struct socket_stream *self, const char *why)
+{
+    int failed = take_turn(self, self->stream.write_deadline);
+    return failed != 0 ? failed
+                       : failure(&self->io,
+                                 fy_io_wait_writable(&self->io, self->stream.write_deadline, why));
+}
+
+/* ------------------------------------------------------------------------------------ reading */
+
+static ssize_t socket_read(struct fy_stream *stream, void *buf, size_t len, const char *why)
+{
+    struct socket_stream *self = of(stream);
+    for (;;) {
+        int failed = readable_turn(self, why);
+        if (failed != 0) {
+            return failed;
+        }
+        if (self->error != 0) {
+            int error = self->error;
+            self->error = 0;
+            return -error;
+        }
+        ssize_t got = recv(self->io.fd, buf, len, 0);
+        if (got >= 0) {
+            if (got > 0 && (size_t)got < len) {
+                fy_io_drained(
+                    &self->io); /* after the end a read stays possible, and says so again */
+            }
+            return got;
+        }
+        if (errno == EAGAIN) {
+            nothing_there(&self->io);
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
+}
+
+static bool socket_has_input(struct fy_stream *stream)
+{
+    struct socket_stream *self = of(stream);
+    struct fy_io *io = &self->io;
+    if (io->fd < 0 || io->hangup || self->error != 0) {
+        return true;
+    }
+    while (io->readable) {
+        char byte;
+        if (recv(io->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) {
+            return true;
+        }
+        if (errno == EAGAIN) {
+            nothing_there(io);
+        } else if (errno != EINTR) {
+            self->error = errno;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int socket_wait_readable(struct fy_stream *stream, const char *why)
+{
+    int failed;
+    do {
+        failed = readable_turn(of(stream), why);
+    } while (failed == 0 && !socket_has_input(stream));
+    return failed;
+}
+
+/* ------------------------------------------------------------------------------------ writing */
+
+static ssize_t socket_writev(struct fy_stream *stream, const struct iovec *iov, int count,
+                             const char *why)
+{
+    struct socket_stream *self = of(stream);
+    struct msghdr message = {
+        .msg_iov = (struct iovec *)iov,
+        .msg_iovlen = (size_t)(count < IOV_MAX ? count : IOV_MAX),
+    };
+    for (;;) {
+        int failed = writable_turn(self, why);
+        if (failed != 0) {
+            return failed;
+        }
+        ssize_t written = sendmsg(self->io.fd, &message, MSG_NOSIGNAL);
+        if (written >= 0) {
+            return written;
+        }
+        if (errno == EAGAIN) {
+            fy_io_filled(&self->io);
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
+}
+
+/* sendfile() that raises no signal. It may have met the peer's close after a part has gone; then it
+ * reports that part, and has raised SIGPIPE all the same. */
+static ssize_t quiet_sendfile(int to, int from, int64_t offset, size_t len)
+{
+    struct fy_sigpipe held;
+    off_t at = offset;
+    fy_sigpipe_hold(&held);
+    ssize_t sent = sendfile(to, from, &at, len);
+    fy_sigpipe_release(&held, sent < 0 ? errno == EPIPE : (size_t)sent < len);
+    return sent;
+}
+
+static ssize_t socket_send_file(struct fy_stream *stream, int fd, int64_t offset, size_t len,
+                                const char *why)
+{
+    struct socket_stream *self = of(stream);
+    for (;;) {
+        int failed = writable_turn(self, why);
+        if (failed != 0) {
+            return failed;
+        }
+        ssize_t sent = quiet_sendfile(self->io.fd, fd, offset, len);
+        if (sent >= 0) {
+            return sent;
+        }
+        switch (errno) {
+        case EAGAIN: fy_io_filled(&self->io); break;
+        case EINTR: break;
+        case EINVAL: /* no page cache behind it */
+        case ESPIPE: /* a pipe, a terminal */
+        case EOPNOTSUPP:
+        case ENOSYS: return -ENOSYS;
+        default: return -errno;
+        }
+    }
+}
+
+static int socket_shutdown_write(struct fy_stream *stream)
+{
+    struct socket_stream *self = of(stream);
+    if (self->io.fd < 0) {
+        return -ECANCELED;
+    }
+    return shutdown(self->io.fd, SHUT_WR) == 0 ? 0 : -errno;
+}
+
+/* ---------------------------------------------------------------------------------- its life */
+
+static void socket_close(struct fy_stream *stream)
+{
+    fy_io_close(&of(stream)->io);
+}
+
+static void socket_free(struct fy_stream *stream)
+{
+    socket_close(stream);
+    free(of(stream));
+}
+
+static const struct fy_stream_ops socket_ops = {
+    .read = socket_read,
+    .writev = socket_writev,
+    .send_file = socket_send_file,
+    .wait_readable = socket_wait_readable,
+    .has_input = socket_has_input,
+    .shutdown_write = socket_shutdown_write,
+    .close = socket_close,
+    .free = socket_free,
+};
+
+static int set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0) {
+        return -1;
+    }
+    return (flags & O_NONBLOCK) != 0 ? 0 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+struct fy_stream *fy_socket_stream_new(int fd)
+{
+    const int on = 1;
+    if (set_nonblocking(fd) != 0) {
+        return NULL;
+    }
+    struct socket_stream *self = malloc(sizeof *self);
+    if (self == NULL) {
+        return NULL;
+    }
+    *self = (struct socket_stream){
+        .stream = {.ops = &socket_ops, .read_deadline = FY_NEVER, .write_deadline = FY_NEVER}};
+    if (fy_io_open(&self->io, fd) != 0) {
+        int error = errno;
+        free(self);
+        errno = error;
+        return NULL;
+    }
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails on a Unix socket */
+    return &self->stream;
+}
+
+/* ---------------------------------------------------------------------------------- connecting */
+
+/* A port of this machine that nobody listens on may be given to the very socket that dials it,
+ * which then is connected to itself. */
+static bool connected_to_itself(int fd)
+{
+    struct sockaddr_storage own = {0};
+    struct sockaddr_storage peer = {0};
+    socklen_t own_len = sizeof own;
+    socklen_t peer_len = sizeof peer;
+    if (getsockname(fd, (struct sockaddr *)&own, &own_len) != 0 ||
+        (own.ss_family != AF_INET && own.ss_family != AF_INET6) ||
+        getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0) {
+        return false;
+    }
+    return own_len == peer_len && memcmp(&own, &peer, own_len) == 0;
+}
+
+static int connect_outcome(int fd)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
+        error = errno;
+    }
+    if (error == 0 && connected_to_itself(fd)) {
+        error = ECONNREFUSED;
+    }
+    return -error;
+}
+
+int fy_socket_stream_connect(struct fy_stream **stream, const struct sockaddr *address,
+                             socklen_t len)
+{
+    *stream = NULL;
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    int result = connect(fd, address, len) == 0 ? 0 : -errno;
+    if (result == -EINTR) {
+        result = -EINPROGRESS;
+    }
+    if (result != 0 && result != -EINPROGRESS) {
+        goto fail;
+    }
+    /* Registered only now: a socket that is neither connected nor connecting counts as hung up. */
+    *stream = fy_socket_stream_new(fd);
+    if (*stream == NULL) {
+        result = -errno;
+        goto fail;
+    }
+    struct fy_io *io = &of(*stream)->io;
+    fy_io_drained(io); /* the registration has looked: what is there comes as an event */
+    if (result == 0) {
+        return 0;
+    }
+    fy_io_filled(io);
+    fy_poll_now(); /* on this machine a handshake is over by now */
+    if (!io->writable) {
+        return -EINPROGRESS;
+    }
+    result = connect_outcome(fd);
+    if (result == 0) {
+        return 0;
+    }
+    (*stream)->ops->free(*stream);
+    *stream = NULL;
+    return result;
+fail:
+    close(fd);
+    return result;
+}
+
+int fy_socket_stream_finish_connect(struct fy_stream *stream, const char *why)
+{
+    struct fy_io *io = &of(stream)->io;
+    int failed = failure(io, fy_io_wait_writable(io, FY_NEVER, why));
+    return failed != 0 ? failed : connect_outcome(io->fd);
+}
+
+void fy_socket_stream_probe(struct fy_stream *stream, int64_t ms)
+{
+    int fd = of(stream)->io.fd;
+    const int on = 1;
+    int64_t wanted = ms / 1000 + (ms % 1000 != 0);
+    int seconds = wanted < 1 ? 1 : wanted > 32767 ? 32767 : (int)wanted; /* what the kernel takes */
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
+}

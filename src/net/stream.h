@@ -1,0 +1,61 @@
+/*
+ * A byte stream: what TCP, a Unix socket, TLS and a tunnel through a proxy all look like from
+ * above, and what each sees below. Calls park the running task instead of blocking; all under the
+ * lock of the scheduler that the stream was made on. At most one task reads and one writes at a
+ * time.
+ */
+#ifndef FY_NET_STREAM_H
+#define FY_NET_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "task/clock.h"
+#include "task/io.h"
+
+struct fy_stream;
+
+/* Results below 0 are -errno: -ETIMEDOUT when the stream's deadline has passed, even if there is
+ * something to read; -ECANCELED when the stream was closed by another task (or before the call).
+ * why is static, for the dump. */
+struct fy_stream_ops {
+    /* Up to len bytes (at least 1), as soon as there are some; 0 when the peer has ended its
+     * side. */
+    ssize_t (*read)(struct fy_stream *stream, void *buf, size_t len, const char *why);
+    /* As much as goes now, at least one byte; parks only when nothing goes. */
+    ssize_t (*writev)(struct fy_stream *stream, const struct iovec *iov, int count,
+                      const char *why);
+    /* As much of len bytes of a file from offset as goes now; 0: the file has ended; -ENOSYS: not
+     * from this file, read it and write instead. NULL: this kind of stream cannot, likewise. */
+    ssize_t (*send_file)(struct fy_stream *stream, int fd, int64_t offset, size_t len,
+                         const char *why);
+    /* Until a read would not park: 0. Needs no buffer, which is how an idle connection is
+     * watched. */
+    int (*wait_readable)(struct fy_stream *stream, const char *why);
+    /* Whether a read would return at once (bytes, end or error), asked without parking. Knows what
+     * the poller has seen, not what has come since it last looked. */
+    bool (*has_input)(struct fy_stream *stream);
+    /* Ends the writing side only (a half close): 0 or -errno. */
+    int (*shutdown_write)(struct fy_stream *stream);
+    /* Ends it at once; tasks parked in it go on with -ECANCELED. Again and again if you like. */
+    void (*close)(struct fy_stream *stream);
+    /* Closes and frees it. Nobody may be in it. */
+    void (*free)(struct fy_stream *stream);
+};
+
+/* The first member of every kind of stream. */
+struct fy_stream {
+    const struct fy_stream_ops *ops;
+    /* fy_now() times; FY_NEVER: none. Each may be changed while nobody is parked in its
+     * direction. */
+    int64_t read_deadline;
+    int64_t write_deadline;
+};
+
+/* Writes all of it, changing iov as it goes: 0 or -errno. */
+int fy_stream_write_all(struct fy_stream *stream, struct iovec *iov, int count, const char *why);
+
+#endif

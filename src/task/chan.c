@@ -1,0 +1,188 @@
+/*
+ * Channels and select. A parked select has each of its cases in the queue of its channel. Who can
+ * complete one of them does it on the spot: moves the value, takes all the cases out of their
+ * queues, disarms the timer, wakes the task. So a woken task has nothing left to undo, and no case
+ * can be completed twice.
+ */
+#include "task/chan.h"
+
+#include "task/sched.h"
+
+/* On the stack of the task that is parked in it. */
+struct fy_select {
+    struct fy_task *task;
+    struct fy_case *cases;
+    int count;
+    int chosen;
+    struct fy_timer timer;
+};
+
+void fy_chan_init(struct fy_chan *chan, void **buffer, unsigned capacity)
+{
+    *chan = (struct fy_chan){.buffer = buffer, .capacity = capacity};
+    fy_list_init(&chan->receivers);
+    fy_list_init(&chan->senders);
+}
+
+static void finish(struct fy_select *select, int chosen)
+{
+    for (int i = 0; i < select->count; i++) {
+        if (select->cases[i].chan != NULL) {
+            fy_list_remove(&select->cases[i].link);
+        }
+    }
+    fy_timer_disarm(&select->task->sched->timers, &select->timer);
+    select->chosen = chosen;
+    fy_wake(select->task);
+}
+
+static void finish_case(struct fy_case *parked, bool ok)
+{
+    parked->ok = ok;
+    finish(parked->select, (int)(parked - parked->select->cases));
+}
+
+static struct fy_case *first_case(struct fy_link *queue)
+{
+    return fy_list_empty(queue) ? NULL : FY_CONTAINER(queue->next, struct fy_case, link);
+}
+
+static void push(struct fy_chan *chan, void *value)
+{
+    chan->buffer[(chan->head + chan->count++) % chan->capacity] = value;
+}
+
+static void *pop(struct fy_chan *chan)
+{
+    void *value = chan->buffer[chan->head];
+    chan->head = (chan->head + 1) % chan->capacity;
+    chan->count--;
+    return value;
+}
+
+/* Whether the case can go on now; if so it has. */
+static bool try_send(struct fy_case *self)
+{
+    struct fy_chan *chan = self->chan;
+    struct fy_case *receiver;
+    self->ok = !chan->closed;
+    if (chan->closed) {
+        return true;
+    }
+    if ((receiver = first_case(&chan->receivers)) != NULL) {
+        receiver->value = self->value;
+        finish_case(receiver, true);
+        return true;
+    }
+    if (chan->count < chan->capacity) {
+        push(chan, self->value);
+        return true;
+    }
+    return false;
+}
+
+static bool try_receive(struct fy_case *self)
+{
+    struct fy_chan *chan = self->chan;
+    struct fy_case *sender = first_case(&chan->senders);
+    if (chan->count > 0) {
+        self->value = pop(chan);
+        if (sender != NULL) {
+            push(chan, sender->value);
+            finish_case(sender, true);
+        }
+        self->ok = true;
+        return true;
+    }
+    if (sender != NULL) {
+        self->value = sender->value;
+        finish_case(sender, true);
+        self->ok = true;
+        return true;
+    }
+    if (chan->closed) {
+        self->value = NULL;
+        self->ok = false;
+        return true;
+    }
+    return false;
+}
+
+static bool try_case(struct fy_case *self)
+{
+    if (self->chan == NULL) {
+        return false;
+    }
+    return self->direction == FY_SEND ? try_send(self) : try_receive(self);
+}
+
+static void time_out(struct fy_timer *timer)
+{
+    finish(FY_CONTAINER(timer, struct fy_select, timer), FY_SELECT_TIMED_OUT);
+}
+
+int fy_select(struct fy_case *cases, int count, int64_t deadline, const char *why)
+{
+    for (int i = 0; i < count; i++) {
+        if (try_case(&cases[i])) {
+            return i;
+        }
+    }
+    if (deadline == FY_AT_ONCE) {
+        return FY_SELECT_TIMED_OUT;
+    }
+    struct fy_select select = {.task = fy_self(), .cases = cases, .count = count};
+    for (int i = 0; i < count; i++) {
+        struct fy_case *self = &cases[i];
+        self->select = &select;
+        if (self->chan != NULL) {
+            fy_list_push_back(self->direction == FY_SEND ? &self->chan->senders
+                                                         : &self->chan->receivers,
+                              &self->link);
+        }
+    }
+    if (deadline != FY_NEVER) {
+        fy_timer_arm(&select.task->sched->timers, &select.timer, deadline, time_out);
+    }
+    fy_park(why);
+    return select.chosen;
+}
+
+bool fy_chan_send(struct fy_chan *chan, void *value, const char *why)
+{
+    struct fy_case self = FY_SEND_TO(chan, value);
+    fy_select(&self, 1, FY_NEVER, why);
+    return self.ok;
+}
+
+bool fy_chan_receive(struct fy_chan *chan, void **value, const char *why)
+{
+    struct fy_case self = FY_RECEIVE_FROM(chan);
+    fy_select(&self, 1, FY_NEVER, why);
+    if (value != NULL) {
+        *value = self.value;
+    }
+    return self.ok;
+}
+
+bool fy_chan_try_send(struct fy_chan *chan, void *value)
+{
+    struct fy_case self = FY_SEND_TO(chan, value);
+    return try_case(&self) && self.ok;
+}
+
+void fy_chan_close(struct fy_chan *chan)
+{
+    struct fy_case *parked;
+    if (chan->closed) {
+        return;
+    }
+    chan->closed = true;
+    while ((parked = first_case(&chan->receivers)) != NULL) {
+        parked->value = NULL;
+        finish_case(parked, false);
+    }
+    while ((parked = first_case(&chan->senders)) != NULL) {
+        finish_case(parked, false);
+    }
+}

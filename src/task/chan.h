@@ -1,0 +1,69 @@
+/*
+ * Channels and select: the only way in which the two loops, the round trip and the body talk. The
+ * real thing (capacity 0 or n, send, receive, close, select over several with a timer and a
+ * default), small because all parties are tasks of one scheduler and run under its lock.
+ */
+#ifndef FY_TASK_CHAN_H
+#define FY_TASK_CHAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "task/clock.h"
+
+/* Lives inside what it serves, never allocated. Values are pointers (or small integers in them). */
+struct fy_chan {
+    void **buffer; /* of capacity places, the owner's; NULL when capacity is 0 */
+    unsigned capacity, count, head;
+    bool closed;
+    struct fy_link receivers, senders; /* of fy_case: parked, first come first served */
+};
+
+/* What a select waits for. chan NULL: never ready, as a nil channel in Go. */
+struct fy_case {
+    struct fy_chan *chan;
+    enum { FY_RECEIVE, FY_SEND } direction;
+    void *value; /* to be sent; or received (NULL from a closed channel) */
+    bool ok;     /* received: true for a sent value, false because the channel is closed */
+    /* select's own while it is parked */
+    struct fy_select *select;
+    struct fy_link link;
+};
+
+#define FY_RECEIVE_FROM(ch)                   \
+    {                                         \
+        .chan = (ch), .direction = FY_RECEIVE \
+    }
+#define FY_SEND_TO(ch, v)                                \
+    {                                                    \
+        .chan = (ch), .direction = FY_SEND, .value = (v) \
+    }
+
+/* Instead of a case's index. */
+#define FY_SELECT_TIMED_OUT (-1)
+
+/* As deadlines of a select: take what is ready or come back at once (Go's default). */
+#define FY_AT_ONCE INT64_MIN
+
+void fy_chan_init(struct fy_chan *chan, void **buffer, unsigned capacity);
+
+/* Parks until a case can go on, does it, and returns its index; FY_SELECT_TIMED_OUT when the
+ * deadline has passed first. When several can, the first in order does: unlike Go's random choice,
+ * so that a caller states what matters more. Sending on a closed channel counts as ready and leaves
+ * ok false. */
+int fy_select(struct fy_case *cases, int count, int64_t deadline, const char *why);
+
+/* A select of one case without a deadline. send: false if the channel is closed. receive: false
+ * when it is closed and empty; value may be NULL. */
+bool fy_chan_send(struct fy_chan *chan, void *value, const char *why);
+bool fy_chan_receive(struct fy_chan *chan, void **value, const char *why);
+
+/* Without parking: whether it could be done. */
+bool fy_chan_try_send(struct fy_chan *chan, void *value);
+
+/* Every receiver, parked or to come, finds it closed; again and again if you like. */
+void fy_chan_close(struct fy_chan *chan);
+
+#endif

@@ -1,0 +1,157 @@
+/*
+ * Groups: a count of tasks and those who wait for it to be zero. The tasks may be on several
+ * threads, so the count has a lock of its own, and a waiter on another scheduler is woken by a
+ * post.
+ */
+#include <ferry.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "task/sched.h"
+
+struct ferry_group {
+    pthread_mutex_t lock; /* guards both; nothing else is taken under it */
+    size_t running;
+    struct fy_link waiters; /* of waiter */
+};
+
+/* On the stack of the task that waits. */
+struct waiter {
+    struct fy_link link;
+    struct fy_post post;
+    struct fy_task *task;
+    struct fy_sched *sched;
+    struct ferry_group *group;
+    struct fy_exit_hook exit; /* a thread that ends takes its waiting tasks along */
+};
+
+/* Allocated with the task, freed when that ends or is discarded with its thread. */
+struct member {
+    ferry_group *group;
+    void (*fn)(void *arg);
+    void *arg;
+    struct fy_exit_hook exit; /* a discarded task counts no more */
+};
+
+FERRY_API ferry_group *ferry_group_new(void)
+{
+    ferry_group *group = malloc(sizeof *group);
+    if (group != NULL) {
+        pthread_mutex_init(&group->lock, NULL);
+        group->running = 0;
+        fy_list_init(&group->waiters);
+    }
+    return group;
+}
+
+FERRY_API void ferry_group_free(ferry_group *group)
+{
+    if (group != NULL) {
+        pthread_mutex_destroy(&group->lock);
+        free(group);
+    }
+}
+
+static void wake_waiter(struct fy_post *post)
+{
+    fy_wake(FY_CONTAINER(post, struct waiter, post)->task);
+}
+
+static void one_less(ferry_group *group)
+{
+    pthread_mutex_lock(&group->lock);
+    if (--group->running == 0) {
+        struct fy_link *link;
+        while ((link = fy_list_pop_front(&group->waiters)) != NULL) {
+            struct waiter *waiter = FY_CONTAINER(link, struct waiter, link);
+            fy_sched_post(waiter->sched, &waiter->post);
+        }
+    }
+    pthread_mutex_unlock(&group->lock);
+}
+
+static void run_member(void *arg)
+{
+    struct member *member = arg;
+    ferry_group *group = member->group;
+    member->fn(member->arg);
+    (void)fy_enter(); /* cannot fail: this thread has its scheduler */
+    fy_list_remove(&member->exit.link);
+    fy_leave();
+    free(member);
+    one_less(group);
+}
+
+static void discard_member(struct fy_exit_hook *hook)
+{
+    struct member *member = FY_CONTAINER(hook, struct member, exit);
+    ferry_group *group = member->group;
+    free(member);
+    one_less(group);
+}
+
+FERRY_API int ferry_group_go(ferry_group *group, void (*fn)(void *arg), void *arg)
+{
+    struct member *member = malloc(sizeof *member);
+    if (member == NULL) {
+        errno = ENOMEM;
+        return -1;
+    }
+    *member = (struct member){.group = group, .fn = fn, .arg = arg, .exit.run = discard_member};
+    struct fy_sched *sched = fy_enter();
+    if (sched == NULL ||
+        fy_task_start(FY_TASK_USER, FY_STACK_LARGE, "task", run_member, member) == NULL) {
+        int saved_errno = errno;
+        if (sched != NULL) {
+            fy_leave();
+        }
+        free(member);
+        errno = saved_errno;
+        return -1;
+    }
+    /* It begins later, on this thread: it counts by then. */
+    fy_list_push_front(&sched->exit_hooks, &member->exit.link);
+    pthread_mutex_lock(&group->lock);
+    group->running++;
+    pthread_mutex_unlock(&group->lock);
+    fy_leave();
+    return 0;
+}
+
+static void stop_waiting(struct fy_exit_hook *hook)
+{
+    struct waiter *waiter = FY_CONTAINER(hook, struct waiter, exit);
+    pthread_mutex_lock(&waiter->group->lock);
+    fy_list_remove(&waiter->link);
+    pthread_mutex_unlock(&waiter->group->lock);
+}
+
+FERRY_API void ferry_group_wait(ferry_group *group)
+{
+    struct fy_sched *sched = fy_enter();
+    if (sched == NULL) {
+        return; /* without a scheduler this thread has started nothing */
+    }
+    struct waiter waiter = {.post.run = wake_waiter,
+                            .task = fy_self(),
+                            .sched = sched,
+                            .group = group,
+                            .exit.run = stop_waiting};
+    pthread_mutex_lock(&group->lock);
+    bool wait = group->running > 0;
+    if (wait) {
+        fy_list_push_back(&group->waiters, &waiter.link);
+    }
+    pthread_mutex_unlock(&group->lock);
+    if (wait) {
+        fy_list_push_front(&sched->exit_hooks, &waiter.exit.link);
+        fy_park("waiting for a group's tasks to end");
+        fy_list_remove(&waiter.exit.link);
+        /* Whoever posted may still hold the lock, and the caller may be about to free the group. */
+        pthread_mutex_lock(&group->lock);
+        pthread_mutex_unlock(&group->lock);
+    }
+    fy_leave();
+}

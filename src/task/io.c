@@ -1,0 +1,99 @@
+/*
+ * Parking on a descriptor. A waiter lives on the stack of the task that waits; whoever wakes it
+ * (the poller, its timer, a close) takes it off the descriptor first, so it is woken once.
+ */
+#include "task/io.h"
+
+#include <stddef.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "task/clock.h"
+#include "task/sched.h"
+
+struct fy_io_waiter {
+    struct fy_task *task;
+    struct fy_io_waiter **place; /* where the descriptor points to this */
+    struct fy_timer timer;
+    enum fy_io_result result;
+};
+
+int fy_io_open(struct fy_io *io, int fd)
+{
+    struct fy_sched *sched = fy_sched_running();
+    *io = (struct fy_io){.fd = fd, .sched = sched, .readable = true, .writable = true};
+    if (fy_poller_add(&sched->poller, io) != 0) {
+        io->fd = -1;
+        return -1;
+    }
+    return 0;
+}
+
+static void finish(struct fy_io_waiter *waiter, enum fy_io_result result)
+{
+    if (waiter == NULL) {
+        return;
+    }
+    *waiter->place = NULL;
+    waiter->result = result;
+    fy_timer_disarm(&waiter->task->sched->timers, &waiter->timer);
+    fy_wake(waiter->task);
+}
+
+void fy_io_close(struct fy_io *io)
+{
+    if (io->fd < 0) {
+        return;
+    }
+    fy_poller_remove(&io->sched->poller, io);
+    close(io->fd);
+    io->fd = -1;
+    finish(io->reader, FY_IO_CLOSED);
+    finish(io->writer, FY_IO_CLOSED);
+}
+
+static void time_out(struct fy_timer *timer)
+{
+    finish(FY_CONTAINER(timer, struct fy_io_waiter, timer), FY_IO_TIMED_OUT);
+}
+
+static enum fy_io_result wait_at(struct fy_io *io, struct fy_io_waiter **place, int64_t deadline,
+                                 const char *why)
+{
+    struct fy_io_waiter waiter = {.task = fy_self(), .place = place};
+    *place = &waiter;
+    if (deadline != FY_NEVER) {
+        fy_timer_arm(&io->sched->timers, &waiter.timer, deadline, time_out);
+    }
+    fy_park(why);
+    return waiter.result;
+}
+
+enum fy_io_result fy_io_wait_readable(struct fy_io *io, int64_t deadline, const char *why)
+{
+    if (io->fd < 0) {
+        return FY_IO_CLOSED;
+    }
+    return io->readable ? FY_IO_READY : wait_at(io, &io->reader, deadline, why);
+}
+
+enum fy_io_result fy_io_wait_writable(struct fy_io *io, int64_t deadline, const char *why)
+{
+    if (io->fd < 0) {
+        return FY_IO_CLOSED;
+    }
+    return io->writable ? FY_IO_READY : wait_at(io, &io->writer, deadline, why);
+}
+
+void fy_io_ready(struct fy_io *io, bool readable, bool writable, bool hangup)
+{
+    io->hangup = io->hangup || hangup;
+    if (readable) {
+        io->readable = true;
+        finish(io->reader, FY_IO_READY);
+    }
+    if (writable) {
+        io->writable = true;
+        finish(io->writer, FY_IO_READY);
+    }
+}

@@ -1,0 +1,55 @@
+/*
+ * Readiness of one descriptor: a task that got EAGAIN waits here until its direction is ready. All
+ * under the lock of the scheduler that the descriptor is registered with.
+ */
+#ifndef FY_TASK_IO_H
+#define FY_TASK_IO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fy_sched;
+struct fy_io_waiter;
+
+struct fy_io {
+    int fd;                 /* owned; -1 once closed */
+    struct fy_sched *sched; /* where it is registered */
+    uint32_t slot;          /* the poller's */
+    /* What the poller saw and nobody has used up since. They start true: the first call finds out.
+     */
+    bool readable, writable;
+    bool hangup; /* the peer is done sending, or the connection failed: a read will not wait */
+    struct fy_io_waiter *reader, *writer; /* parked; at most one for each direction */
+};
+
+enum fy_io_result { FY_IO_READY, FY_IO_TIMED_OUT, FY_IO_CLOSED };
+
+/* Registers a non-blocking descriptor with the running scheduler and takes it over. On -1 (errno)
+ * the descriptor is still the caller's. */
+int fy_io_open(struct fy_io *io, int fd);
+
+/* Closes the descriptor; whoever waits gets FY_IO_CLOSED. Again and again if you like. */
+void fy_io_close(struct fy_io *io);
+
+/* Park until the direction is ready, the deadline (fy_now() time, FY_NEVER) has passed, or it is
+ * closed. Return at once when the poller has seen it ready since fy_io_drained(). */
+enum fy_io_result fy_io_wait_readable(struct fy_io *io, int64_t deadline, const char *why);
+enum fy_io_result fy_io_wait_writable(struct fy_io *io, int64_t deadline, const char *why);
+
+/* A read got less than it asked for, or EAGAIN: wait for the next edge before trying again. A
+ * hang-up that was seen already brings no further edge, so it stays readable. */
+static inline void fy_io_drained(struct fy_io *io)
+{
+    io->readable = io->hangup;
+}
+
+/* A write got EAGAIN. */
+static inline void fy_io_filled(struct fy_io *io)
+{
+    io->writable = false;
+}
+
+/* The poller's: marks what is ready and wakes who waits for it. */
+void fy_io_ready(struct fy_io *io, bool readable, bool writable, bool hangup);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * The poller: which descriptors became ready. One implementation (epoll) behind this header, which
+ * has room for another (kqueue). Each scheduler has one; everything but the wait itself happens
+ * under the scheduler's lock.
+ */
+#ifndef FY_TASK_POLLER_H
+#define FY_TASK_POLLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct fy_io;
+
+#define FY_POLLER_BATCH 128
+
+/* A registration. Events carry its index and generation, never a pointer: one that was collected
+ * before its descriptor was closed finds the generation changed and means nothing. */
+struct fy_poller_slot {
+    struct fy_io *io; /* NULL: free */
+    uint32_t generation;
+    uint32_t next_free;
+};
+
+struct fy_poller_event {
+    uint64_t key;
+    bool readable, writable, hangup;
+};
+
+struct fy_poller {
+    int fd; /* -1: not open */
+    struct fy_poller_slot *slots;
+    uint32_t slot_count, first_free;
+};
+
+int fy_poller_open(struct fy_poller *poller);
+void fy_poller_close(struct fy_poller *poller);
+
+/* Registers io->fd for both directions, edge-triggered, and sets io->slot. -1 with errno. */
+int fy_poller_add(struct fy_poller *poller, struct fy_io *io);
+
+/* Forgets io, whose descriptor is about to be closed (which takes it out of the kernel's set). */
+void fy_poller_remove(struct fy_poller *poller, struct fy_io *io);
+
+/* Waits up to timeout_ms (-1: for ever, 0: not at all) and returns how many events there are. Does
+ * not touch the slots: runs without the scheduler's lock. */
+int fy_poller_wait(int poller_fd, struct fy_poller_event events[FY_POLLER_BATCH], int timeout_ms);
+
+/* The io that an event is for; NULL if it is gone. */
+struct fy_io *fy_poller_find(struct fy_poller *poller, uint64_t key);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * The poller on epoll. One EPOLL_CTL_ADD per descriptor's life; closing the descriptor ends the
+ * registration, so there is no EPOLL_CTL_DEL either.
+ */
+#include "task/poller.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "task/io.h"
+
+#define NO_SLOT UINT32_MAX
+
+int fy_poller_open(struct fy_poller *poller)
+{
+    *poller = (struct fy_poller){.fd = epoll_create1(EPOLL_CLOEXEC), .first_free = NO_SLOT};
+    return poller->fd >= 0 ? 0 : -1;
+}
+
+void fy_poller_close(struct fy_poller *poller)
+{
+    if (poller->fd >= 0) {
+        close(poller->fd);
+    }
+    free(poller->slots);
+    *poller = (struct fy_poller){.fd = -1, .first_free = NO_SLOT};
+}
+
+/* A free slot; NO_SLOT when out of memory. */
+static uint32_t slot_take(struct fy_poller *poller)
+{
+    if (poller->first_free == NO_SLOT) {
+        uint32_t count = poller->slot_count == 0 ? 16 : poller->slot_count * 2;
+        struct fy_poller_slot *slots = realloc(poller->slots, count * sizeof *slots);
+        if (slots == NULL) {
+            return NO_SLOT;
+        }
+        for (uint32_t i = poller->slot_count; i < count; i++) {
+            slots[i] = (struct fy_poller_slot){.next_free = i + 1 < count ? i + 1 : NO_SLOT};
+        }
+        poller->first_free = poller->slot_count;
+        poller->slots = slots;
+        poller->slot_count = count;
+    }
+    uint32_t slot = poller->first_free;
+    poller->first_free = poller->slots[slot].next_free;
+    return slot;
+}
+
+static void slot_give_back(struct fy_poller *poller, uint32_t slot)
+{
+    poller->slots[slot].io = NULL;
+    poller->slots[slot].generation++;
+    poller->slots[slot].next_free = poller->first_free;
+    poller->first_free = slot;
+}
+
+int fy_poller_add(struct fy_poller *poller, struct fy_io *io)
+{
+    uint32_t slot = slot_take(poller);
+    if (slot == NO_SLOT) {
+        errno = ENOMEM;
+        return -1;
+    }
+    struct epoll_event event = {
+        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+        .data.u64 = (uint64_t)poller->slots[slot].generation << 32 | slot,
+    };
+    if (epoll_ctl(poller->fd, EPOLL_CTL_ADD, io->fd, &event) != 0) {
+        slot_give_back(poller, slot);
+        return -1;
+    }
+    poller->slots[slot].io = io;
+    io->slot = slot;
+    return 0;
+}
+
+void fy_poller_remove(struct fy_poller *poller, struct fy_io *io)
+{
+    slot_give_back(poller, io->slot);
+}
+
+int fy_poller_wait(int poller_fd, struct fy_poller_event events[FY_POLLER_BATCH], int timeout_ms)
+{
+    struct epoll_event ready[FY_POLLER_BATCH];
+    int count = epoll_wait(poller_fd, ready, FY_POLLER_BATCH, timeout_ms);
+    for (int i = 0; i < count; i++) {
+        uint32_t bits = ready[i].events;
+        events[i] = (struct fy_poller_event){
+            .key = ready[i].data.u64,
+            .readable = (bits & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
+            .writable = (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0,
+            .hangup = (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
+        };
+    }
+    return count < 0 ? 0 : count;
+}
+
+struct fy_io *fy_poller_find(struct fy_poller *poller, uint64_t key)
+{
+    uint32_t slot = (uint32_t)key;
+    if (slot >= poller->slot_count || poller->slots[slot].generation != (uint32_t)(key >> 32)) {
+        return NULL;
+    }
+    return poller->slots[slot].io;
+}

@@ -1,0 +1,123 @@
+/*
+ * What the sanitizers and Valgrind must be told about stacks of our own. Each call is nothing in an
+ * ordinary build (Valgrind's cost a few instructions when a stack is made, none at a switch).
+ */
+#ifndef FY_TASK_SANITIZER_H
+#define FY_TASK_SANITIZER_H
+
+#include <stddef.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define FY_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FY_ASAN 1
+#endif
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define FY_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FY_TSAN 1
+#endif
+#endif
+
+#ifdef FY_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef FY_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+#endif
+
+/* A task as the sanitizers know it. Part of every task, so that the struct has one layout. */
+struct fy_sanitizer_task {
+    const void *stack_low; /* ASan: of a thread's own stack it is learnt at the first switch away */
+    size_t stack_size;
+    void *fake_stack; /* ASan: kept for the task while it is stopped */
+    void *fiber;      /* TSan */
+};
+
+/* For a thread's own stack: before its first switch. */
+static inline void fy_sanitizer_adopt(struct fy_sanitizer_task *task)
+{
+    (void)task;
+#ifdef FY_TSAN
+    task->fiber = __tsan_get_current_fiber();
+#endif
+}
+
+/* For a task with a stack of ours: before it is first switched to. */
+static inline void fy_sanitizer_begin(struct fy_sanitizer_task *task, const void *low, size_t size)
+{
+    task->stack_low = low;
+    task->stack_size = size;
+#ifdef FY_ASAN
+    __asan_unpoison_memory_region(low, size);
+#endif
+#ifdef FY_TSAN
+    task->fiber = __tsan_create_fiber(0);
+#endif
+}
+
+/* For a task that is over, when another one runs. */
+static inline void fy_sanitizer_end(struct fy_sanitizer_task *task)
+{
+    (void)task;
+#ifdef FY_TSAN
+    __tsan_destroy_fiber(task->fiber);
+#endif
+}
+
+/* Right before the switch. from NULL: the one that leaves is over. */
+static inline void fy_sanitizer_leave(struct fy_sanitizer_task *from, struct fy_sanitizer_task *to)
+{
+    (void)from;
+    (void)to;
+#ifdef FY_ASAN
+    __sanitizer_start_switch_fiber(from != NULL ? &from->fake_stack : NULL, to->stack_low,
+                                   to->stack_size);
+#endif
+#ifdef FY_TSAN
+    __tsan_switch_to_fiber(to->fiber, 0);
+#endif
+}
+
+/* Right after the switch, on the new stack; from is the one that left. */
+static inline void fy_sanitizer_arrive(struct fy_sanitizer_task *self,
+                                       struct fy_sanitizer_task *from)
+{
+    (void)self;
+    (void)from;
+#ifdef FY_ASAN
+    __sanitizer_finish_switch_fiber(self->fake_stack, &from->stack_low, &from->stack_size);
+#endif
+}
+
+/* A stack is made, or given back to the system. The number is Valgrind's. */
+static inline unsigned fy_sanitizer_stack_new(const void *low, const void *high)
+{
+    (void)low;
+    (void)high;
+#ifdef VALGRIND_STACK_REGISTER
+    return VALGRIND_STACK_REGISTER(low, high);
+#else
+    return 0;
+#endif
+}
+
+static inline void fy_sanitizer_stack_free(unsigned number)
+{
+    (void)number;
+#ifdef VALGRIND_STACK_DEREGISTER
+    VALGRIND_STACK_DEREGISTER(number);
+#endif
+}
+
+#endif

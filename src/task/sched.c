@@ -1,0 +1,335 @@
+/*
+ * Switching from task to task. A task that parks picks the next one that is ready and switches
+ * straight to it. When none is ready it switches to the root, and only the root, on its thread's
+ * own stack, sleeps in the poller: so a parked task is truly parked, and whoever holds the lock may
+ * take it elsewhere.
+ */
+#include "task/sched.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "task/clock.h"
+#include "task/io.h"
+#include "task/thread.h"
+
+/* A queue that never runs dry is interrupted this often for a look at the descriptors. */
+#define PICKS_PER_POLL 64
+
+/* errno's address is a thread's own, and compilers keep it in a register: so it is asked for anew
+ * on either side of a switch, in functions of their own. */
+static __attribute__((noinline)) int errno_get(void)
+{
+    return errno;
+}
+
+static __attribute__((noinline)) void errno_set(int value)
+{
+    errno = value;
+}
+
+/* The task that was left is over: its stack can go now. */
+static void bury(struct fy_sched *sched)
+{
+    struct fy_task *task = sched->over;
+    if (task == NULL) {
+        return;
+    }
+    sched->over = NULL;
+    fy_sanitizer_end(&task->sanitizer);
+    struct fy_stack stack = task->stack; /* the task lies in it */
+    fy_stack_free(&stack);
+}
+
+static void arrived(struct fy_task *self)
+{
+    struct fy_sched *sched = self->sched;
+    fy_sanitizer_arrive(&self->sanitizer, &sched->previous->sanitizer);
+    bury(sched);
+}
+
+static void switch_to(struct fy_sched *sched, struct fy_task *next)
+{
+    struct fy_task *self = sched->current;
+    int saved_errno = errno_get();
+    sched->previous = self;
+    sched->current = next;
+    fy_sanitizer_leave(&self->sanitizer, &next->sanitizer);
+    fy_switch(&self->stopped, next->stopped);
+    arrived(self);
+    errno_set(saved_errno);
+}
+
+/* The last switch of a task that has ended. */
+static void switch_away(struct fy_sched *sched, struct fy_task *next)
+{
+    struct fy_task *self = sched->current;
+    sched->previous = self;
+    sched->current = next;
+    sched->over = self;
+    fy_sanitizer_leave(NULL, &next->sanitizer);
+    fy_switch(&self->stopped, next->stopped);
+    abort(); /* nobody switches to a task that is over */
+}
+
+/* ------------------------------------------------------------------------------------ polling */
+
+static void run_posts(struct fy_sched *sched)
+{
+    struct fy_post *newest = atomic_exchange(&sched->posts, NULL);
+    struct fy_post *oldest = NULL;
+    while (newest != NULL) {
+        struct fy_post *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    while (oldest != NULL) {
+        struct fy_post *next = oldest->next;
+        oldest->run(oldest);
+        oldest = next;
+    }
+}
+
+/* What other threads and signal handlers have left here. The flag falls before the looks, so that
+ * what comes during them raises it again; and after the descriptor was emptied, so that what was
+ * written for a flag raised again stays to be read. */
+static void answer_pokes(struct fy_sched *sched)
+{
+    if (!atomic_load(&sched->poked)) {
+        return;
+    }
+    fy_thread_drain_pokes(sched);
+    atomic_store(&sched->poked, false);
+    run_posts(sched);
+    if (atomic_exchange(&sched->look_at_contexts, false)) {
+        fy_cancels_check(sched);
+    }
+}
+
+static void take_events(struct fy_sched *sched, const struct fy_poller_event *events, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct fy_io *io = fy_poller_find(&sched->poller, events[i].key);
+        if (io != NULL) {
+            fy_io_ready(io, events[i].readable, events[i].writable, events[i].hangup);
+        }
+    }
+}
+
+static int nearest_timer_ms(struct fy_sched *sched)
+{
+    if (sched->timers.first == NULL) {
+        return -1;
+    }
+    int64_t left = sched->timers.first->when - fy_now();
+    if (left <= 0) {
+        return 0;
+    }
+    int64_t ms = (left + FY_MILLISECOND - 1) / FY_MILLISECOND;
+    return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+static void fire_timers(struct fy_sched *sched)
+{
+    sched->now = fy_now();
+    fy_timers_fire(&sched->timers, sched->now);
+}
+
+/* Not inlined: its events are on the stack only while it runs, so that a task which polls in
+ * passing and then parks has not touched pages that stay with it. */
+static __attribute__((noinline)) void poll_now(struct fy_sched *sched)
+{
+    struct fy_poller_event events[FY_POLLER_BATCH];
+    int count = fy_poller_wait(sched->poller.fd, events, 0);
+    take_events(sched, events, count);
+    fire_timers(sched);
+    answer_pokes(sched);
+}
+
+/* Only on the root's stack. */
+static __attribute__((noinline)) void poll_and_sleep(struct fy_sched *sched)
+{
+    struct fy_poller_event events[FY_POLLER_BATCH];
+    int timeout = nearest_timer_ms(sched);
+    fy_sched_unlock(sched);
+    int count = fy_poller_wait(sched->poller.fd, events, timeout);
+    fy_sched_lock(sched);
+    take_events(sched, events, count);
+    fire_timers(sched);
+    answer_pokes(sched);
+}
+
+void fy_poll_now(void)
+{
+    poll_now(fy_sched_running());
+}
+
+/* ------------------------------------------------------------------------------------ parking */
+
+static struct fy_task *pick(struct fy_sched *sched)
+{
+    if (++sched->picks % PICKS_PER_POLL == 0) {
+        poll_now(sched);
+    }
+    struct fy_link *first = fy_list_pop_front(&sched->ready);
+    return first != NULL ? FY_CONTAINER(first, struct fy_task, ready) : NULL;
+}
+
+/* Runs others until the task has been woken and its turn has come. The root also comes back here
+ * when nothing is ready: then it sleeps in the poller. */
+static void give_way(struct fy_task *self)
+{
+    do {
+        struct fy_sched *sched = self->sched;
+        struct fy_task *next = pick(sched);
+        if (next == self) {
+            return;
+        }
+        if (next != NULL) {
+            switch_to(sched, next);
+        } else if (self != &sched->root) {
+            switch_to(sched, &sched->root);
+        } else {
+            poll_and_sleep(sched);
+        }
+    } while (!self->woken || !fy_list_empty(&self->ready));
+}
+
+void fy_park(const char *why)
+{
+    struct fy_task *self = fy_self();
+    if (self->woken) {
+        fy_list_remove(&self->ready);
+    } else {
+        self->why = why;
+        self->since = self->sched->now;
+        give_way(self);
+        self->why = NULL;
+    }
+    self->woken = false;
+}
+
+void fy_wake(struct fy_task *task)
+{
+    if (!task->woken) {
+        task->woken = true;
+        fy_list_push_back(&task->sched->ready, &task->ready);
+    }
+}
+
+void fy_yield(void)
+{
+    struct fy_task *self = fy_self();
+    if (fy_list_empty(&self->sched->ready)) {
+        poll_now(self->sched);
+    }
+    fy_wake(self);
+    self->why = "ready to go on";
+    self->since = self->sched->now;
+    give_way(self);
+    self->why = NULL;
+    self->woken = false;
+}
+
+/* ------------------------------------------------------------------- the beginning and the end */
+
+static atomic_uint_least64_t next_number = 1;
+
+void fy_task_register(struct fy_task *task, struct fy_sched *sched)
+{
+    task->sched = sched;
+    task->number = atomic_fetch_add_explicit(&next_number, 1, memory_order_relaxed);
+    fy_list_init(&task->ready);
+    fy_list_push_back(&sched->tasks, &task->all);
+    atomic_fetch_add_explicit(&sched->task_count, 1, memory_order_relaxed);
+}
+
+static void begin(void *arg)
+{
+    struct fy_task *self = arg;
+    arrived(self);
+    self->woken = false;
+    self->why = NULL;
+    if (self->kind == FY_TASK_USER) {
+        fy_leave(); /* a user's function runs outside ferry */
+        self->fn(self->arg);
+        (void)fy_enter(); /* cannot fail: this thread has its scheduler */
+    } else {
+        self->fn(self->arg);
+    }
+    struct fy_sched *sched = self->sched;
+    fy_list_remove(&self->all);
+    fy_list_remove(&self->ready);
+    atomic_fetch_sub_explicit(&sched->task_count, 1, memory_order_relaxed);
+    struct fy_task *next = pick(sched);
+    switch_away(sched, next != NULL ? next : &sched->root);
+}
+
+struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack_kind,
+                              const char *name, void (*fn)(void *arg), void *arg)
+{
+    struct fy_stack stack;
+    if (fy_stack_new(&stack, stack_kind) != 0) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    struct fy_sched *sched = fy_sched_running();
+    uintptr_t place = ((uintptr_t)stack.high - sizeof(struct fy_task)) & ~(uintptr_t)63;
+    struct fy_task *task = (struct fy_task *)place;
+    *task = (struct fy_task){.kind = kind, .stack = stack, .name = name, .fn = fn, .arg = arg};
+    fy_sanitizer_begin(&task->sanitizer, stack.low, (size_t)(stack.high - stack.low));
+    task->stopped = fy_switch_prepare(stack.low, task, begin, task);
+    fy_task_register(task, sched);
+    task->why = "ready to begin";
+    task->since = sched->now;
+    fy_wake(task);
+    return task;
+}
+
+/* ------------------------------------------------------------------------- when a thread ends */
+
+static bool has_library_tasks(const struct fy_sched *sched)
+{
+    FY_LIST_EACH(link, &sched->tasks)
+    {
+        if (FY_CONTAINER(link, struct fy_task, all)->kind == FY_TASK_LIBRARY) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void fy_tasks_finish(struct fy_sched *sched)
+{
+    /* Users' functions are not run any more: what counts as woken is not put into the queue again.
+     */
+    FY_LIST_EACH(link, &sched->tasks)
+    {
+        struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
+        if (task->kind == FY_TASK_USER) {
+            fy_list_remove(&task->ready);
+            task->woken = true;
+        }
+    }
+    /* A library task whose connection is closed has nothing left to wait for but other tasks of its
+     * own: each round lets all that are ready run. The bound is for one that waits for a user's
+     * task. */
+    for (int round = 0; round < 1000 && has_library_tasks(sched); round++) {
+        fy_yield();
+    }
+    fy_cancels_forget(sched);
+    FY_LIST_EACH_SAFE(link, &sched->tasks)
+    {
+        struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
+        fy_list_remove(&task->all);
+        if (task != &sched->root) {
+            fy_list_remove(&task->ready);
+            sched->over = task;
+            bury(sched);
+        }
+    }
+    fy_list_init(&sched->ready);
+    sched->timers.first = NULL;
+}

@@ -1,0 +1,152 @@
+/*
+ * The scheduler: one per thread that calls ferry.
+ *
+ * One rule holds everywhere. A scheduler is guarded by one lock; whoever runs or touches anything
+ * in it holds that lock. Its thread drops the lock while it sleeps in the poller and whenever it is
+ * outside ferry: public functions begin with fy_enter() and end with fy_leave(), and a call out to
+ * a function of the user's is put between fy_leave() and fy_enter(). Two schedulers' locks are only
+ * ever taken in the order of their addresses. What lies under more than one scheduler (a
+ * transport's pool) has a lock of its own, taken last and never held while parking.
+ *
+ * The lock is handed from task to task at a switch, so it has no owner: it is a semaphore.
+ */
+#ifndef FY_TASK_SCHED_H
+#define FY_TASK_SCHED_H
+
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "task/poller.h"
+#include "task/sanitizer.h"
+#include "task/stack.h"
+#include "task/switch.h"
+#include "task/timer.h"
+
+enum fy_task_kind {
+    FY_TASK_THREAD,  /* a thread itself: its scheduler's root */
+    FY_TASK_LIBRARY, /* a loop, a dial */
+    FY_TASK_USER     /* started with ferry_go or in a group */
+};
+
+/* A task of the library and of users lives at the high end of its own stack. */
+struct fy_task {
+    struct fy_link ready;   /* in sched->ready when it can go on, else alone */
+    struct fy_link all;     /* in sched->tasks */
+    struct fy_sched *sched; /* changes only while parked, under both schedulers' locks */
+    fy_stopped stopped;     /* where it goes on; valid while it is not running */
+    bool woken;             /* fy_wake came since it last parked */
+    enum fy_task_kind kind;
+    void (*fn)(void *arg);
+    void *arg;
+    struct fy_stack stack; /* zero for a thread */
+    struct fy_sanitizer_task sanitizer;
+    /* For the dump. */
+    uint64_t number;     /* 1, 2, 3 ... in the order of their beginning, in the whole process */
+    const char *name;    /* "read loop"; static */
+    uint64_t connection; /* the connection it serves; 0: none */
+    const char *why;     /* what it is parked on; static; NULL: not parked */
+    int64_t since;       /* when it parked */
+};
+
+/* Something to be done in a scheduler, left there by another thread. Lives in whoever posts it,
+ * until run is called (under the lock). */
+struct fy_post {
+    struct fy_post *next;
+    void (*run)(struct fy_post *post);
+};
+
+/* Something to be closed when the scheduler's thread ends: a connection, a dial. */
+struct fy_exit_hook {
+    struct fy_link link;
+    void (*run)(struct fy_exit_hook *hook);
+};
+
+struct fy_sched {
+    sem_t lock;
+    struct fy_task root;      /* the thread itself */
+    struct fy_task *current;  /* who runs */
+    struct fy_task *previous; /* who ran before the last switch */
+    struct fy_task *over;     /* has ended on a stack that can be freed once another one runs */
+    struct fy_link ready;     /* of fy_task: can go on, in order */
+    struct fy_link tasks;     /* of fy_task: all, the root included */
+    atomic_int task_count;    /* written under the lock, read by anybody */
+    unsigned picks;           /* counts up, so that a busy queue is interrupted by a poll */
+    struct fy_poller poller;
+    struct fy_timers timers;
+    int64_t now;                   /* the time of the last poll: good enough for "since when" */
+    struct fy_link cancels;        /* of fy_cancel: requests that watch a context */
+    struct fy_link exit_hooks;     /* of fy_exit_hook, newest first */
+    struct fy_link open_responses; /* watch/ledger.c's; outlives the thread, as a response may */
+    /* Touched without the lock, from other threads and from signal handlers. */
+    int wake_fd;                     /* an eventfd in the poller */
+    _Atomic(struct fy_post *) posts; /* newest first */
+    atomic_bool poked;               /* wake_fd has been written since the last look */
+    atomic_bool look_at_contexts;    /* some context was cancelled */
+    atomic_int poking; /* how many are between finding this scheduler and having written */
+    atomic_bool alive; /* it has a thread */
+    struct fy_sched
+        *next; /* in the list of all there ever were; they are used again, never freed */
+};
+
+/* Takes the lock of this thread's scheduler, which is made at the first call. NULL when out of
+ * memory (or descriptors), with errno. */
+struct fy_sched *fy_enter(void);
+void fy_leave(void);
+
+/* The scheduler whose lock this thread holds. Not to be kept in a variable across a point that may
+ * park. */
+struct fy_sched *fy_sched_running(void);
+
+/* The running task. */
+struct fy_task *fy_self(void);
+
+/* Whether this thread is the one that the scheduler belongs to. */
+bool fy_sched_is_mine(const struct fy_sched *sched);
+
+/* Another scheduler's lock, for a thread that holds none. */
+void fy_sched_lock(struct fy_sched *sched);
+void fy_sched_unlock(struct fy_sched *sched);
+
+/* Starts a task on the running scheduler, at the end of its queue. NULL when out of memory. name is
+ * static. */
+struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack, const char *name,
+                              void (*fn)(void *arg), void *arg);
+
+/* Stops until fy_wake(); at once if that came since the last time. why is static, and says for the
+ * dump what is waited for. */
+void fy_park(const char *why);
+
+/* Lets a task that is, or will be, parked go on. Under its scheduler's lock. */
+void fy_wake(struct fy_task *task);
+
+/* To the end of the queue. */
+void fy_yield(void);
+
+/* Collects what is ready and fires what is due, without waiting. */
+void fy_poll_now(void);
+
+/* Has post->run called in that scheduler, soon: at once if it sleeps in its poller, else when it
+ * next polls. From any thread, with or without locks. */
+void fy_sched_post(struct fy_sched *sched, struct fy_post *post);
+
+/* Ends the scheduler's sleep in its poller, or its host loop's. Safe in a signal handler. */
+void fy_sched_poke(struct fy_sched *sched);
+
+/* Makes every scheduler look at its contexts. Safe in a signal handler. */
+void fy_sched_contexts_changed(void);
+
+/* context.c's: ends what watches a context that has ended. */
+void fy_cancels_check(struct fy_sched *sched);
+
+/* context.c's: lets go of the contexts that are still watched, by tasks which are being discarded.
+ */
+void fy_cancels_forget(struct fy_sched *sched);
+
+/* Calls visit for each scheduler, those without a thread too, under its lock; the caller holds
+ * none. */
+void fy_sched_each(void (*visit)(struct fy_sched *sched, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,277 @@
+/*
+ * Schedulers and their threads. A scheduler's struct is never freed: a signal handler may be
+ * walking the list of them at any time. When its thread has ended it waits in the list for the next
+ * new thread.
+ */
+#include "task/thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "task/clock.h"
+#include "task/io.h"
+
+/* All schedulers there ever were; only ever grows at its front. */
+static _Atomic(struct fy_sched *) all;
+
+/* Serialises the taking and giving back of schedulers. */
+static pthread_mutex_t lives = PTHREAD_MUTEX_INITIALIZER;
+
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+static pthread_key_t exit_key; /* its destructor sees a thread end */
+static bool key_made;
+
+static _Thread_local struct fy_sched *mine;
+
+/* Not inlined, and opaque: a task may park on one thread and go on on another, so nobody may keep
+ * the address of the thread-local itself. */
+static __attribute__((noinline)) struct fy_sched *mine_get(void)
+{
+    __asm__ volatile("");
+    return mine;
+}
+
+static __attribute__((noinline)) void mine_set(struct fy_sched *sched)
+{
+    __asm__ volatile("");
+    mine = sched;
+}
+
+struct fy_sched *fy_sched_running(void)
+{
+    return mine_get();
+}
+
+struct fy_task *fy_self(void)
+{
+    return mine_get()->current;
+}
+
+bool fy_sched_is_mine(const struct fy_sched *sched)
+{
+    return mine_get() == sched;
+}
+
+void fy_sched_lock(struct fy_sched *sched)
+{
+    while (sem_wait(&sched->lock) != 0) {
+        /* EINTR */
+    }
+}
+
+void fy_sched_unlock(struct fy_sched *sched)
+{
+    sem_post(&sched->lock);
+}
+
+/* ------------------------------------------------------------------------------------ the end */
+
+/* Closes what the thread leaves behind. Its library tasks see their connections closed and end;
+ * users' tasks that are still parked are discarded, as goroutines are when a program ends. */
+static void detach(void *arg)
+{
+    struct fy_sched *sched = arg;
+    mine_set(sched);
+    fy_sched_lock(sched);
+    fy_poll_now(); /* what others have posted is done while what it is about still stands */
+    struct fy_link *link;
+    while ((link = fy_list_pop_front(&sched->exit_hooks)) != NULL) {
+        struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
+        hook->run(hook);
+    }
+    fy_poll_now(); /* and what they were about to post when the hooks stopped them */
+    fy_tasks_finish(sched);
+    pthread_mutex_lock(&lives);
+    atomic_store(&sched->alive, false);
+    /* Whoever found it alive a moment ago may still be about to write to its descriptor. */
+    while (atomic_load(&sched->poking) != 0) {
+        sched_yield();
+    }
+    atomic_store(&sched->poked, false);
+    close(sched->wake_fd);
+    fy_poller_close(&sched->poller);
+    fy_switch_forget(&sched->root.stopped);
+    atomic_store(&sched->task_count, 0);
+    pthread_mutex_unlock(&lives);
+    fy_sched_unlock(sched);
+    mine_set(NULL);
+}
+
+/* ------------------------------------------------------------------------------ the beginning */
+
+static void make_key(void)
+{
+    key_made = pthread_key_create(&exit_key, detach) == 0;
+}
+
+/* One that has lost its thread, or a new one at the front of the list. */
+static struct fy_sched *find_or_make(void)
+{
+    struct fy_sched *sched;
+    for (sched = atomic_load(&all); sched != NULL; sched = sched->next) {
+        if (!atomic_load(&sched->alive)) {
+            return sched;
+        }
+    }
+    sched = calloc(1, sizeof *sched);
+    if (sched == NULL) {
+        return NULL;
+    }
+    sem_init(&sched->lock, 0, 1);
+    fy_list_init(&sched->ready);
+    fy_list_init(&sched->tasks);
+    fy_list_init(&sched->cancels);
+    fy_list_init(&sched->exit_hooks);
+    fy_list_init(&sched->open_responses);
+    sched->wake_fd = -1;
+    sched->poller.fd = -1;
+    sched->next = atomic_load(&all);
+    atomic_store(&all, sched);
+    return sched;
+}
+
+/* The wake descriptor's place in the poller: it only has to end the sleep. */
+static int watch_wake_fd(struct fy_sched *sched)
+{
+    struct fy_io wake = {.fd = sched->wake_fd};
+    if (fy_poller_add(&sched->poller, &wake) != 0) {
+        return -1;
+    }
+    fy_poller_remove(&sched->poller, &wake); /* its events find no one, which is all right */
+    return 0;
+}
+
+static void adopt_thread(struct fy_sched *sched)
+{
+    sched->root =
+        (struct fy_task){.kind = FY_TASK_THREAD, .name = "thread", .stopped = sched->root.stopped};
+    fy_sanitizer_adopt(&sched->root.sanitizer);
+    sched->current = &sched->root;
+    sched->previous = &sched->root;
+    sched->now = fy_now();
+    atomic_store(&sched->task_count, 0);
+    fy_task_register(&sched->root, sched);
+}
+
+/* Under lives. */
+static int open_scheduler(struct fy_sched *sched)
+{
+    if (fy_poller_open(&sched->poller) != 0) {
+        return -1;
+    }
+    sched->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (sched->wake_fd < 0) {
+        goto no_wake_fd;
+    }
+    if (watch_wake_fd(sched) != 0 || fy_switch_adopt(&sched->root.stopped) != 0) {
+        goto no_root;
+    }
+    return 0;
+no_root:
+    close(sched->wake_fd);
+    sched->wake_fd = -1;
+no_wake_fd:
+    fy_poller_close(&sched->poller);
+    return -1;
+}
+
+static struct fy_sched *attach(void)
+{
+    pthread_once(&key_once, make_key);
+    if (!key_made) {
+        errno = EAGAIN;
+        return NULL;
+    }
+    pthread_mutex_lock(&lives);
+    struct fy_sched *sched = find_or_make();
+    if (sched == NULL || open_scheduler(sched) != 0) {
+        goto fail;
+    }
+    if (pthread_setspecific(exit_key, sched) != 0) {
+        close(sched->wake_fd);
+        fy_poller_close(&sched->poller);
+        fy_switch_forget(&sched->root.stopped);
+        errno = ENOMEM;
+        goto fail;
+    }
+    fy_sched_lock(sched);
+    adopt_thread(sched);
+    atomic_store(&sched->alive, true);
+    fy_sched_unlock(sched);
+    pthread_mutex_unlock(&lives);
+    mine_set(sched);
+    return sched;
+fail:
+    pthread_mutex_unlock(&lives);
+    return NULL;
+}
+
+struct fy_sched *fy_enter(void)
+{
+    struct fy_sched *sched = mine_get();
+    if (sched == NULL) {
+        sched = attach();
+        if (sched == NULL) {
+            return NULL;
+        }
+    }
+    fy_sched_lock(sched);
+    return sched;
+}
+
+void fy_leave(void)
+{
+    fy_sched_unlock(mine_get());
+}
+
+/* ---------------------------------------------------------------------------- between threads */
+
+void fy_sched_poke(struct fy_sched *sched)
+{
+    int saved_errno = errno;
+    atomic_fetch_add(&sched->poking, 1);
+    if (atomic_load(&sched->alive) && !atomic_exchange(&sched->poked, true)) {
+        uint64_t one = 1;
+        ssize_t written = write(sched->wake_fd, &one, sizeof one);
+        (void)written; /* it fails only when the counter is full, and then it is readable already */
+    }
+    atomic_fetch_sub(&sched->poking, 1);
+    errno = saved_errno;
+}
+
+void fy_thread_drain_pokes(struct fy_sched *sched)
+{
+    uint64_t count;
+    ssize_t got = read(sched->wake_fd, &count, sizeof count);
+    (void)got; /* whoever set the flag may not have written yet: then the next poll drains it */
+}
+
+void fy_sched_post(struct fy_sched *sched, struct fy_post *post)
+{
+    struct fy_post *newest = atomic_load(&sched->posts);
+    do {
+        post->next = newest;
+    } while (!atomic_compare_exchange_weak(&sched->posts, &newest, post));
+    fy_sched_poke(sched);
+}
+
+void fy_sched_contexts_changed(void)
+{
+    for (struct fy_sched *sched = atomic_load(&all); sched != NULL; sched = sched->next) {
+        atomic_store(&sched->look_at_contexts, true);
+        fy_sched_poke(sched);
+    }
+}
+
+void fy_sched_each(void (*visit)(struct fy_sched *sched, void *arg), void *arg)
+{
+    for (struct fy_sched *sched = atomic_load(&all); sched != NULL; sched = sched->next) {
+        fy_sched_lock(sched);
+        visit(sched, arg);
+        fy_sched_unlock(sched);
+    }
+}

@@ -1,0 +1,20 @@
+/*
+ * The life of a scheduler: it comes with a thread's first call and goes, to be used again, with the
+ * thread. Between threads: the list of all schedulers, and poking one that sleeps.
+ */
+#ifndef FY_TASK_THREAD_H
+#define FY_TASK_THREAD_H
+
+#include "task/sched.h"
+
+/* Empties the wake descriptor. */
+void fy_thread_drain_pokes(struct fy_sched *sched);
+
+/* sched.c's: enters a task into the scheduler's books. */
+void fy_task_register(struct fy_task *task, struct fy_sched *sched);
+
+/* sched.c's: runs library tasks until none is left, without waiting; then discards every other task
+ * but the root. For a thread that ends. */
+void fy_tasks_finish(struct fy_sched *sched);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * Timers: a heap of a scheduler's own, in which arming cannot fail (the links are in the timers).
+ * Used under the scheduler's lock. A timer fires once, from the scheduler's poll, and may be armed
+ * again.
+ */
+#ifndef FY_TASK_TIMER_H
+#define FY_TASK_TIMER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fy_timer {
+    int64_t when; /* fy_now() time */
+    void (*fire)(struct fy_timer *timer);
+    bool armed;
+    /* Of the pairing heap: the first child, the siblings (prev of a first child is its parent). */
+    struct fy_timer *child, *next, *prev;
+};
+
+/* Zero-filled is empty. */
+struct fy_timers {
+    struct fy_timer *first; /* the nearest; NULL: none */
+};
+
+/* Arms a timer that is not armed. */
+void fy_timer_arm(struct fy_timers *timers, struct fy_timer *timer, int64_t when,
+                  void (*fire)(struct fy_timer *timer));
+
+/* Disarms it; fine if it is not armed. */
+void fy_timer_disarm(struct fy_timers *timers, struct fy_timer *timer);
+
+/* Fires all that are due at now, nearest first. */
+void fy_timers_fire(struct fy_timers *timers, int64_t now);
+
+#endif

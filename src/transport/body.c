@@ -1,0 +1,349 @@
+/*
+ * The body as its reader meets it. What ends it:
+ *
+ *   read to its end     the read loop puts the connection into the pool, and only then does the
+ * read that met the end return: so that the caller's next request finds it there. an error the
+ * connection is closed, and its loops are gone when the read returns. closed before       either
+ * the connection is closed, and gone when the close returns; or the body is drained: what has
+ * arrived is consumed on the spot, and if the end is among it that is as good as read to its end;
+ * the rest the read loop reads, while the close returns.
+ */
+#include "transport/body.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "http/chunk.h"
+#include "transport/idle_pool.h"
+#include "transport/persist_conn.h"
+#include "transport/trailer.h"
+
+#define READING "reading a response's body"
+
+/* ---------------------------------------------------------------------------- from the connection
+ */
+
+static int fail_read(struct fy_persist_conn *conn, ssize_t negative_errno, ferry_error *err)
+{
+    if (conn->is_closed) {
+        *err = conn->why;
+    } else if (negative_errno == 0) {
+        fy_fail(err, FERRY_ETRUNCATED, 0, "the connection ended before the response's body did");
+    } else {
+        int cause = (int)-negative_errno;
+        fy_fail(err, cause == ETIMEDOUT ? FERRY_ETIMEOUT : FERRY_EREAD, cause, "read: %s",
+                fy_errno_text(cause));
+    }
+    return -1;
+}
+
+static bool would_park(struct fy_persist_conn *conn, bool may_park)
+{
+    return !may_park && !conn->stream->ops->has_input(conn->stream);
+}
+
+/* Bytes of the body, from what is buffered or, when nothing is, from the stream into the caller's
+ * own buffer: as the stream's read, or FY_BODY_WOULD_PARK. */
+static ssize_t take_bytes(struct fy_persist_conn *conn, void *buf, size_t len, bool may_park)
+{
+    size_t buffered = fy_conn_input_len(&conn->input);
+    if (buffered > 0) {
+        size_t taken = len < buffered ? len : buffered;
+        memcpy(buf, fy_conn_input_bytes(&conn->input), taken);
+        fy_conn_input_take(&conn->input, taken);
+        return (ssize_t)taken;
+    }
+    if (would_park(conn, may_park)) {
+        return FY_BODY_WOULD_PARK;
+    }
+    if (len < FY_CONN_INPUT_BUFFER / 2) {
+        /* A small read: one system call serves many of its kind. */
+        ssize_t got = fy_conn_input_fill(&conn->input, conn->stream, FY_CONN_INPUT_BUFFER, READING);
+        return got > 0 ? take_bytes(conn, buf, len, may_park) : got;
+    }
+    return conn->stream->ops->read(conn->stream, buf, len, READING);
+}
+
+/* More of a line that is not all there. */
+static ssize_t fill_line(struct fy_persist_conn *conn, size_t max, bool may_park, ferry_error *err)
+{
+    if (would_park(conn, may_park)) {
+        return FY_BODY_WOULD_PARK;
+    }
+    ssize_t got = fy_conn_input_fill(&conn->input, conn->stream, max, READING);
+    if (got == -EMSGSIZE) {
+        return fy_fail(err, FERRY_EPROTOCOL, 0,
+                       "malformed chunked body: a line of more than %zu bytes", max);
+    }
+    if (got == -ENOMEM) {
+        return fy_fail_memory(err);
+    }
+    return got > 0 ? got : fail_read(conn, got, err);
+}
+
+/* -------------------------------------------------------------------------------- sized, and
+ * tunnel */
+
+static ssize_t read_sized(struct fy_exchange *exchange, void *buf, size_t len, bool may_park,
+                          ferry_error *err)
+{
+    if (exchange->left == 0) {
+        return 0;
+    }
+    if ((uint64_t)exchange->left < len) {
+        len = (size_t)exchange->left;
+    }
+    ssize_t got = take_bytes(exchange->conn, buf, len, may_park);
+    if (got == FY_BODY_WOULD_PARK) {
+        return got;
+    }
+    if (got <= 0) {
+        return fail_read(exchange->conn, got, err);
+    }
+    exchange->left -= got;
+    return got;
+}
+
+static ssize_t read_until_close(struct fy_exchange *exchange, void *buf, size_t len, bool may_park,
+                                ferry_error *err)
+{
+    ssize_t got = take_bytes(exchange->conn, buf, len, may_park);
+    if (got == 0 && !exchange->conn->is_closed) {
+        exchange->conn->saw_end = true;
+        exchange->left = 0;
+        return 0;
+    }
+    return got > 0 || got == FY_BODY_WOULD_PARK ? got : fail_read(exchange->conn, got, err);
+}
+
+/* -------------------------------------------------------------------------------------- chunked */
+
+static int fail_chunk(const struct fy_parse *parse, ferry_error *err)
+{
+    return fy_fail(err, FERRY_EPROTOCOL, 0, "malformed chunked body: %s", parse->reason);
+}
+
+/* Takes lines until chunk data is next (1) or the body has ended (0); -1; FY_BODY_WOULD_PARK. */
+static int next_chunk(struct fy_exchange *exchange, bool may_park, ferry_error *err)
+{
+    struct fy_persist_conn *conn = exchange->conn;
+    while (exchange->left == 0) {
+        if (exchange->last_chunk) {
+            return fy_trailer_read(exchange, may_park, err);
+        }
+        struct fy_parse parse = {.bytes = fy_conn_input_bytes(&conn->input),
+                                 .len = fy_conn_input_len(&conn->input)};
+        uint64_t size = 0;
+        enum fy_parse_result result = exchange->chunk_end_due ? fy_parse_chunk_end(&parse)
+                                                              : fy_parse_chunk_line(&parse, &size);
+        if (result == FY_PARSE_BAD) {
+            return fail_chunk(&parse, err);
+        }
+        if (result == FY_PARSE_MORE) {
+            ssize_t got = fill_line(conn, FY_CHUNK_LINE_MAX, may_park, err);
+            if (got < 0) {
+                return (int)got;
+            }
+            continue;
+        }
+        fy_conn_input_take(&conn->input, parse.at);
+        if (exchange->chunk_end_due) {
+            exchange->chunk_end_due = false;
+        } else {
+            exchange->left = (int64_t)size;
+            exchange->last_chunk = size == 0;
+        }
+    }
+    return 1;
+}
+
+/* Joins what is there: parks only for the first byte, and notices the last chunk when it is already
+ * buffered, even if the caller's buffer is full. */
+static ssize_t read_chunked(struct fy_exchange *exchange, void *buf, size_t len, bool may_park,
+                            ferry_error *err)
+{
+    size_t total = 0;
+    for (;;) {
+        int next = next_chunk(exchange, may_park && total == 0, err);
+        if (next <= 0) {
+            /* An error behind bytes that are good is told by the next read: the lines that it was
+             * found in are still there. */
+            return total > 0 ? (ssize_t)total : next;
+        }
+        if (total == len) {
+            return (ssize_t)total;
+        }
+        size_t wanted =
+            (uint64_t)exchange->left < len - total ? (size_t)exchange->left : len - total;
+        ssize_t got =
+            take_bytes(exchange->conn, (char *)buf + total, wanted, may_park && total == 0);
+        if (got <= 0) {
+            if (total > 0) {
+                return (ssize_t)total;
+            }
+            return got == FY_BODY_WOULD_PARK ? got : fail_read(exchange->conn, got, err);
+        }
+        total += (size_t)got;
+        exchange->left -= got;
+        exchange->chunk_end_due = exchange->left == 0;
+    }
+}
+
+ssize_t fy_body_read_some(struct fy_exchange *exchange, void *buf, size_t len, bool may_park,
+                          ferry_error *err)
+{
+    switch (exchange->framing.kind) {
+    case FY_BODY_LENGTH: return read_sized(exchange, buf, len, may_park, err);
+    case FY_BODY_CHUNKED: return read_chunked(exchange, buf, len, may_park, err);
+    case FY_BODY_CLOSE:
+    case FY_BODY_TUNNEL: return read_until_close(exchange, buf, len, may_park, err);
+    default: return 0;
+    }
+}
+
+/* ------------------------------------------------------------------------------------- the fates
+ */
+
+/* Whether the last byte has been taken: known with it, where the length or the last chunk tells. */
+static bool at_end(const struct fy_exchange *exchange)
+{
+    switch (exchange->framing.kind) {
+    case FY_BODY_LENGTH: return exchange->left == 0;
+    case FY_BODY_CHUNKED: return exchange->body_over;
+    case FY_BODY_CLOSE:
+    case FY_BODY_TUNNEL: return exchange->conn->saw_end;
+    default: return true;
+    }
+}
+
+/* The read loop is told, and has done what follows from it when this returns. */
+static void settle(struct fy_exchange *exchange, enum fy_body_fate fate)
+{
+    if (exchange->fate != FY_FATE_NONE) {
+        return;
+    }
+    fy_exchange_decide(exchange, fate);
+    struct fy_case cases[] = {
+        FY_RECEIVE_FROM(&exchange->settled),
+        FY_RECEIVE_FROM(&exchange->conn->gone),
+    };
+    fy_select(cases, 2, FY_NEVER, "waiting for the connection to settle");
+    if (exchange->res != NULL) {
+        exchange->res->entry.holds_connection = false;
+    }
+}
+
+static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
+{
+    struct fy_exchange *exchange = self;
+    if (exchange->fate != FY_FATE_NONE || exchange->framing.kind == FY_BODY_NONE) {
+        return 0;
+    }
+    ssize_t got = fy_body_read_some(exchange, buf, len, true, err);
+    if (got < 0) {
+        fy_error_prefix(err, "reading the body of %s", exchange->res->url);
+        settle(exchange, FY_FATE_ERROR);
+    } else if (at_end(exchange)) {
+        settle(exchange, FY_FATE_END);
+    }
+    return got;
+}
+
+static ssize_t body_write(void *self, const void *buf, size_t len, ferry_error *err)
+{
+    struct fy_exchange *exchange = self;
+    struct fy_persist_conn *conn = exchange->conn;
+    struct iovec iov = {(void *)buf, len};
+    int result = conn->is_closed ? -ECANCELED
+                                 : fy_stream_write_all(conn->stream, &iov, 1,
+                                                       "writing to an upgraded connection");
+    if (result == 0) {
+        return (ssize_t)len;
+    }
+    if (conn->is_closed) {
+        *err = conn->why;
+    } else {
+        fy_fail(err, FERRY_EWRITE, -result, "write: %s", fy_errno_text(-result));
+    }
+    fy_error_prefix(err, "writing to %s", exchange->res->url);
+    return -1;
+}
+
+/* ------------------------------------------------------------------------------------- the close
+ */
+
+/* Whether reading on may save the connection: its length, where known, is within the limit. */
+static bool worth_draining(const struct fy_exchange *exchange)
+{
+    int64_t limit = exchange->transport->set.drain_bytes;
+    bool ends = exchange->framing.kind == FY_BODY_CHUNKED ||
+                (exchange->framing.kind == FY_BODY_LENGTH && exchange->left <= limit);
+    return limit >= 0 && ends && exchange->framing.keep_alive && !exchange->close_asked &&
+           !exchange->transport->set.disable_keep_alives && !exchange->conn->is_closed;
+}
+
+/* Consumes what has arrived: the fate that follows. */
+static enum fy_body_fate drain_arrived(struct fy_exchange *exchange)
+{
+    char scratch[4096];
+    ferry_error err;
+    while (exchange->drained <= exchange->transport->set.drain_bytes) {
+        ssize_t got = fy_body_read_some(exchange, scratch, sizeof scratch, false, &err);
+        if (got == FY_BODY_WOULD_PARK) {
+            return FY_FATE_DRAIN;
+        }
+        if (got < 0) {
+            return FY_FATE_ERROR;
+        }
+        exchange->drained += got;
+        if (at_end(exchange)) {
+            FY_COUNT(exchange->transport, drained);
+            return FY_FATE_END;
+        }
+    }
+    return FY_FATE_CLOSED;
+}
+
+static void body_close(void *self, bool may_park)
+{
+    struct fy_exchange *exchange = self;
+    if (exchange->framing.kind != FY_BODY_NONE && exchange->fate == FY_FATE_NONE) {
+        FY_COUNT(exchange->transport, early_closes);
+        enum fy_body_fate fate = worth_draining(exchange) ? FY_FATE_DRAIN : FY_FATE_CLOSED;
+        if (may_park && fate == FY_FATE_DRAIN) {
+            fate = drain_arrived(exchange);
+        }
+        if (may_park && fate != FY_FATE_DRAIN) {
+            settle(exchange, fate);
+        } else {
+            fy_pool_set_drains(exchange->conn, fate == FY_FATE_DRAIN);
+            fy_exchange_decide(exchange, fate);
+            if (!may_park) {
+                fy_sched_poke(exchange->conn->sched);
+            }
+        }
+    }
+    exchange->res = NULL;
+    FY_COUNT_DOWN(exchange->transport, open_responses);
+    fy_exchange_release(exchange);
+}
+
+static const struct fy_body_ops ops = {.read = body_read, .close = body_close};
+static const struct fy_body_ops tunnel_ops = {
+    .read = body_read, .write = body_write, .close = body_close};
+
+void fy_body_attach(struct fy_exchange *exchange, ferry_response *res)
+{
+    fy_exchange_hold(exchange);
+    exchange->res = res;
+    exchange->left = exchange->framing.length;
+    if (exchange->framing.kind == FY_BODY_CHUNKED) {
+        exchange->left = 0;
+    }
+    res->ops = exchange->framing.kind == FY_BODY_TUNNEL ? &tunnel_ops : &ops;
+    res->body = exchange;
+    res->entry.connection = exchange->conn->number;
+    res->entry.holds_connection = exchange->framing.kind != FY_BODY_NONE;
+    FY_COUNT(exchange->transport, open_responses);
+}

@@ -1,0 +1,71 @@
+/*
+ * Buffered input of a connection.
+ */
+#include "transport/conn_input.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for at least one byte after end: by moving what is there to the front, or by growing. */
+static int make_room(struct fy_conn_input *input, size_t max)
+{
+    size_t len = fy_conn_input_len(input);
+    if (input->end < input->capacity) {
+        return 0;
+    }
+    if (len >= max) {
+        return -EMSGSIZE;
+    }
+    if (input->start > 0) {
+        memmove(input->buffer, input->buffer + input->start, len);
+        input->start = 0;
+        input->end = len;
+        return 0;
+    }
+    size_t capacity = input->capacity == 0 ? FY_CONN_INPUT_BUFFER : input->capacity * 2;
+    char *buffer = realloc(input->buffer, capacity);
+    if (buffer == NULL) {
+        return -ENOMEM;
+    }
+    input->buffer = buffer;
+    input->capacity = capacity;
+    return 0;
+}
+
+ssize_t fy_conn_input_fill(struct fy_conn_input *input, struct fy_stream *stream, size_t max,
+                           const char *why)
+{
+    int failed = make_room(input, max);
+    if (failed != 0) {
+        return failed;
+    }
+    ssize_t got =
+        stream->ops->read(stream, input->buffer + input->end, input->capacity - input->end, why);
+    if (got > 0) {
+        input->end += (size_t)got;
+    }
+    return got;
+}
+
+void fy_conn_input_take(struct fy_conn_input *input, size_t len)
+{
+    input->start += len;
+    if (input->start == input->end) {
+        input->start = 0;
+        input->end = 0;
+    }
+}
+
+void fy_conn_input_rest(struct fy_conn_input *input)
+{
+    if (fy_conn_input_len(input) == 0) {
+        fy_conn_input_free(input);
+    }
+}
+
+void fy_conn_input_free(struct fy_conn_input *input)
+{
+    free(input->buffer);
+    *input = (struct fy_conn_input){0};
+}

@@ -1,0 +1,74 @@
+/*
+ * The exchange's making and unmaking.
+ */
+#include "transport/exchange.h"
+
+#include <stdlib.h>
+
+#include "http/request.h"
+#include "task/sched.h"
+#include "transport/persist_conn.h"
+#include "transport/transport.h"
+
+struct fy_exchange *fy_exchange_new(ferry_transport *transport, ferry_request *req)
+{
+    struct fy_exchange *exchange = calloc(1, sizeof *exchange);
+    if (exchange == NULL) {
+        return NULL;
+    }
+    exchange->holds = 1;
+    exchange->req = req;
+    exchange->transport = transport;
+    exchange->put_trace = req->trace.put_idle_conn;
+    exchange->trace_arg = req->trace_arg;
+    fy_chan_init(&exchange->written, NULL, 0);
+    fy_chan_init(&exchange->write_failed, NULL, 0);
+    fy_chan_init(&exchange->go_on, exchange->go_on_place, 1);
+    fy_chan_init(&exchange->answer, exchange->answer_place, 1);
+    fy_chan_init(&exchange->fate_told, NULL, 0);
+    fy_chan_init(&exchange->settled, NULL, 0);
+    return exchange;
+}
+
+void fy_exchange_hold(struct fy_exchange *exchange)
+{
+    exchange->holds++;
+}
+
+void fy_exchange_release(struct fy_exchange *exchange)
+{
+    if (--exchange->holds > 0) {
+        return;
+    }
+    fy_exchange_unwatch(exchange);
+    if (exchange->conn != NULL) {
+        fy_persist_conn_release(exchange->conn);
+    }
+    free(exchange);
+}
+
+void fy_exchange_body_done(struct fy_exchange *exchange)
+{
+    const struct fy_request_body *body = &exchange->req->body;
+    if (body->done != NULL && body->kind != FY_REQUEST_NO_BODY) {
+        fy_leave();
+        body->done(body->done_arg);
+        (void)fy_enter();
+    }
+}
+
+void fy_exchange_unwatch(struct fy_exchange *exchange)
+{
+    if (exchange->cancel_begun) {
+        exchange->cancel_begun = false;
+        fy_cancel_end(&exchange->cancel);
+    }
+}
+
+void fy_exchange_decide(struct fy_exchange *exchange, enum fy_body_fate fate)
+{
+    if (exchange->fate == FY_FATE_NONE) {
+        exchange->fate = fate;
+        fy_chan_close(&exchange->fate_told);
+    }
+}

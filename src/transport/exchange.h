@@ -1,0 +1,109 @@
+/*
+ * An exchange: one request and its response on one connection. It is what the round trip, the two
+ * loops and the body share; each holds it until done with it. All under the connection's
+ * scheduler's lock.
+ */
+#ifndef FY_TRANSPORT_EXCHANGE_H
+#define FY_TRANSPORT_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ferry.h>
+
+#include "http/framing.h"
+#include "task/chan.h"
+#include "task/context.h"
+
+struct fy_persist_conn;
+
+/* How far the write loop came with the request. */
+enum fy_write_state {
+    FY_WRITE_PENDING,
+    FY_WRITE_WHOLE,
+    FY_WRITE_PARTIAL, /* the server answered before the body was asked for: it was never sent */
+    FY_WRITE_FAILED   /* write_error tells */
+};
+
+/* What makes an error one that another connection may cure. */
+enum fy_trip_failure {
+    FY_TRIP_FAILED,          /* sending again would not help, or not be safe */
+    FY_TRIP_NOTHING_WRITTEN, /* no byte of the request left */
+    FY_TRIP_SERVER_CLOSED,   /* the server closed an idle connection just when it was taken */
+    FY_TRIP_READ_FAILED      /* the connection failed before any byte of the response */
+};
+
+/* The body's fate, as the read loop is told it. */
+enum fy_body_fate {
+    FY_FATE_NONE,   /* not decided */
+    FY_FATE_END,    /* read to its end */
+    FY_FATE_ERROR,  /* it could not be */
+    FY_FATE_CLOSED, /* closed before its end */
+    FY_FATE_DRAIN   /* likewise, and the read loop is to read on */
+};
+
+struct fy_exchange {
+    int holds;
+    ferry_request
+        *req; /* the caller's; not touched once 'written' has closed and the trip is over */
+    struct fy_persist_conn *conn;
+    ferry_transport *transport;
+    void (*put_trace)(void *arg, int put_result); /* the request may be gone by then; NULL: none */
+    void *trace_arg;
+    bool trip_over;   /* the send has returned, or is about to: it will not be tried again */
+    bool close_asked; /* the request goes out with "Connection: close" */
+
+    /* The request's way out. Closed when the write loop is done with the request, whatever came of
+     * it. */
+    struct fy_chan written;
+    struct fy_chan write_failed; /* closed besides when it failed */
+    enum fy_write_state write_state;
+    bool nothing_written;
+    ferry_error write_error;
+    /* Expect: 100-continue. One value: non-NULL for "send the body", NULL for "do not". */
+    bool expects_continue;
+    struct fy_chan go_on;
+    void *go_on_place[1];
+
+    /* The response's way in. One value: the response; NULL: read_error and failure tell. */
+    struct fy_chan answer;
+    void *answer_place[1];
+    ferry_error read_error;
+    enum fy_trip_failure failure;
+    bool answer_comes; /* a response without a body is about to be delivered, come what may */
+
+    /* Cancellation and deadline, from the send to the end of the body. */
+    struct fy_cancel cancel;
+    bool cancel_begun;
+
+    /* The body, once the response is delivered. */
+    ferry_response *res; /* NULL before and after */
+    struct fy_framing framing;
+    int64_t left;       /* of a body by length; of the current chunk */
+    bool chunk_end_due; /* a chunk's data is over and its CRLF not yet taken */
+    bool last_chunk;    /* the trailer section comes next */
+    bool body_over;     /* a chunked body has been taken to its very end */
+    int64_t drained;    /* bytes read on after the close */
+    int trailer_fields;
+    size_t trailer_bytes;
+    enum fy_body_fate fate;
+    struct fy_chan fate_told; /* closed when fate is decided */
+    struct fy_chan settled;   /* closed when the connection is back in the pool */
+};
+
+/* NULL when out of memory. The one hold is the caller's. */
+struct fy_exchange *fy_exchange_new(ferry_transport *transport, ferry_request *req);
+void fy_exchange_hold(struct fy_exchange *exchange);
+void fy_exchange_release(struct fy_exchange *exchange);
+
+/* Tells the request's body, if it wants to know, that this send is done with it: called by
+ * whichever comes last of the send's end and the write loop's. Outside the lock. */
+void fy_exchange_body_done(struct fy_exchange *exchange);
+
+/* Stops watching the context and the deadline. */
+void fy_exchange_unwatch(struct fy_exchange *exchange);
+
+/* Decides the body's fate, once. */
+void fy_exchange_decide(struct fy_exchange *exchange, enum fy_body_fate fate);
+
+#endif

@@ -1,0 +1,358 @@
+/*
+ * get_conn and the dial task. A dial is a task of its own, so that the request which wanted it may
+ * be served by another connection first; the dialed one then joins the pool and is not wasted. Only
+ * when the request is cancelled, and nobody else waits at its host, is the dial cancelled too.
+ */
+#include "transport/get_conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "http/request.h"
+#include "net/dial.h"
+#include "transport/idle_pool.h"
+#include "transport/trace.h"
+
+/* How long a dial is put off while a closed body of the host is being read on: about what it takes
+ * until the rest of a short body, already on its way, is here and its connection can be had. */
+#define DRAIN_GRACE_MS 5
+
+/* ------------------------------------------------------------------------------------- dialing */
+
+/* Under the lock of its scheduler. */
+struct fy_dial_job {
+    ferry_transport *transport; /* a hold */
+    struct fy_host *host;       /* in which a place is reserved */
+    struct fy_want *want;       /* a hold; its 'dial' is this until the job is done */
+    struct fy_chan canceled;
+    struct fy_exit_hook exit;
+    char *name, *host_port; /* copies: the dial may outlive the request */
+    uint16_t port;
+    ferry_context *context; /* a hold; NULL: none */
+    ferry_trace trace;      /* zeroed when the want is over: its callbacks may be no more */
+    void *trace_arg;
+};
+
+static void want_release(struct fy_want *want)
+{
+    if (--want->holds == 0) {
+        fy_transport_release(want->transport);
+        free(want);
+    }
+}
+
+static void job_free(struct fy_dial_job *job)
+{
+    fy_list_remove(&job->exit.link);
+    want_release(job->want);
+    fy_transport_release(job->transport);
+    ferry_context_free(job->context);
+    free(job->name);
+    free(job->host_port);
+    free(job);
+}
+
+/* The thread ends. */
+static void job_exit(struct fy_exit_hook *hook)
+{
+    fy_chan_close(&FY_CONTAINER(hook, struct fy_dial_job, exit)->canceled);
+}
+
+static void want_fail(struct fy_want *want, const ferry_error *err)
+{
+    if (!want->over) {
+        want->over = true;
+        want->err = *err;
+        (void)fy_chan_try_send(&want->ready, NULL);
+    }
+}
+
+static void want_deliver(struct fy_want *want, struct fy_persist_conn *conn)
+{
+    want->over = true;
+    fy_persist_conn_hold(conn);
+    (void)fy_chan_try_send(&want->ready, conn); /* its one place is free */
+}
+
+static struct fy_stream *dial_stream(struct fy_dial_job *job, ferry_error *err)
+{
+    const struct fy_transport_settings *set = &job->transport->set;
+    struct fy_dial dial = {
+        .host = job->name,
+        .host_port = job->host_port,
+        .port = job->port,
+        .unix_socket = set->unix_socket,
+        .deadline = fy_after_ms(set->dial_timeout_ms),
+        .canceled = &job->canceled,
+        .keep_alive_probe_ms = set->keep_alive_probe_ms,
+        .dial = set->dial,
+        .dial_arg = set->dial_arg,
+        .context = job->context,
+        .trace = &job->trace,
+        .trace_arg = job->trace_arg,
+    };
+    return fy_dial(&dial, err);
+}
+
+void fy_get_conn_undo(struct fy_persist_conn *conn)
+{
+    enum ferry_put_result result = fy_pool_try_put(conn);
+    if (result != FERRY_PUT_OK) {
+        fy_persist_conn_close_for(conn, FY_TRIP_FAILED, FERRY_ECANCELED,
+                                  ferry_put_result_string(result));
+    }
+}
+
+static struct fy_persist_conn *dial_conn(struct fy_dial_job *job, ferry_error *err)
+{
+    struct fy_stream *stream = dial_stream(job, err);
+    if (stream == NULL) {
+        return NULL;
+    }
+    struct fy_persist_conn *conn = fy_persist_conn_new(job->transport, job->host, stream);
+    if (conn == NULL) {
+        stream->ops->free(stream);
+        fy_fail_memory(err);
+    }
+    return conn;
+}
+
+static void dial_task(void *arg)
+{
+    struct fy_dial_job *job = arg;
+    ferry_error err = {0};
+    struct fy_persist_conn *conn = dial_conn(job, &err);
+    job->want->dial = NULL;
+    if (conn == NULL) {
+        FY_COUNT(job->transport, dial_failures);
+        want_fail(job->want, &err);
+        fy_pool_free_place(job->transport, job->host);
+    } else {
+        if (job->want->over) {
+            fy_get_conn_undo(conn);
+        } else {
+            want_deliver(job->want, conn);
+        }
+        fy_persist_conn_release(conn);
+    }
+    job_free(job);
+}
+
+static struct fy_dial_job *job_new(struct fy_want *want)
+{
+    ferry_request *req = want->req;
+    struct fy_dial_job *job = calloc(1, sizeof *job);
+    if (job == NULL) {
+        return NULL;
+    }
+    fy_list_init(&job->exit.link);
+    fy_chan_init(&job->canceled, NULL, 0);
+    job->name = strdup(req->url.host);
+    job->host_port = strdup(req->url.host_port);
+    job->port = req->url.port;
+    job->host = want->host;
+    job->want = want;
+    want->holds++;
+    job->transport = want->transport;
+    fy_transport_hold(job->transport);
+    job->context = fy_context_hold(req->context);
+    job->trace = req->trace;
+    job->trace_arg = req->trace_arg;
+    if (job->name == NULL || job->host_port == NULL) {
+        job_free(job);
+        return NULL;
+    }
+    return job;
+}
+
+/* Starts the dial in the place that is reserved for it; when that cannot be done the want has
+ * failed and the place is free again. */
+static void start_dial(struct fy_want *want)
+{
+    struct fy_dial_job *job = job_new(want);
+    struct fy_task *task = NULL;
+    if (job != NULL) {
+        task = fy_task_start(FY_TASK_LIBRARY, FY_STACK_LARGE, "dial", dial_task, job);
+    }
+    if (task == NULL) {
+        ferry_error err = {0};
+        fy_fail_memory(&err);
+        want_fail(want, &err);
+        fy_pool_free_place(want->transport, want->host);
+        if (job != NULL) {
+            job_free(job);
+        }
+        return;
+    }
+    FY_COUNT(want->transport, dials);
+    want->dial = job;
+    job->exit.run = job_exit;
+    fy_list_push_front(&fy_sched_running()->exit_hooks, &job->exit.link);
+}
+
+void fy_want_granted(struct fy_want *want)
+{
+    if (want->over) {
+        fy_pool_free_place(want->transport, want->host);
+    } else {
+        start_dial(want);
+    }
+    want_release(want); /* the queue's, which the post took over */
+}
+
+/* ------------------------------------------------------------------------------------ wanting */
+
+static void run_granted(struct fy_post *post)
+{
+    fy_want_granted(FY_CONTAINER(post, struct fy_want, post));
+}
+
+/* The request does not want any more: it is served, has failed, or gives up. */
+static void want_end(struct fy_want *want, bool canceled)
+{
+    want->over = true;
+    fy_list_remove(&want->exit.link);
+    bool nobody_else = fy_pool_leave(want);
+    if (want->dial != NULL) {
+        want->dial->trace = (ferry_trace){0};
+        if (canceled && nobody_else) {
+            fy_chan_close(&want->dial->canceled);
+        }
+    }
+    want->req = NULL;
+}
+
+/* A connection may have been delivered in the very moment of the cancel. */
+static void give_back(struct fy_want *want)
+{
+    struct fy_case ready = FY_RECEIVE_FROM(&want->ready);
+    if (fy_select(&ready, 1, FY_AT_ONCE, "") == 0 && ready.value != NULL) {
+        struct fy_persist_conn *conn = ready.value;
+        fy_get_conn_undo(conn);
+        fy_persist_conn_release(conn);
+    }
+}
+
+/* The thread ends with the request still waiting; its task will not go on. */
+static void want_exit(struct fy_exit_hook *hook)
+{
+    struct fy_want *want = FY_CONTAINER(hook, struct fy_want, exit);
+    want_end(want, true);
+    give_back(want);
+    want_release(want);
+}
+
+static struct fy_want *want_new(ferry_transport *transport, ferry_request *req)
+{
+    struct fy_want *want = calloc(1, sizeof *want);
+    if (want == NULL) {
+        return NULL;
+    }
+    want->holds = 1;
+    want->transport = transport;
+    fy_transport_hold(transport);
+    want->req = req;
+    want->sched = fy_sched_running();
+    want->post.run = run_granted;
+    want->exit.run = want_exit;
+    fy_list_init(&want->waiter_link);
+    fy_list_init(&want->queue_link);
+    fy_chan_init(&want->ready, want->ready_place, 1);
+    fy_list_push_front(&want->sched->exit_hooks, &want->exit.link);
+    return want;
+}
+
+/* Parks until the want is served or has failed (0), the cancel has ended (1) or the time is over
+ * (2). */
+static int wait_for(struct fy_want *want, struct fy_cancel *cancel, int64_t deadline,
+                    struct fy_persist_conn **conn, const char *why)
+{
+    struct fy_case cases[] = {
+        FY_RECEIVE_FROM(&want->ready),
+        FY_RECEIVE_FROM(&cancel->done),
+    };
+    switch (fy_select(cases, 2, deadline, why)) {
+    case 0: *conn = cases[0].value; return 0;
+    case 1: return 1;
+    default: return 2;
+    }
+}
+
+static void begin_dial(struct fy_want *want, int entry, struct fy_cancel *cancel, int *outcome,
+                       struct fy_persist_conn **conn)
+{
+    *outcome = 2;
+    if (entry == FY_WANT_QUEUED) {
+        fy_pool_evict_foreign(want->transport, want->host);
+        return;
+    }
+    if (entry == FY_WANT_DRAIN) {
+        *outcome = wait_for(want, cancel, fy_after_ms(DRAIN_GRACE_MS), conn,
+                            "waiting for a closed body to be read on, before dialing");
+        if (*outcome != 2) {
+            fy_pool_free_place(want->transport, want->host);
+            return;
+        }
+    }
+    start_dial(want);
+}
+
+static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_request *req,
+                                         struct fy_cancel *cancel, ferry_error *err)
+{
+    struct fy_persist_conn *conn = NULL;
+    int outcome;
+    struct fy_want *want = want_new(transport, req);
+    if (want == NULL) {
+        fy_fail_memory(err);
+        return NULL;
+    }
+    int entry = fy_pool_enter(want, req->url.scheme, req->url.host_port);
+    if (entry < 0) {
+        fy_list_remove(&want->exit.link);
+        want_release(want);
+        fy_fail_memory(err);
+        return NULL;
+    }
+    begin_dial(want, entry, cancel, &outcome, &conn);
+    if (outcome == 2) {
+        outcome = wait_for(want, cancel, FY_NEVER, &conn,
+                           want->dial != NULL ? "waiting for a connection"
+                                              : "waiting for a connection's place at its host");
+    }
+    if (outcome == 1) {
+        fy_cancel_error(cancel, err);
+        fy_error_suffix(err, " while waiting for a connection");
+        want_end(want, true);
+        give_back(want);
+    } else {
+        want_end(want, false);
+        if (conn == NULL) {
+            *err = want->err;
+        }
+    }
+    want_release(want);
+    return conn;
+}
+
+struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *req,
+                                    struct fy_cancel *cancel, ferry_error *err)
+{
+    FY_TRACE(req, get_conn, req->url.host_port);
+    struct fy_persist_conn *conn = fy_pool_take(transport, req->url.scheme, req->url.host_port);
+    int64_t idle_ms = -1;
+    if (conn != NULL) {
+        idle_ms = (fy_now() - conn->idle_since) / FY_MILLISECOND;
+    } else {
+        conn = want_conn(transport, req, cancel, err);
+    }
+    if (conn != NULL) {
+        if (conn->reused) {
+            FY_COUNT(transport, reuses);
+        }
+        FY_TRACE(req, got_conn, conn->reused, idle_ms);
+    }
+    return conn;
+}

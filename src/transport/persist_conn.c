@@ -1,0 +1,315 @@
+/*
+ * A connection's birth and death, and the round trip over it: hand the exchange to both loops, then
+ * wait for whichever comes first.
+ */
+#include "transport/persist_conn.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "transport/idle_pool.h"
+
+/* How long the response is waited for when writing the request has failed: a server that refuses a
+ * body answers and closes, and its answer says more than a broken pipe. What it sent before it
+ * closed is readable at once, so this bounds only a peer that resets one direction and keeps the
+ * other. */
+#define ANSWER_GRACE_MS 250
+
+static atomic_uint_least64_t next_number = 1;
+
+/* ------------------------------------------------------------------------------ birth and death */
+
+/* The timer is left alone while the connection comes and goes; when it fires it looks since when
+ * the connection has been idle, and goes off again at the time that this one instance of idleness
+ * ends. */
+static void look_if_idle(struct fy_timer *timer)
+{
+    struct fy_persist_conn *conn = FY_CONTAINER(timer, struct fy_persist_conn, idle_timer);
+    int64_t limit = conn->transport->set.idle_timeout_ms * FY_MILLISECOND;
+    int64_t now = fy_now();
+    if (conn->is_closed) {
+        return;
+    }
+    if (conn->is_idle && now - conn->idle_since >= limit) {
+        fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
+                                  "the connection was idle for too long");
+        return;
+    }
+    int64_t since = conn->is_idle ? conn->idle_since : now;
+    fy_timer_arm(&conn->sched->timers, timer, since + limit, look_if_idle);
+}
+
+static void close_with_thread(struct fy_exit_hook *hook)
+{
+    fy_persist_conn_close_for(FY_CONTAINER(hook, struct fy_persist_conn, exit), FY_TRIP_FAILED,
+                              FERRY_ECANCELED,
+                              "the thread that the connection belonged to has ended");
+}
+
+static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_host *host,
+                                          struct fy_stream *stream)
+{
+    struct fy_persist_conn *conn = calloc(1, sizeof *conn);
+    if (conn == NULL) {
+        return NULL;
+    }
+    conn->holds = 1;
+    conn->transport = transport;
+    fy_transport_hold(transport);
+    conn->host = host;
+    conn->counted = true;
+    conn->sched = fy_sched_running();
+    conn->stream = stream;
+    conn->number = atomic_fetch_add_explicit(&next_number, 1, memory_order_relaxed);
+    fy_chan_init(&conn->to_read, conn->to_read_place, 1);
+    fy_chan_init(&conn->to_write, conn->to_write_place, 1);
+    fy_chan_init(&conn->closed, NULL, 0);
+    fy_chan_init(&conn->gone, NULL, 0);
+    fy_list_init(&conn->idle_link);
+    fy_list_init(&conn->lru_link);
+    fy_list_init(&conn->exit.link);
+    return conn;
+}
+
+/* Starts a loop, with a hold of its own on the connection. */
+static struct fy_task *start_loop(struct fy_persist_conn *conn, const char *name,
+                                  void (*loop)(void *arg))
+{
+    struct fy_task *task = fy_task_start(FY_TASK_LIBRARY, FY_STACK_SMALL, name, loop, conn);
+    if (task != NULL) {
+        task->connection = conn->number;
+        fy_persist_conn_hold(conn);
+    }
+    return task;
+}
+
+struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct fy_host *host,
+                                            struct fy_stream *stream)
+{
+    struct fy_persist_conn *conn = conn_alloc(transport, host, stream);
+    if (conn == NULL) {
+        return NULL;
+    }
+    if (start_loop(conn, "write loop", fy_write_loop) == NULL) {
+        conn->write_loop_over = true;
+        goto no_write_loop;
+    }
+    conn->read_task = start_loop(conn, "read loop", fy_read_loop);
+    if (conn->read_task == NULL) {
+        goto no_read_loop;
+    }
+    FY_COUNT(transport, connections);
+    conn->exit.run = close_with_thread;
+    fy_list_push_front(&conn->sched->exit_hooks, &conn->exit.link);
+    if (transport->set.idle_timeout_ms >= 0) {
+        fy_timer_arm(&conn->sched->timers, &conn->idle_timer,
+                     fy_after_ms(transport->set.idle_timeout_ms), look_if_idle);
+    }
+    return conn;
+
+no_read_loop:
+    fy_chan_close(&conn->closed); /* ends the write loop */
+no_write_loop:
+    conn->is_closed = true;
+    conn->counted = false;
+    conn->stream = NULL;
+    fy_persist_conn_release(conn);
+    return NULL;
+}
+
+void fy_persist_conn_hold(struct fy_persist_conn *conn)
+{
+    conn->holds++;
+}
+
+void fy_persist_conn_release(struct fy_persist_conn *conn)
+{
+    if (--conn->holds > 0) {
+        return;
+    }
+    if (conn->stream != NULL) {
+        conn->stream->ops->free(conn->stream);
+    }
+    fy_conn_input_free(&conn->input);
+    fy_transport_release(conn->transport);
+    free(conn);
+}
+
+void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure failure,
+                           const ferry_error *why)
+{
+    if (conn->is_closed) {
+        return;
+    }
+    conn->is_closed = true;
+    conn->why = *why;
+    conn->why_failure = failure;
+    FY_COUNT_DOWN(conn->transport, connections);
+    fy_list_remove(&conn->exit.link);
+    fy_timer_disarm(&conn->sched->timers, &conn->idle_timer);
+    conn->stream->ops->close(conn->stream);
+    fy_chan_close(&conn->closed);
+    if (fy_pool_forget(conn)) {
+        fy_persist_conn_release(conn); /* never the last: the loops have theirs */
+    }
+}
+
+void fy_persist_conn_close_for(struct fy_persist_conn *conn, enum fy_trip_failure failure, int code,
+                               const char *why)
+{
+    ferry_error err = {0};
+    fy_fail(&err, code, 0, "%s", why);
+    fy_persist_conn_close(conn, failure, &err);
+}
+
+void fy_persist_conn_loop_over(struct fy_persist_conn *conn)
+{
+    if (conn->read_loop_over && (conn->write_loop_over || conn->in_user_function)) {
+        fy_chan_close(&conn->gone);
+    }
+}
+
+void fy_persist_conn_wait_gone(struct fy_persist_conn *conn)
+{
+    fy_chan_receive(&conn->gone, NULL, "waiting for a closed connection's loops to end");
+}
+
+bool fy_persist_conn_is_fresh(struct fy_persist_conn *conn)
+{
+    return !conn->is_closed && fy_conn_input_len(&conn->input) == 0 &&
+           !conn->stream->ops->has_input(conn->stream);
+}
+
+/* ----------------------------------------------------------------------------- the round trip */
+
+/* What the round trip waits for, most telling first: fy_select takes the first that is ready. */
+enum trip_case { ANSWERED, CANCELED, WRITE_FAILED, CLOSED, WRITTEN, TRIP_CASES };
+
+static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange)
+{
+    conn->expected++;
+    exchange->req->writing = &exchange->written;
+    fy_exchange_hold(exchange);
+    (void)fy_chan_try_send(&conn->to_read,
+                           exchange); /* its one place is free: so is the connection */
+    fy_exchange_hold(exchange);
+    (void)fy_chan_try_send(&conn->to_write, exchange);
+    conn->read_task->why = "waiting for the response";
+    conn->read_task->since = fy_now();
+}
+
+/* The request has been written: from now on the time to the head counts. */
+static int64_t header_deadline(const struct fy_persist_conn *conn)
+{
+    return fy_after_ms(conn->transport->set.response_header_timeout_ms);
+}
+
+static void failed_write(struct fy_exchange *exchange, ferry_error *err,
+                         enum fy_trip_failure *failure)
+{
+    *err = exchange->write_error;
+    *failure = exchange->nothing_written ? FY_TRIP_NOTHING_WRITTEN : FY_TRIP_FAILED;
+}
+
+/* Parks until the trip has ended one way or the other; NULL with *err and *failure. */
+static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exchange *exchange,
+                                    ferry_error *err, enum fy_trip_failure *failure)
+{
+    bool timed = conn->transport->set.response_header_timeout_ms >= 0;
+    bool write_failed = false;
+    int64_t deadline = FY_NEVER;
+    *failure = FY_TRIP_FAILED;
+    for (;;) {
+        struct fy_case cases[TRIP_CASES] = {
+            [ANSWERED] = FY_RECEIVE_FROM(&exchange->answer),
+            [CANCELED] = FY_RECEIVE_FROM(&exchange->cancel.done),
+            [WRITE_FAILED] = FY_RECEIVE_FROM(write_failed ? NULL : &exchange->write_failed),
+            [CLOSED] = FY_RECEIVE_FROM(exchange->answer_comes ? NULL : &conn->closed),
+            [WRITTEN] = FY_RECEIVE_FROM(timed ? &exchange->written : NULL),
+        };
+        switch (fy_select(cases, TRIP_CASES, deadline, "waiting for the response")) {
+        case ANSWERED:
+            if (cases[ANSWERED].value != NULL) {
+                return cases[ANSWERED].value;
+            }
+            *err = exchange->read_error;
+            *failure = exchange->failure;
+            if (exchange->write_state == FY_WRITE_FAILED && exchange->nothing_written) {
+                *failure = FY_TRIP_NOTHING_WRITTEN;
+            }
+            return NULL;
+        case CANCELED:
+            fy_cancel_error(&exchange->cancel, err);
+            fy_error_suffix(err, " while waiting for the response");
+            return NULL;
+        case WRITE_FAILED:
+            write_failed = true;
+            timed = false;
+            deadline = fy_after_ms(ANSWER_GRACE_MS);
+            if (exchange->write_error.code == FERRY_EBODY || exchange->nothing_written) {
+                failed_write(exchange, err, failure);
+                return NULL;
+            }
+            break;
+        case CLOSED:
+            if (exchange->answer_comes) {
+                break;
+            }
+            *err = conn->why;
+            *failure = conn->why_failure;
+            return NULL;
+        case WRITTEN:
+            timed = false;
+            deadline = header_deadline(conn);
+            break;
+        default:
+            if (write_failed) {
+                failed_write(exchange, err, failure);
+            } else {
+                fy_fail(err, FERRY_ETIMEOUT, 0,
+                        "timeout of %lld ms exceeded while waiting for the "
+                        "response headers",
+                        (long long)conn->transport->set.response_header_timeout_ms);
+            }
+            return NULL;
+        }
+    }
+}
+
+/* After a failed trip: nothing of the request's may be in use when this returns, and nothing of the
+ * connection left. */
+static void abandon(struct fy_persist_conn *conn, struct fy_exchange *exchange,
+                    const ferry_error *err)
+{
+    fy_persist_conn_close(conn, FY_TRIP_FAILED, err);
+    fy_chan_receive(&exchange->written, NULL, "waiting for the request's body to be let go");
+    fy_persist_conn_wait_gone(conn);
+    /* The answer may have come in the very moment of a cancel. */
+    struct fy_case late = FY_RECEIVE_FROM(&exchange->answer);
+    if (fy_select(&late, 1, FY_AT_ONCE, "") == 0 && late.value != NULL) {
+        fy_response_close(late.value);
+    }
+}
+
+ferry_response *fy_persist_conn_round_trip(struct fy_persist_conn *conn,
+                                           struct fy_exchange *exchange, ferry_error *err,
+                                           enum fy_trip_failure *failure)
+{
+    if (conn->is_closed) {
+        /* It closed while it was handed over: nothing of the request has gone out on it. */
+        *err = conn->why;
+        *failure = FY_TRIP_NOTHING_WRITTEN;
+        return NULL;
+    }
+    hand_over(conn, exchange);
+    ferry_response *res = await_answer(conn, exchange, err, failure);
+    if (res == NULL) {
+        abandon(conn, exchange, err);
+    } else if (conn->is_closed && !exchange->answer_comes) {
+        fy_persist_conn_wait_gone(conn); /* the response was its last */
+    }
+    return res;
+}

@@ -1,0 +1,93 @@
+/*
+ * A persistent connection: a stream, and the two loops that live as long as it does. persist_conn.c
+ * has its birth, its death and the round trip over it; read_loop.c and write_loop.c have the loops.
+ * All under the lock of the scheduler it belongs to, except where a field says otherwise.
+ */
+#ifndef FY_TRANSPORT_PERSIST_CONN_H
+#define FY_TRANSPORT_PERSIST_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ferry.h>
+
+#include "net/stream.h"
+#include "task/chan.h"
+#include "task/sched.h"
+#include "transport/conn_input.h"
+#include "transport/exchange.h"
+#include "transport/transport.h"
+
+struct fy_persist_conn {
+    int holds;                  /* each loop's, each exchange's, the pool's while idle */
+    ferry_transport *transport; /* a hold */
+    struct fy_host *host;
+    struct fy_sched *sched;
+    struct fy_stream *stream; /* closed with the connection, freed with its last hold */
+    struct fy_conn_input input;
+    uint64_t number; /* as dumps and the ledger name it: 1, 2, 3 ... */
+
+    /* From round trip to loops: exchanges. */
+    struct fy_chan to_read, to_write;
+    void *to_read_place[1], *to_write_place[1];
+    struct fy_chan closed; /* closed when the connection is */
+    struct fy_chan gone; /* closed when its loops are, too (or one is left in a user's function) */
+
+    struct fy_task *read_task; /* for its reason, in dumps; valid until the read loop is over */
+    int expected;              /* exchanges handed over whose response has not been read */
+    bool reused;               /* has served a request before the present one */
+    bool saw_end;              /* the peer has closed its side */
+    uint64_t bytes_written;
+    bool read_loop_over, write_loop_over;
+    bool in_user_function; /* the write loop is in a request's body reader */
+    bool is_closed;
+    ferry_error why;                  /* valid once closed */
+    enum fy_trip_failure why_failure; /* likewise: what it means for a request that was on it */
+
+    /* The pool's: under pool.lock. */
+    struct fy_link idle_link, lru_link;
+    bool is_idle;
+    bool drains;        /* a closed body is being read on */
+    int64_t idle_since; /* fy_now() */
+    bool counted;       /* it takes one of its host's places */
+
+    struct fy_timer idle_timer; /* looks whether it has been idle too long; not moved at each use */
+    struct fy_exit_hook exit;   /* closes it with its thread */
+};
+
+/* A connection over a stream, with its loops started, on the running scheduler. Takes the stream
+ * over, and the place in the host's count that the caller has reserved; on NULL (out of memory)
+ * both stay the caller's. */
+struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct fy_host *host,
+                                            struct fy_stream *stream);
+
+void fy_persist_conn_hold(struct fy_persist_conn *conn);
+void fy_persist_conn_release(struct fy_persist_conn *conn);
+
+/* Ends it, once, for a reason that becomes conn->why: takes it out of the pool, frees its place,
+ * closes its stream and wakes everybody. Returns at once; the loops end when they next run. */
+void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure failure,
+                           const ferry_error *why);
+
+/* The same with a sentence. */
+void fy_persist_conn_close_for(struct fy_persist_conn *conn, enum fy_trip_failure failure, int code,
+                               const char *why);
+
+/* Parks until the loops of a closed connection have ended. */
+void fy_persist_conn_wait_gone(struct fy_persist_conn *conn);
+
+/* Whether an idle connection can be used: nothing has come in on it, no end and no byte. */
+bool fy_persist_conn_is_fresh(struct fy_persist_conn *conn);
+
+/* Sends the exchange's request and waits for the response's head. NULL with *err and *failure. The
+ * exchange's req is not touched any more when it returns NULL. */
+ferry_response *fy_persist_conn_round_trip(struct fy_persist_conn *conn,
+                                           struct fy_exchange *exchange, ferry_error *err,
+                                           enum fy_trip_failure *failure);
+
+/* The loops, as tasks; arg is the connection. Told at their end. */
+void fy_read_loop(void *arg);
+void fy_write_loop(void *arg);
+void fy_persist_conn_loop_over(struct fy_persist_conn *conn);
+
+#endif

@@ -1,0 +1,248 @@
+/*
+ * The read loop: one task a connection, which reads one response after the other. This is where a
+ * connection's fate is decided, once per response, from top to bottom:
+ *
+ *     wait for the first byte           (idle, or behind a request)
+ *     read the head
+ *     no body: pool, then deliver the response
+ *     a body:  deliver the response, wait for the body's fate, then pool or close
+ *
+ * A response whose body nobody reads or closes keeps this task waiting for that fate: that is the
+ * leak which the ledger names.
+ */
+#include <errno.h>
+
+#include "base/error.h"
+#include "http/request.h"
+#include "http/response_parse.h"
+#include "transport/body.h"
+#include "transport/idle_pool.h"
+#include "transport/persist_conn.h"
+#include "transport/response_read.h"
+#include "transport/trace.h"
+
+/* How long the end of a response waits for the end of its request, before the connection is given
+ * up. */
+#define WRITE_GRACE_MS 50
+
+/* ------------------------------------------------------------------------------- the first byte */
+
+/* Parks until there is input, its end, or a failure: bytes, 0, or -errno. No buffer is held
+ * meanwhile. */
+static ssize_t await_input(struct fy_persist_conn *conn)
+{
+    if (fy_conn_input_len(&conn->input) > 0) {
+        return (ssize_t)fy_conn_input_len(&conn->input);
+    }
+    fy_conn_input_rest(&conn->input);
+    const char *why = conn->expected > 0
+                          ? "waiting for the response"
+                          : "idle: waiting for a request, or for the server to close";
+    int failed = conn->stream->ops->wait_readable(conn->stream, why);
+    if (failed != 0) {
+        return failed;
+    }
+    return fy_conn_input_fill(&conn->input, conn->stream, conn->transport->set.max_header_bytes,
+                              "waiting for the response");
+}
+
+/* Nobody asked: the end of an idle connection, or bytes that answer nothing. */
+static void close_unasked(struct fy_persist_conn *conn, ssize_t got)
+{
+    const char *why = "the server closed an idle connection";
+    if (got > 0 && !fy_is_408(fy_conn_input_bytes(&conn->input), fy_conn_input_len(&conn->input))) {
+        why = "the server sent bytes on an idle connection, unasked";
+    }
+    fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED, why);
+}
+
+/* The connection ended, or failed, where the response should have begun. */
+static void fail_first_byte(struct fy_exchange *exchange, ssize_t got)
+{
+    struct fy_persist_conn *conn = exchange->conn;
+    ferry_error *err = &exchange->read_error;
+    exchange->failure = FY_TRIP_READ_FAILED;
+    if (conn->is_closed) {
+        *err = conn->why;
+        exchange->failure = conn->why_failure;
+    } else if (got == 0) {
+        conn->saw_end = true;
+        fy_fail(err, FERRY_ESERVERCLOSED, 0, "the server closed the connection without answering");
+    } else if (got == -ENOMEM) {
+        fy_fail_memory(err);
+    } else {
+        fy_fail(err, FERRY_EREAD, (int)-got, "read: %s", fy_errno_text((int)-got));
+    }
+}
+
+/* ------------------------------------------------------------------------------------ the pool */
+
+static bool request_written(struct fy_exchange *exchange)
+{
+    struct fy_case written = FY_RECEIVE_FROM(&exchange->written);
+    fy_select(&written, 1, fy_after_ms(WRITE_GRACE_MS), "waiting for the request to be written");
+    return exchange->write_state == FY_WRITE_WHOLE;
+}
+
+/* Why the connection cannot be kept, as far as the exchange tells; FERRY_PUT_OK: it can. */
+static enum ferry_put_result keepable(struct fy_exchange *exchange)
+{
+    struct fy_persist_conn *conn = exchange->conn;
+    if (!exchange->framing.keep_alive || exchange->close_asked ||
+        exchange->framing.kind == FY_BODY_CLOSE || exchange->framing.kind == FY_BODY_TUNNEL) {
+        return conn->transport->set.disable_keep_alives ? FERRY_PUT_KEEP_ALIVES_DISABLED
+                                                        : FERRY_PUT_CLOSE_ASKED;
+    }
+    if (!request_written(exchange)) {
+        return FERRY_PUT_REQUEST_NOT_WRITTEN;
+    }
+    return conn->saw_end || !fy_persist_conn_is_fresh(conn) ? FERRY_PUT_CONNECTION_BROKEN
+                                                            : FERRY_PUT_OK;
+}
+
+static bool note_put(struct fy_exchange *exchange, enum ferry_put_result result)
+{
+    FY_COUNT(exchange->transport, put_results[result]);
+    if (exchange->put_trace != NULL) {
+        fy_leave();
+        exchange->put_trace(exchange->trace_arg, result);
+        (void)fy_enter();
+    }
+    return result == FERRY_PUT_OK;
+}
+
+/* The response has been read to its end: pools the connection if it can be kept. */
+static bool try_put_idle_conn(struct fy_exchange *exchange)
+{
+    enum ferry_put_result result = keepable(exchange);
+    if (result == FERRY_PUT_OK) {
+        result = fy_pool_try_put(exchange->conn);
+    }
+    return note_put(exchange, result);
+}
+
+/* ------------------------------------------------------------------------------- the body's fate
+ */
+
+/* Reads on a body that was closed early, within the transport's limits: whether its end came. */
+static bool drain(struct fy_exchange *exchange)
+{
+    struct fy_persist_conn *conn = exchange->conn;
+    const struct fy_transport_settings *set = &conn->transport->set;
+    char scratch[2048];
+    ferry_error err;
+    ssize_t got = 1;
+    conn->stream->read_deadline = fy_after_ms(set->drain_ms);
+    while (got > 0 && exchange->drained <= set->drain_bytes) {
+        got = fy_body_read_some(exchange, scratch, sizeof scratch, true, &err);
+        exchange->drained += got > 0 ? got : 0;
+    }
+    conn->stream->read_deadline = FY_NEVER;
+    fy_pool_set_drains(conn, false);
+    if (got == 0) {
+        FY_COUNT(exchange->transport, drained);
+    }
+    return got == 0;
+}
+
+/* What follows from the fate that the body's reader has decided. */
+static bool follow_fate(struct fy_exchange *exchange)
+{
+    switch (exchange->fate) {
+    case FY_FATE_END: return try_put_idle_conn(exchange);
+    case FY_FATE_DRAIN:
+        return drain(exchange) ? try_put_idle_conn(exchange)
+                               : note_put(exchange, FERRY_PUT_CLOSED_EARLY);
+    case FY_FATE_CLOSED: return note_put(exchange, FERRY_PUT_CLOSED_EARLY);
+    default: return note_put(exchange, FERRY_PUT_BODY_ERROR);
+    }
+}
+
+/* Waits until the body has been read, or closed, or cannot be any more. Whether the connection
+ * lives on. */
+static bool await_body_fate(struct fy_exchange *exchange)
+{
+    struct fy_persist_conn *conn = exchange->conn;
+    struct fy_case cases[] = {
+        FY_RECEIVE_FROM(&exchange->fate_told),
+        FY_RECEIVE_FROM(&exchange->cancel.done),
+        FY_RECEIVE_FROM(&conn->closed),
+    };
+    int chosen = fy_select(cases, 3, FY_NEVER, "waiting for the body to be read");
+    if (chosen == 1) {
+        ferry_error err;
+        fy_cancel_error(&exchange->cancel, &err);
+        fy_error_suffix(&err, " while reading the body");
+        fy_persist_conn_close(conn, FY_TRIP_FAILED, &err);
+    }
+    fy_exchange_unwatch(exchange);
+    switch (chosen) {
+    case 0: return follow_fate(exchange);
+    case 1: return note_put(exchange, FERRY_PUT_CANCELED);
+    default: return note_put(exchange, FERRY_PUT_CONNECTION_BROKEN);
+    }
+}
+
+/* -------------------------------------------------------------------------------------- the loop
+ */
+
+static void deliver(struct fy_exchange *exchange, ferry_response *res)
+{
+    (void)fy_chan_try_send(&exchange->answer, res); /* its one place is free: there is one answer */
+}
+
+/* One response, from its first byte to its connection's fate. */
+static bool serve(struct fy_exchange *exchange, ssize_t got)
+{
+    struct fy_persist_conn *conn = exchange->conn;
+    if (got <= 0) {
+        fail_first_byte(exchange, got);
+        deliver(exchange, NULL);
+        return false;
+    }
+    FY_TRACE_PLAIN(exchange->req, got_first_byte);
+    ferry_response *res = fy_response_read(exchange, &exchange->read_error);
+    conn->expected--;
+    if (res == NULL) {
+        deliver(exchange, NULL);
+        return false;
+    }
+    if (exchange->framing.kind != FY_BODY_NONE) {
+        deliver(exchange, res);
+        return await_body_fate(exchange);
+    }
+    /* Pooled before the response is delivered, so that the caller's next request finds it. Another
+     * request may have it, and have it closed, before this one's caller runs: no matter, the answer
+     * is here. */
+    exchange->answer_comes = true;
+    fy_exchange_unwatch(exchange);
+    fy_exchange_decide(exchange, FY_FATE_END);
+    bool alive = try_put_idle_conn(exchange);
+    deliver(exchange, res);
+    return alive;
+}
+
+void fy_read_loop(void *arg)
+{
+    struct fy_persist_conn *conn = arg;
+    bool alive = true;
+    while (alive) {
+        ssize_t got = await_input(conn);
+        if (conn->expected == 0) {
+            close_unasked(conn, got);
+            break;
+        }
+        void *exchange;
+        fy_chan_receive(&conn->to_read, &exchange, "waiting for the request that is answered");
+        alive = serve(exchange, got);
+        if (alive) {
+            fy_chan_close(&((struct fy_exchange *)exchange)->settled);
+        }
+        fy_exchange_release(exchange);
+    }
+    fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
+                              "the connection was not kept");
+    conn->read_loop_over = true;
+    fy_persist_conn_loop_over(conn);
+    fy_persist_conn_release(conn);
+}

@@ -1,0 +1,212 @@
+/*
+ * A head is read line by line, each copied into the response's arena as it comes: straight-line
+ * code, for a task that parks wherever more is needed. The parsing itself is
+ * http/response_parse.c's.
+ */
+#include "transport/response_read.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "http/request.h"
+#include "http/response_parse.h"
+#include "transport/body.h"
+#include "transport/persist_conn.h"
+#include "transport/trace.h"
+
+/* One head under way; the limits count over the interim responses before it, too. */
+struct reading {
+    struct fy_persist_conn *conn;
+    struct fy_exchange *exchange;
+    size_t head_bytes;
+    ferry_error *err;
+};
+
+static int fail_too_long(struct reading *r)
+{
+    return fy_fail(r->err, FERRY_ETOOBIG, 0, "the response head is longer than %zu bytes",
+                   r->conn->transport->set.max_header_bytes);
+}
+
+static int fail_malformed(struct reading *r, const struct fy_parse *parse)
+{
+    return fy_fail(r->err, FERRY_EPROTOCOL, 0, "malformed response: %s (byte %zu of the head)",
+                   parse->reason, r->head_bytes + parse->bad_at);
+}
+
+static int fill(struct reading *r)
+{
+    struct fy_persist_conn *conn = r->conn;
+    size_t max = conn->transport->set.max_header_bytes - r->head_bytes;
+    ssize_t got =
+        fy_conn_input_len(&conn->input) >= max
+            ? -EMSGSIZE
+            : fy_conn_input_fill(&conn->input, conn->stream, max, "reading a response's head");
+    if (got > 0) {
+        return 0;
+    }
+    if (got == -EMSGSIZE) {
+        return fail_too_long(r);
+    }
+    if (conn->is_closed) {
+        *r->err = conn->why;
+        return -1;
+    }
+    if (got == 0) {
+        return fy_fail(r->err, FERRY_ETRUNCATED, 0,
+                       "the connection ended in the middle of the response's head");
+    }
+    if (got == -ENOMEM) {
+        return fy_fail_memory(r->err);
+    }
+    return fy_fail(r->err, FERRY_EREAD, (int)-got, "read: %s", fy_errno_text((int)-got));
+}
+
+static struct fy_parse parse_begin(const struct fy_persist_conn *conn)
+{
+    return (struct fy_parse){.bytes = fy_conn_input_bytes(&conn->input),
+                             .len = fy_conn_input_len(&conn->input)};
+}
+
+/* A line has been parsed and copied. */
+static int line_taken(struct reading *r, const struct fy_parse *parse)
+{
+    fy_conn_input_take(&r->conn->input, parse->at);
+    r->head_bytes += parse->at;
+    return r->head_bytes > r->conn->transport->set.max_header_bytes ? fail_too_long(r) : 0;
+}
+
+static int read_status_line(struct reading *r, ferry_response *res)
+{
+    for (;;) {
+        struct fy_status_line line;
+        struct fy_parse parse = parse_begin(r->conn);
+        switch (fy_parse_status_line(&parse, &line)) {
+        case FY_PARSE_DONE:
+            res->status = line.status;
+            res->minor = line.minor;
+            res->reason = fy_arena_copy(&res->arena, line.reason.bytes, line.reason.len);
+            return res->reason != NULL ? line_taken(r, &parse) : fy_fail_memory(r->err);
+        case FY_PARSE_MORE:
+            if (fill(r) != 0) {
+                return -1;
+            }
+            break;
+        default: return fail_malformed(r, &parse);
+        }
+    }
+}
+
+static int keep_field(struct reading *r, ferry_response *res, struct fy_slice name,
+                      struct fy_slice value)
+{
+    int most = r->conn->transport->set.max_header_fields;
+    if (res->header.count >= (size_t)most) {
+        return fy_fail(r->err, FERRY_ETOOBIG, 0, "the response head has more than %d fields", most);
+    }
+    if (fy_header_add(&res->header, &res->arena, name.bytes, name.len, value.bytes, value.len) !=
+        0) {
+        return fy_fail_memory(r->err);
+    }
+    return 0;
+}
+
+static int read_fields(struct reading *r, ferry_response *res)
+{
+    for (;;) {
+        struct fy_slice name;
+        struct fy_slice value;
+        struct fy_parse parse = parse_begin(r->conn);
+        switch (fy_parse_field(&parse, &name, &value)) {
+        case FY_PARSE_DONE:
+            if (keep_field(r, res, name, value) != 0 || line_taken(r, &parse) != 0) {
+                return -1;
+            }
+            break;
+        case FY_PARSE_END: return line_taken(r, &parse);
+        case FY_PARSE_MORE:
+            if (fill(r) != 0) {
+                return -1;
+            }
+            break;
+        default: return fail_malformed(r, &parse);
+        }
+    }
+}
+
+static ferry_response *read_head(struct reading *r)
+{
+    ferry_response *res = fy_response_new();
+    if (res == NULL) {
+        fy_fail_memory(r->err);
+        return NULL;
+    }
+    if (read_status_line(r, res) != 0 || read_fields(r, res) != 0) {
+        fy_response_free(res);
+        return NULL;
+    }
+    return res;
+}
+
+static void note_interim(struct fy_exchange *exchange, int status)
+{
+    if (status == 100) {
+        if (exchange->expects_continue) {
+            (void)fy_chan_try_send(&exchange->go_on, exchange);
+        }
+        FY_TRACE_PLAIN(exchange->req, got_100_continue);
+    }
+    FY_TRACE(exchange->req, got_1xx, status);
+}
+
+static int frame(struct reading *r, ferry_response *res)
+{
+    char detail[64];
+    const char *method = r->exchange->req->method;
+    const char *refused = fy_framing_decide(&r->exchange->framing, method, res->minor, res->status,
+                                            &res->header, detail);
+    if (refused != NULL) {
+        return fy_fail(r->err, FERRY_EPROTOCOL, 0, "malformed response: %s %s", refused, detail);
+    }
+    res->length = r->exchange->framing.announced;
+    return 0;
+}
+
+static int finish(struct reading *r, ferry_response *res)
+{
+    const struct fy_url *url = &r->exchange->req->url;
+    res->url = fy_arena_copy(&res->arena, url->text, strlen(url->text));
+    if (res->url == NULL) {
+        return fy_fail_memory(r->err);
+    }
+    res->entry.url = res->url;
+    return frame(r, res);
+}
+
+ferry_response *fy_response_read(struct fy_exchange *exchange, ferry_error *err)
+{
+    struct reading r = {.conn = exchange->conn, .exchange = exchange, .err = err};
+    for (;;) {
+        ferry_response *res = read_head(&r);
+        if (res == NULL) {
+            return NULL;
+        }
+        /* 101 is an answer: from then on the connection speaks another protocol. */
+        if (res->status >= 200 || res->status == 101) {
+            if (finish(&r, res) != 0) {
+                fy_response_free(res);
+                return NULL;
+            }
+            if (exchange->expects_continue) {
+                (void)fy_chan_try_send(&exchange->go_on, NULL); /* no effect after a 100 */
+            }
+            res->entry.length = res->length;
+            fy_body_attach(exchange, res);
+            return res;
+        }
+        int status = res->status;
+        fy_response_free(res);
+        note_interim(exchange, status);
+    }
+}

@@ -1,0 +1,176 @@
+/*
+ * A round trip: get a connection, send the request over it, and, where the connection failed in a
+ * way that another may cure, once more.
+ */
+#include <limits.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "transport/get_conn.h"
+#include "transport/persist_conn.h"
+#include "transport/retry.h"
+#include "transport/transport.h"
+
+/* The deadline that a client has set, or the request's own. */
+static void watch(struct fy_exchange *exchange, ferry_request *req, int64_t own_deadline)
+{
+    if (req->send.deadline_of != NULL) {
+        fy_cancel_begin(&exchange->cancel, req->context, req->send.deadline, req->send.deadline_of);
+    } else {
+        fy_cancel_begin(&exchange->cancel, req->context, own_deadline, "request timeout");
+    }
+    exchange->cancel_begun = true;
+}
+
+static int check(const ferry_request *req, ferry_error *err)
+{
+    if (req->refused.code != 0) {
+        *err = req->refused;
+        return -1;
+    }
+    if (strcmp(req->url.scheme, "http") != 0) {
+        return fy_fail(err, FERRY_ESCHEME, 0, "unsupported protocol scheme \"%s\"",
+                       req->url.scheme);
+    }
+    return 0;
+}
+
+/* The body goes out from its beginning: a reader that has been read is rewound first. */
+static int rewind_body(ferry_request *req, ferry_error *err)
+{
+    if (!req->body_read) {
+        return 0;
+    }
+    if (req->body.rewind == NULL) {
+        return fy_fail(err, FERRY_EBODY, 0,
+                       "the request's body has been read and cannot be rewound to be sent again");
+    }
+    fy_leave();
+    int failed = req->body.rewind(req->body.arg);
+    (void)fy_enter();
+    if (failed != 0) {
+        return fy_fail(err, FERRY_EBODY, 0, "rewinding the request's body failed");
+    }
+    req->body_read = false;
+    return 0;
+}
+
+static struct fy_exchange *exchange_for(ferry_transport *transport, ferry_request *req)
+{
+    struct fy_exchange *exchange = fy_exchange_new(transport, req);
+    if (exchange != NULL) {
+        exchange->close_asked = req->close || transport->set.disable_keep_alives;
+        exchange->expects_continue = req->body.kind != FY_REQUEST_NO_BODY && req->body.len != 0 &&
+                                     transport->set.expect_continue_timeout_ms >= 0 &&
+                                     fy_header_lists(&req->header, "Expect", "100-continue");
+    }
+    return exchange;
+}
+
+/* One try. *again: it failed, and another connection may do better. */
+static ferry_response *attempt(struct fy_exchange *exchange, ferry_error *err, bool *again)
+{
+    ferry_request *req = exchange->req;
+    enum fy_trip_failure failure;
+    *again = false;
+    if (exchange->cancel.code != 0) {
+        fy_cancel_error(&exchange->cancel, err);
+        return NULL;
+    }
+    exchange->conn = fy_get_conn(exchange->transport, req, &exchange->cancel, err);
+    if (exchange->conn == NULL) {
+        return NULL;
+    }
+    bool reused = exchange->conn->reused;
+    if (exchange->cancel.code != 0) {
+        /* Cancelled between getting the connection and using it: it stays as good as it was. */
+        fy_cancel_error(&exchange->cancel, err);
+        fy_get_conn_undo(exchange->conn);
+        return NULL;
+    }
+    ferry_response *res = fy_persist_conn_round_trip(exchange->conn, exchange, err, &failure);
+    *again = res == NULL && exchange->cancel.code == 0 && fy_should_retry(req, reused, failure);
+    return res;
+}
+
+/* This send is over; whoever is last, it or the write loop, lets the body go. */
+static void end(struct fy_exchange *exchange)
+{
+    exchange->trip_over = true;
+    if (exchange->req->writing != &exchange->written) {
+        fy_exchange_body_done(exchange);
+    }
+}
+
+static ferry_response *send_request(ferry_transport *transport, ferry_request *req,
+                                    ferry_error *err)
+{
+    int64_t own_deadline = req->timeout_ms > 0 ? fy_after_ms(req->timeout_ms) : FY_NEVER;
+    for (;;) {
+        bool again;
+        struct fy_exchange *exchange = exchange_for(transport, req);
+        if (exchange == NULL) {
+            fy_fail_memory(err);
+            return NULL;
+        }
+        watch(exchange, req, own_deadline);
+        ferry_response *res = NULL;
+        again = false;
+        if (rewind_body(req, err) == 0) {
+            res = attempt(exchange, err, &again);
+        }
+        if (!again) {
+            end(exchange);
+        }
+        fy_exchange_release(exchange);
+        if (!again) {
+            return res;
+        }
+        FY_COUNT(transport, retries);
+    }
+}
+
+/* A send of the same request whose response came before all of it was written may still be at it.
+ */
+static void await_former_send(ferry_request *req)
+{
+    if (req->writing != NULL) {
+        fy_chan_receive(req->writing, NULL, "waiting for a request's former send to end");
+    }
+}
+
+FERRY_API ferry_response *ferry_transport_round_trip_at(ferry_transport *transport,
+                                                        ferry_request *req, ferry_error *err,
+                                                        const char *file, int line)
+{
+    err = FY_ERROR(err);
+    transport = transport != NULL ? transport : ferry_default_transport();
+    if (transport == NULL || fy_enter() == NULL) {
+        fy_fail_memory(err);
+        return NULL;
+    }
+    ferry_response *res = NULL;
+    await_former_send(req);
+    FY_COUNT(transport, requests);
+    if (check(req, err) == 0) {
+        res = send_request(transport, req, err);
+    }
+    if (res != NULL) {
+        FY_COUNT(transport, responses);
+        res->entry.file = file;
+        res->entry.line = line;
+        fy_ledger_open(res->sched, &res->entry);
+    } else {
+        FY_COUNT(transport, errors);
+    }
+    fy_leave();
+    return res;
+}
+
+FERRY_API ferry_response *(ferry_transport_round_trip)(ferry_transport *transport,
+                                                       ferry_request *req, ferry_error *err)
+{
+    return ferry_transport_round_trip_at(transport, req, err, NULL, 0);
+}

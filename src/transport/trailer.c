@@ -1,0 +1,106 @@
+/*
+ * Reading trailers.
+ */
+#include "transport/trailer.h"
+
+#include <errno.h>
+#include <strings.h>
+
+#include "base/error.h"
+#include "http/response.h"
+#include "http/response_parse.h"
+#include "transport/body.h"
+#include "transport/persist_conn.h"
+
+/* Framing and routing are the head's; a trailer that speaks of them is ignored (RFC 9110
+ * section 6.5.1). */
+static bool allowed_in_trailer(const char *name, size_t len)
+{
+    static const char *const forbidden[] = {"Content-Length",  "Transfer-Encoding", "Host",
+                                            "Trailer",         "Connection",        "Set-Cookie",
+                                            "Content-Encoding"};
+    for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
+        if (strncasecmp(forbidden[i], name, len) == 0 && forbidden[i][len] == '\0') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int keep(struct fy_exchange *exchange, struct fy_slice name, struct fy_slice value,
+                ferry_error *err)
+{
+    const struct fy_transport_settings *set = &exchange->transport->set;
+    if (++exchange->trailer_fields > set->max_header_fields) {
+        return fy_fail(err, FERRY_ETOOBIG, 0, "the trailer section has more than %d fields",
+                       set->max_header_fields);
+    }
+    ferry_response *res = exchange->res; /* NULL when the body is drained after its close */
+    if (res != NULL && allowed_in_trailer(name.bytes, name.len) &&
+        fy_header_add(&res->trailer, &res->arena, name.bytes, name.len, value.bytes, value.len) !=
+            0) {
+        return fy_fail_memory(err);
+    }
+    return 0;
+}
+
+static int fill(struct fy_exchange *exchange, bool may_park, ferry_error *err)
+{
+    struct fy_persist_conn *conn = exchange->conn;
+    size_t max = exchange->transport->set.max_header_bytes;
+    if (!may_park && !conn->stream->ops->has_input(conn->stream)) {
+        return FY_BODY_WOULD_PARK;
+    }
+    ssize_t got =
+        fy_conn_input_fill(&conn->input, conn->stream, max, "reading a response's trailers");
+    if (got > 0) {
+        return 0;
+    }
+    if (got == -EMSGSIZE) {
+        return fy_fail(err, FERRY_ETOOBIG, 0, "the trailer section is longer than %zu bytes", max);
+    }
+    if (got == 0) {
+        return fy_fail(err, FERRY_ETRUNCATED, 0,
+                       "the connection ended before the response's body did");
+    }
+    if (conn->is_closed) {
+        *err = conn->why;
+        return -1;
+    }
+    return fy_fail(err, FERRY_EREAD, (int)-got, "read: %s", fy_errno_text((int)-got));
+}
+
+int fy_trailer_read(struct fy_exchange *exchange, bool may_park, ferry_error *err)
+{
+    struct fy_conn_input *input = &exchange->conn->input;
+    while (!exchange->body_over) {
+        struct fy_slice name;
+        struct fy_slice value;
+        struct fy_parse parse = {.bytes = fy_conn_input_bytes(input),
+                                 .len = fy_conn_input_len(input)};
+        switch (fy_parse_field(&parse, &name, &value)) {
+        case FY_PARSE_MORE: {
+            int filled = fill(exchange, may_park, err);
+            if (filled < 0) {
+                return filled;
+            }
+            continue;
+        }
+        case FY_PARSE_BAD:
+            return fy_fail(err, FERRY_EPROTOCOL, 0, "malformed trailer section: %s", parse.reason);
+        case FY_PARSE_DONE:
+            if (keep(exchange, name, value, err) != 0) {
+                return -1;
+            }
+            break;
+        case FY_PARSE_END: exchange->body_over = true; break;
+        }
+        fy_conn_input_take(input, parse.at);
+        exchange->trailer_bytes += parse.at;
+        if (exchange->trailer_bytes > exchange->transport->set.max_header_bytes) {
+            return fy_fail(err, FERRY_ETOOBIG, 0, "the trailer section is longer than %zu bytes",
+                           exchange->transport->set.max_header_bytes);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,200 @@
+/*
+ * The transport object: its options, its holds, its statistics.
+ */
+#include "transport/transport.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "task/sched.h"
+#include "transport/idle_pool.h"
+#include "transport/persist_conn.h"
+
+/* ------------------------------------------------------------------------------------- options */
+
+static int64_t choose(int64_t given, int64_t standard)
+{
+    return given == 0 ? standard : given < 0 ? -1 : given;
+}
+
+static int choose_limit(int given, int standard)
+{
+    return given == 0 ? standard : given < 0 ? INT_MAX : given;
+}
+
+static int settle(struct fy_transport_settings *set, const ferry_transport_options *given)
+{
+    *set = (struct fy_transport_settings){
+        .max_idle = choose_limit(given->max_idle, 1024),
+        .max_idle_per_host = given->max_idle_per_host == 0 ? 256 : given->max_idle_per_host,
+        .max_per_host = choose_limit(given->max_per_host, INT_MAX),
+        .idle_timeout_ms = choose(given->idle_timeout_ms, 90000),
+        .dial_timeout_ms = choose(given->dial_timeout_ms, 30000),
+        .response_header_timeout_ms = choose(given->response_header_timeout_ms, -1),
+        .expect_continue_timeout_ms = choose(given->expect_continue_timeout_ms, 1000),
+        .keep_alive_probe_ms = choose(given->keep_alive_probe_ms, 15000),
+        .max_header_bytes =
+            given->max_header_bytes == 0 ? (size_t)256 * 1024 : given->max_header_bytes,
+        .max_header_fields = choose_limit(given->max_header_fields, 200),
+        .disable_keep_alives = given->disable_keep_alives != 0,
+        .drain_bytes = choose(given->drain_bytes, 256 * 1024),
+        .drain_ms = choose(given->drain_ms, 50),
+        .dial = given->dial,
+        .dial_arg = given->dial_arg,
+    };
+    if (given->unix_socket != NULL) {
+        set->unix_socket = strdup(given->unix_socket);
+        return set->unix_socket != NULL ? 0 : -1;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------ birth and death */
+
+FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *options)
+{
+    ferry_transport_options given = {0};
+    if (options != NULL) {
+        /* The caller may have been compiled with a struct that was shorter, or will be longer. */
+        memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
+    }
+    ferry_transport *transport = calloc(1, sizeof *transport);
+    if (transport == NULL) {
+        return NULL;
+    }
+    atomic_init(&transport->holds, 1);
+    if (settle(&transport->set, &given) != 0 || fy_pool_init(transport) != 0) {
+        free(transport->set.unix_socket);
+        free(transport);
+        return NULL;
+    }
+    return transport;
+}
+
+void fy_transport_hold(ferry_transport *transport)
+{
+    atomic_fetch_add_explicit(&transport->holds, 1, memory_order_relaxed);
+}
+
+void fy_transport_release(ferry_transport *transport)
+{
+    if (atomic_fetch_sub_explicit(&transport->holds, 1, memory_order_acq_rel) == 1) {
+        fy_pool_destroy(transport);
+        free(transport->set.unix_socket);
+        free(transport);
+    }
+}
+
+static pthread_once_t standard_once = PTHREAD_ONCE_INIT;
+static ferry_transport *standard;
+
+static void make_standard(void)
+{
+    standard = ferry_transport_new(NULL);
+}
+
+FERRY_API ferry_transport *ferry_default_transport(void)
+{
+    pthread_once(&standard_once, make_standard);
+    return standard;
+}
+
+/* Closes this thread's idle connections and waits until their loops have ended, so that the caller
+ * finds them gone; then those of other threads, whose loops end when their threads next run. */
+FERRY_API void ferry_transport_close_idle(ferry_transport *transport)
+{
+    if (transport == NULL) {
+        transport = ferry_default_transport();
+    }
+    if (transport == NULL || fy_enter() == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&transport->pool.lock);
+    transport->pool.close_idle = true;
+    pthread_mutex_unlock(&transport->pool.lock);
+    struct fy_persist_conn *conn;
+    while ((conn = fy_pool_take_any(transport)) != NULL) {
+        fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
+                                  "idle connections were closed");
+        fy_persist_conn_wait_gone(conn);
+        fy_persist_conn_release(conn);
+    }
+    fy_leave();
+    fy_pool_close_idle(transport);
+}
+
+FERRY_API void ferry_transport_free(ferry_transport *transport)
+{
+    if (transport == NULL) {
+        return;
+    }
+    bool is_standard = transport == standard;
+    pthread_mutex_lock(&transport->pool.lock);
+    transport->pool.freed = !is_standard;
+    pthread_mutex_unlock(&transport->pool.lock);
+    ferry_transport_close_idle(transport);
+    if (!is_standard) {
+        fy_transport_release(transport);
+    }
+}
+
+/* --------------------------------------------------------------------------------- statistics */
+
+#define READ(transport, counter) \
+    (uint64_t) atomic_load_explicit(&(transport)->count.counter, memory_order_relaxed)
+
+static void fill(ferry_transport *transport, ferry_stats *stats)
+{
+    stats->requests = READ(transport, requests);
+    stats->responses = READ(transport, responses);
+    stats->errors = READ(transport, errors);
+    stats->retries = READ(transport, retries);
+    stats->dials = READ(transport, dials);
+    stats->dial_failures = READ(transport, dial_failures);
+    stats->reuses = READ(transport, reuses);
+    for (int i = 0; i < FERRY_PUT_RESULTS; i++) {
+        stats->put_results[i] = READ(transport, put_results[i]);
+        *(i == FERRY_PUT_OK ? &stats->puts : &stats->put_failures) += stats->put_results[i];
+    }
+    stats->early_closes = READ(transport, early_closes);
+    stats->drained = READ(transport, drained);
+    stats->connections = READ(transport, connections);
+    stats->open_responses = READ(transport, open_responses);
+    stats->idle = (uint64_t)fy_pool_idle_count(transport, NULL);
+    stats->waiting = (uint64_t)fy_pool_waiting_count(transport);
+}
+
+FERRY_API void ferry_transport_stats(const ferry_transport *transport, ferry_stats *stats)
+{
+    ferry_stats all = {0};
+    size_t size = stats->size;
+    /* The lock inside is what const does not know of: a transport is never a constant. */
+    ferry_transport *asked =
+        (ferry_transport *)(transport != NULL ? transport : ferry_default_transport());
+    if (asked != NULL) {
+        fill(asked, &all);
+    }
+    all.size = size;
+    memcpy(stats, &all, size < sizeof all ? size : sizeof all);
+}
+
+FERRY_API const char *ferry_put_result_string(int result)
+{
+    static const char *const texts[FERRY_PUT_RESULTS] = {
+        [FERRY_PUT_OK] = "the connection is in the pool",
+        [FERRY_PUT_KEEP_ALIVES_DISABLED] = "the transport keeps no connections",
+        [FERRY_PUT_CONNECTION_BROKEN] = "the connection was closed, or bytes came on it unasked",
+        [FERRY_PUT_CLOSE_IDLE] = "idle connections are being closed",
+        [FERRY_PUT_TOO_MANY_IDLE] = "there are too many idle connections",
+        [FERRY_PUT_TOO_MANY_IDLE_HOST] = "there are too many idle connections to the host",
+        [FERRY_PUT_CLOSED_EARLY] = "the body was closed before its end",
+        [FERRY_PUT_BODY_ERROR] = "the body ended in an error",
+        [FERRY_PUT_CLOSE_ASKED] = "one side asked for the connection to be closed",
+        [FERRY_PUT_REQUEST_NOT_WRITTEN] = "the response ended before the request was written",
+        [FERRY_PUT_CANCELED] = "the request was canceled",
+        [FERRY_PUT_TRANSPORT_FREED] = "the transport has been freed",
+        [FERRY_PUT_PLACE_WANTED] = "another thread's request waits for the connection's place",
+    };
+    return result >= 0 && result < FERRY_PUT_RESULTS ? texts[result] : "?";
+}

@@ -1,0 +1,83 @@
+/*
+ * The transport as its own floor sees it: resolved options, the pool's books, the counters.
+ *
+ * Locks. A connection, its loops and its exchanges belong to one scheduler and are touched under
+ * its lock. What all schedulers share, the pool, has pool.lock, which is taken last, under at most
+ * one scheduler's lock, and never held while parking.
+ */
+#ifndef FY_TRANSPORT_TRANSPORT_H
+#define FY_TRANSPORT_TRANSPORT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ferry.h>
+
+#include "base/list.h"
+
+/* As ferry_transport_options, with every default put in and times in a form ready for use. */
+struct fy_transport_settings {
+    int max_idle, max_idle_per_host, max_per_host; /* INT_MAX: no limit */
+    int64_t idle_timeout_ms, dial_timeout_ms, response_header_timeout_ms,
+        expect_continue_timeout_ms;
+    int64_t keep_alive_probe_ms; /* all these: -1: none */
+    size_t max_header_bytes;
+    int max_header_fields;
+    bool disable_keep_alives;
+    int64_t drain_bytes; /* -1: never */
+    int64_t drain_ms;
+    char *unix_socket;
+    ferry_dial_fn dial;
+    void *dial_arg;
+};
+
+/* A host: what connections are interchangeable for. Guarded by pool.lock. */
+struct fy_host {
+    char *scheme;        /* "http"; with host_port it is the key */
+    char *host_port;     /* "example.org:80" */
+    struct fy_link idle; /* of fy_persist_conn, most recently used first */
+    struct fy_link
+        waiters; /* of fy_want: requests that any connection coming free may serve, in order */
+    struct fy_link
+        queue; /* of fy_want: those of them that wait for a slot to dial in (max_per_host) */
+    int idle_count;
+    int conns;  /* open or being dialed: what max_per_host limits */
+    int drains; /* connections whose closed body is being read on */
+};
+
+struct fy_pool {
+    pthread_mutex_t lock;
+    void *hosts;        /* tsearch tree of fy_host, by key */
+    struct fy_link lru; /* of idle fy_persist_conn, of all hosts, most recently used first */
+    int idle_count;
+    int waiting;     /* wants in all hosts' waiters */
+    bool close_idle; /* connections are not kept until the next request asks for one */
+    bool freed;      /* ferry_transport_free has been called */
+};
+
+/* Written with relaxed atomics from any scheduler. */
+struct fy_counters {
+    atomic_uint_least64_t requests, responses, errors, retries, dials, dial_failures, reuses;
+    atomic_uint_least64_t put_results[FERRY_PUT_RESULTS];
+    atomic_uint_least64_t early_closes, drained;
+    atomic_int_least64_t connections, open_responses;
+};
+
+struct ferry_transport {
+    struct fy_transport_settings set; /* never changes */
+    struct fy_pool pool;
+    struct fy_counters count;
+    atomic_int holds; /* the user's, each connection's, each dial's: freed with the last */
+};
+
+#define FY_COUNT(transport, counter) \
+    atomic_fetch_add_explicit(&(transport)->count.counter, 1, memory_order_relaxed)
+#define FY_COUNT_DOWN(transport, counter) \
+    atomic_fetch_sub_explicit(&(transport)->count.counter, 1, memory_order_relaxed)
+
+void fy_transport_hold(ferry_transport *transport);
+void fy_transport_release(ferry_transport *transport);
+
+#endif

@@ -1,0 +1,334 @@
+/*
+ * The write loop: one task a connection, which writes one request after the other and reports what
+ * came of each. A small request in memory goes out in one write, head and body together.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "http/chunk.h"
+#include "http/request.h"
+#include "transport/persist_conn.h"
+#include "transport/trace.h"
+
+/* What a body is read into, on its way from a reader (or a file that cannot be sent by the kernel).
+ */
+#define BODY_BUFFER ((size_t)32 * 1024)
+
+/* One request on its way out. */
+struct writing {
+    struct fy_persist_conn *conn;
+    struct fy_exchange *exchange;
+    ferry_request *req;
+    ferry_error *err;
+};
+
+/* ----------------------------------------------------------------------------- to the stream */
+
+static int fail_write(struct writing *w, int negative_errno)
+{
+    int cause = -negative_errno;
+    if (w->conn->is_closed) {
+        *w->err = w->conn->why; /* not its consequence, "canceled" */
+        return -1;
+    }
+    return fy_fail(w->err, FERRY_EWRITE, cause, "write: %s", fy_errno_text(cause));
+}
+
+/* Writes it all. */
+static int write_out(struct writing *w, struct iovec *iov, int count)
+{
+    struct fy_stream *stream = w->conn->stream;
+    while (count > 0) {
+        ssize_t written = stream->ops->writev(stream, iov, count, "writing the request");
+        if (written < 0) {
+            return fail_write(w, (int)written);
+        }
+        w->conn->bytes_written += (uint64_t)written;
+        while (count > 0 && (size_t)written >= iov->iov_len) {
+            written -= (ssize_t)iov->iov_len;
+            iov++;
+            count--;
+        }
+        if (count > 0) {
+            iov->iov_base = (char *)iov->iov_base + written;
+            iov->iov_len -= (size_t)written;
+        }
+    }
+    return 0;
+}
+
+/* --------------------------------------------------------------------------- bodies of each kind
+ */
+
+/* Calls the user's reader, outside the lock. Meanwhile the connection may be closed, and nobody
+ * waits for a loop that is in a user's function. */
+static ssize_t call_reader(struct writing *w, char *buffer, size_t len)
+{
+    struct fy_request_body *body = &w->req->body;
+    w->req->body_read = true;
+    w->conn->in_user_function = true;
+    fy_leave();
+    errno = 0;
+    ssize_t got = body->read(body->arg, buffer, len);
+    int cause = errno;
+    (void)fy_enter();
+    w->conn->in_user_function = false;
+    if (w->conn->is_closed) {
+        *w->err = w->conn->why;
+        return -1;
+    }
+    if (got < 0) {
+        return fy_fail(w->err, FERRY_EBODY, cause, "reading the request's body: %s",
+                       cause != 0 ? fy_errno_text(cause) : "its reader reported an error");
+    }
+    if ((size_t)got > len) {
+        return fy_fail(
+            w->err, FERRY_EBODY, 0,
+            "reading the request's body: its reader claims more bytes than there was room for");
+    }
+    return got;
+}
+
+static int write_reader_sized(struct writing *w, char *buffer)
+{
+    int64_t left = w->req->body.len;
+    while (left > 0) {
+        ssize_t got =
+            call_reader(w, buffer, (uint64_t)left < BODY_BUFFER ? (size_t)left : BODY_BUFFER);
+        if (got < 0) {
+            return -1;
+        }
+        if (got == 0) {
+            return fy_fail(w->err, FERRY_EBODY, 0,
+                           "the request's body ended after %lld bytes of the %lld announced",
+                           (long long)(w->req->body.len - left), (long long)w->req->body.len);
+        }
+        struct iovec iov = {buffer, (size_t)got};
+        if (write_out(w, &iov, 1) != 0) {
+            return -1;
+        }
+        left -= got;
+    }
+    return 0;
+}
+
+/* Each piece goes out at once, as it comes: the reader may be one half of a conversation. */
+static int write_reader_unsized(struct writing *w, char *buffer)
+{
+    bool chunked = fy_request_chunked(w->req);
+    for (;;) {
+        ssize_t got = call_reader(w, buffer, BODY_BUFFER);
+        if (got < 0) {
+            return -1;
+        }
+        char head[FY_CHUNK_HEAD_MAX];
+        struct iovec iov[3] = {{head, 0}, {buffer, (size_t)got}, {(char *)"\r\n", chunked ? 2 : 0}};
+        if (chunked) {
+            iov[0].iov_len = fy_chunk_head(head, (uint64_t)got);
+        }
+        if ((chunked || got > 0) && write_out(w, iov, 3) != 0) {
+            return -1;
+        }
+        if (got == 0) {
+            return 0;
+        }
+    }
+}
+
+static int write_reader(struct writing *w)
+{
+    char *buffer = malloc(BODY_BUFFER);
+    if (buffer == NULL) {
+        return fy_fail_memory(w->err);
+    }
+    int result =
+        w->req->body.len >= 0 ? write_reader_sized(w, buffer) : write_reader_unsized(w, buffer);
+    free(buffer);
+    return result;
+}
+
+/* The part of a file that the kernel would not send. */
+static int write_file_by_copy(struct writing *w, int64_t offset, int64_t left)
+{
+    char *buffer = malloc(BODY_BUFFER);
+    if (buffer == NULL) {
+        return fy_fail_memory(w->err);
+    }
+    int result = 0;
+    while (left > 0 && result == 0) {
+        size_t wanted = (uint64_t)left < BODY_BUFFER ? (size_t)left : BODY_BUFFER;
+        ssize_t got = pread(w->req->body.fd, buffer, wanted, offset);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            int cause = errno;
+            result = fy_fail(w->err, FERRY_EBODY, cause, "reading the request's body: %s",
+                             fy_errno_text(cause));
+        } else if (got == 0) {
+            result =
+                fy_fail(w->err, FERRY_EBODY, 0,
+                        "the request's body: the file ended %lld bytes early", (long long)left);
+        } else {
+            struct iovec iov = {buffer, (size_t)got};
+            result = write_out(w, &iov, 1);
+            offset += got;
+            left -= got;
+        }
+    }
+    free(buffer);
+    return result;
+}
+
+/* At most this much at a time, so that a fast peer does not keep the other tasks waiting. */
+#define SEND_FILE_AT_ONCE ((int64_t)1 << 20)
+
+static int write_file(struct writing *w)
+{
+    struct fy_stream *stream = w->conn->stream;
+    int64_t offset = w->req->body.offset;
+    int64_t left = w->req->body.len;
+    while (left > 0) {
+        size_t wanted = (size_t)(left < SEND_FILE_AT_ONCE ? left : SEND_FILE_AT_ONCE);
+        ssize_t sent = stream->ops->send_file == NULL
+                           ? -ENOSYS
+                           : stream->ops->send_file(stream, w->req->body.fd, offset, wanted,
+                                                    "sending a file as the request's body");
+        if (sent == -ENOSYS || sent == -EINVAL) {
+            return write_file_by_copy(w, offset, left);
+        }
+        if (sent < 0) {
+            return fail_write(w, (int)sent);
+        }
+        if (sent == 0) {
+            return fy_fail(w->err, FERRY_EBODY, 0,
+                           "the request's body: the file ended %lld bytes early", (long long)left);
+        }
+        w->conn->bytes_written += (uint64_t)sent;
+        offset += sent;
+        left -= sent;
+    }
+    return 0;
+}
+
+static int write_body(struct writing *w)
+{
+    const struct fy_request_body *body = &w->req->body;
+    switch (body->kind) {
+    case FY_REQUEST_READER: return write_reader(w);
+    case FY_REQUEST_FILE: return write_file(w);
+    case FY_REQUEST_MEMORY: {
+        struct iovec iov = {(void *)body->data, (size_t)body->len};
+        return write_out(w, &iov, 1);
+    }
+    default: return 0;
+    }
+}
+
+/* --------------------------------------------------------------------------------- the request */
+
+/* Waits for the server's word on whether it wants the body (RFC 9110 section 10.1.1). A server that
+ * says nothing gets the body after a while: it may not know of the expectation. */
+static bool body_is_wanted(struct writing *w)
+{
+    struct fy_case cases[] = {
+        FY_RECEIVE_FROM(&w->exchange->go_on),
+        FY_RECEIVE_FROM(&w->conn->closed),
+    };
+    FY_TRACE_PLAIN(w->req, wait_100_continue);
+    int64_t deadline = fy_after_ms(w->conn->transport->set.expect_continue_timeout_ms);
+    switch (fy_select(cases, 2, deadline, "waiting for 100 Continue")) {
+    case 0: return cases[0].value != NULL;
+    case 1: return true; /* the write will find out */
+    default: return true;
+    }
+}
+
+/* A body in memory goes with the head, unless the server is to be asked first. */
+static int write_head(struct writing *w, const struct fy_buffer *head, bool *with_body)
+{
+    const struct fy_request_body *body = &w->req->body;
+    struct iovec iov[2] = {{head->bytes, head->len}};
+    int count = 1;
+    *with_body = body->kind == FY_REQUEST_NO_BODY;
+    if (body->kind == FY_REQUEST_MEMORY && !w->exchange->expects_continue) {
+        iov[1] = (struct iovec){(void *)body->data, (size_t)body->len};
+        count = body->len > 0 ? 2 : 1;
+        *with_body = true;
+    }
+    if (write_out(w, iov, count) != 0) {
+        return -1;
+    }
+    FY_TRACE_PLAIN(w->req, wrote_head);
+    return 0;
+}
+
+static enum fy_write_state write_request(struct writing *w, struct fy_buffer *head)
+{
+    struct fy_head_options options = {
+        .user_agent = w->req->send.user_agent,
+        .close = w->exchange->close_asked,
+    };
+    bool with_body;
+    if (fy_request_write_head(w->req, &options, head, w->err) != 0 ||
+        write_head(w, head, &with_body) != 0) {
+        return FY_WRITE_FAILED;
+    }
+    if (with_body) {
+        return FY_WRITE_WHOLE;
+    }
+    if (w->exchange->expects_continue && !body_is_wanted(w)) {
+        return FY_WRITE_PARTIAL;
+    }
+    return write_body(w) == 0 ? FY_WRITE_WHOLE : FY_WRITE_FAILED;
+}
+
+/* Writes one request and reports it: false when the connection is of no more use for writing. */
+static bool serve(struct fy_persist_conn *conn, struct fy_exchange *exchange)
+{
+    struct writing w = {
+        .conn = conn, .exchange = exchange, .req = exchange->req, .err = &exchange->write_error};
+    struct fy_buffer head = {0};
+    uint64_t before = conn->bytes_written;
+    enum fy_write_state state = write_request(&w, &head);
+    fy_buffer_free(&head);
+    exchange->nothing_written = state == FY_WRITE_FAILED && conn->bytes_written == before;
+    FY_TRACE(w.req, wrote_request, state == FY_WRITE_FAILED ? w.err : NULL);
+    if (exchange->trip_over) {
+        conn->in_user_function = true;
+        fy_exchange_body_done(exchange);
+        conn->in_user_function = false;
+    }
+    /* From here on the request is its caller's again. */
+    exchange->write_state = state;
+    w.req->writing = NULL;
+    fy_chan_close(&exchange->written);
+    if (state == FY_WRITE_FAILED) {
+        fy_chan_close(&exchange->write_failed);
+    }
+    return state == FY_WRITE_WHOLE;
+}
+
+void fy_write_loop(void *arg)
+{
+    struct fy_persist_conn *conn = arg;
+    bool alive = true;
+    while (alive) {
+        struct fy_case cases[] = {
+            FY_RECEIVE_FROM(&conn->to_write),
+            FY_RECEIVE_FROM(&conn->closed),
+        };
+        alive = fy_select(cases, 2, FY_NEVER, "waiting for a request to write") == 0;
+        if (alive) {
+            struct fy_exchange *exchange = cases[0].value;
+            alive = serve(conn, exchange);
+            fy_exchange_release(exchange);
+        }
+    }
+    conn->write_loop_over = true;
+    fy_persist_conn_loop_over(conn);
+    fy_persist_conn_release(conn);
+}

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Installs the build in FERRY_BUILD below a temporary folder and uses it as others would: by pkg-config
+# (shared and static), by CMake (shared and static), from C++; after the tree has been moved, too. Then
+# looks at what the shared library shows to the world.
+#
+# tests/install/CMakeLists.txt sets FERRY_BUILD, FERRY_VERSION, FERRY_SOVERSION, FERRY_WITH_CLI, CC, CXX,
+# CMAKE, LIBDIR.
+
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+unset DESTDIR
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# check WHAT COMMAND…: the command must succeed; its output is shown when it does not.
+check() {
+    local what=$1
+    shift
+    "$@" >"$work/out" 2>&1 || {
+        cat "$work/out" >&2
+        fail "$what"
+    }
+    echo "ok: $what"
+}
+
+prints_version() {
+    local output
+    output=$("$@") && [ "$output" = "$FERRY_VERSION" ]
+}
+
+# Installed in one place and moved to another: nothing that is installed may know where it was.
+check "cmake --install" "$CMAKE" --install "$FERRY_BUILD" --prefix "$work/first"
+mkdir "$work/moved here"
+mv "$work/first" "$work/moved here/prefix"
+# A path without a blank for pkg-config, whose output is split at blanks.
+ln -s "moved here/prefix" "$work/prefix"
+prefix=$work/prefix
+lib=$prefix/$LIBDIR
+export PKG_CONFIG_PATH=$lib/pkgconfig LD_LIBRARY_PATH=$lib
+
+for file in include/ferry.h "$LIBDIR/libferry.a" "$LIBDIR/libferry.so" "$LIBDIR/libferry.so.$FERRY_SOVERSION" \
+    "$LIBDIR/libferry.so.$FERRY_VERSION" "$LIBDIR/pkgconfig/ferry.pc" "$LIBDIR/cmake/ferry/ferry-config.cmake"; do
+    [ -e "$prefix/$file" ] || fail "$file is not installed"
+done
+echo "ok: every file is there"
+
+# pkg-config.
+[ "$(pkg-config --modversion ferry)" = "$FERRY_VERSION" ] || fail "pkg-config --modversion ferry"
+flags=(-std=c11 -Wall -Wextra -Werror -pedantic)
+read -r -a shared <<<"$(pkg-config --cflags --libs ferry)"
+check "build by pkg-config, shared" "$CC" "${flags[@]}" "$here/program.c" -o "$work/shared" "${shared[@]}"
+check "run, shared" prints_version "$work/shared"
+readelf -d "$work/shared" | grep -q "NEEDED.*\[libferry\.so\.$FERRY_SOVERSION\]" ||
+    fail "the program does not ask for libferry.so.$FERRY_SOVERSION"
+
+# Of the two libraries the linker prefers the shared one, and a name alone cannot tell it otherwise.
+read -r -a static <<<"$(pkg-config --static --cflags --libs ferry | sed 's/-lferry\>/-l:libferry.a/')"
+check "build by pkg-config, static" "$CC" "${flags[@]}" "$here/program.c" -o "$work/static" "${static[@]}"
+check "run, static" prints_version env -u LD_LIBRARY_PATH "$work/static"
+if readelf -d "$work/static" | grep -q 'NEEDED.*libferry'; then
+    fail "the static program needs the shared library"
+fi
+
+# C++.
+check "build as C++11" "$CXX" -std=c++11 -Wall -Wextra -Werror -pedantic "$here/header.cc" -o "$work/cxx" "${shared[@]}"
+check "run, C++" "$work/cxx"
+
+# CMake.
+check "find_package" "$CMAKE" -S "$here/consumer" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$work/moved here/prefix" \
+    -DCMAKE_C_COMPILER="$CC" -DFERRY_VERSION="$FERRY_VERSION"
+check "build by CMake" "$CMAKE" --build "$work/consumer"
+check "run, CMake, shared" prints_version env -u LD_LIBRARY_PATH "$work/consumer/with-shared"
+check "run, CMake, static" prints_version env -u LD_LIBRARY_PATH "$work/consumer/with-static"
+
+# The shared library itself.
+readelf -d "$lib/libferry.so" | grep -q "SONAME.*\[libferry\.so\.$FERRY_SOVERSION\]" || fail "soname"
+strangers=$(nm -D --defined-only "$lib/libferry.so" | awk '{ print $NF }' | grep -v '^ferry_' || true)
+[ -z "$strangers" ] || fail "exported, and not ferry_…:" "$strangers"
+exported=$(nm -D --defined-only "$lib/libferry.so" | grep -c ' T ferry_' || true)
+[ "$exported" -gt 0 ] || fail "nothing is exported"
+missing=$(comm -13 <(nm -D --defined-only "$lib/libferry.so" | awk '{ print $NF }' | sort -u) \
+    <(tr '\n' ' ' <"$prefix/include/ferry.h" | grep -oE 'FERRY_API[^;]*;' | grep -oE '\bferry_[a-z0-9_]+\)? *\(' |
+        grep -oE 'ferry_[a-z0-9_]+' | sort -u))
+[ -z "$missing" ] || fail "declared in ferry.h, and not exported:" "$missing"
+if readelf -lW "$lib/libferry.so" | grep 'GNU_STACK' | grep -q 'RWE'; then
+    fail "the library asks for an executable stack"
+fi
+echo "ok: $exported functions exported, all of them ferry_…"
+
+# The command.
+if [ "$FERRY_WITH_CLI" = 1 ]; then
+    [ -x "$prefix/bin/ferry" ] || fail "bin/ferry is not installed"
+    check "ferry --version" "$prefix/bin/ferry" --version
+    grep -qF "$FERRY_VERSION" "$work/out" || fail "ferry --version does not say $FERRY_VERSION"
+fi

@@ -1,0 +1,61 @@
+/*
+ * How far the client has got with what was sent to it, asked of the kernel, since client and origin share
+ * a machine. Called by origin_send.c and origin_conn.c.
+ *
+ * Acknowledgements would not do: they are sent before the client reads, and may be delayed after it has.
+ */
+#include "origin_internal.h"
+
+#include "sock_diag.h"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+void client_watch_begin(struct client_watch *watch, const struct origin_conn *conn)
+{
+    watch->conn = conn;
+    watch->diag = conn->local.ss_family == AF_UNIX ? -1 : sock_diag_open();
+}
+
+void client_watch_end(struct client_watch *watch)
+{
+    if (watch->diag >= 0)
+        close(watch->diag);
+    watch->diag = -1;
+}
+
+/* What our own socket knows. A Unix socket counts what it has sent as outstanding until the other end has
+   read it; a TCP socket, until the other end has acknowledged it. */
+static enum client_progress look_here(const struct origin_conn *conn)
+{
+    bool local = conn->local.ss_family == AF_UNIX;
+    int outstanding;
+
+    if (ioctl(conn->fd, SIOCOUTQ, &outstanding) != 0)
+        return CLIENT_UNKNOWN;
+    if (outstanding > 0)
+        return local ? CLIENT_HOLDS : CLIENT_RECEIVING;
+    return local ? CLIENT_HAS_READ : CLIENT_UNKNOWN;
+}
+
+enum client_progress client_watch_look(const struct client_watch *watch)
+{
+    const struct origin_conn *conn = watch->conn;
+    struct sock_diag_found client;
+    int result;
+
+    if (conn->fd < 0)
+        return CLIENT_GONE;
+    if (watch->diag < 0)
+        return look_here(conn);
+    /* The client's socket is the one whose local end is our peer. */
+    result = sock_diag_one(watch->diag, &conn->peer, &conn->local, &client);
+    if (result == 0 || (result > 0 && !client.connected))
+        return CLIENT_GONE;
+    if (result < 0 || !client.has_counts)
+        return look_here(conn);
+    if (client.received < conn->sent)
+        return CLIENT_RECEIVING;
+    return client.unread == 0 ? CLIENT_HAS_READ : CLIENT_HOLDS;
+}
