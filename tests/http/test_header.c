@@ -23,7 +23,7 @@ static void test_order_and_spelling_stay(void **state)
     (void)state;
     struct fy_arena arena = {0};
     struct fy_header header = {0};
-    char name[16];
+    char name[24];
     for (int i = 0; i < 100; i++) {
         snprintf(name, sizeof(name), "x-Field-%d", i);
         add(&header, &arena, name, i % 2 == 0 ? "even" : "odd");

@@ -294,6 +294,7 @@ static void no_descriptors_left(void **state)
         assert_int_equal(process_descriptors(), used);
     }
     assert_true(failures > 0);
+    fy_lookup_ask(server.address, 2000, 2);
     assert_int_equal(ask("four.test.", FY_NEVER, NULL).result, 0);
 }
 
