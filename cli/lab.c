@@ -60,7 +60,7 @@ static void print_help(void)
     printf("Usage: ferry lab [OPTION]...\n"
            "\n"
            "Six requests in a loop, each body read to its end, no response closed: how many tasks "
-           "are there then?\n"
+           "are there?\n"
            "Runs that experiment and its relatives over real sockets, against a server of its own, "
            "and counts.\n"
            "\n"

@@ -11,8 +11,6 @@
 #include "task/clock.h"
 #include "task/sched.h"
 
-#define STANDARD_USER_AGENT "ferry/" FERRY_VERSION
-
 /* Never changes once made. */
 struct ferry_client {
     ferry_transport *transport;        /* borrowed; NULL: the default one */
@@ -21,7 +19,7 @@ struct ferry_client {
     char *user_agent;
 };
 
-static ferry_client standard = {.user_agent = (char *)STANDARD_USER_AGENT};
+static ferry_client standard = {.user_agent = (char *)FY_USER_AGENT};
 
 FERRY_API ferry_client *ferry_default_client(void)
 {
@@ -44,7 +42,7 @@ FERRY_API ferry_client *ferry_client_new(const ferry_client_options *options)
         client->round_tripper = *given.round_tripper;
     }
     client->timeout_ms = given.timeout_ms > 0 ? given.timeout_ms : 0;
-    client->user_agent = strdup(given.user_agent != NULL ? given.user_agent : STANDARD_USER_AGENT);
+    client->user_agent = strdup(given.user_agent != NULL ? given.user_agent : FY_USER_AGENT);
     if (client->user_agent == NULL) {
         free(client);
         return NULL;

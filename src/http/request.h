@@ -36,6 +36,9 @@ struct fy_request_body {
     void *done_arg;
 };
 
+/* What is sent when nobody says otherwise. */
+#define FY_USER_AGENT "ferry/" FERRY_VERSION
+
 struct fy_chan;
 
 /* What a send is told besides the request: filled in by the client, for the round tripper below

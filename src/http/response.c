@@ -91,36 +91,9 @@ FERRY_API const char *ferry_response_trailer(const ferry_response *res, const ch
 
 /* ----------------------------------------------------------------------------------- the body */
 
-/* Under the lock, on the response's thread. */
-static ssize_t read_body(ferry_response *res, void *buf, size_t len, ferry_error *err)
-{
-    if (res->failure != NULL) {
-        *err = *res->failure;
-        return -1;
-    }
-    if (res->ended || len == 0) {
-        return 0;
-    }
-    ssize_t got = res->ops->read(res->body, buf, len, err);
-    res->entry.last_read = fy_now();
-    if (got > 0) {
-        res->entry.bytes_read += got;
-    } else if (got == 0) {
-        res->ended = true;
-    } else {
-        res->failure = malloc(sizeof *res->failure);
-        if (res->failure != NULL) {
-            *res->failure = *err;
-        } else {
-            res->ended = true; /* the caller has this error; a later read cannot be told it again */
-        }
-    }
-    return got;
-}
-
-/* Enters the scheduler of a response that is about to be read or written: NULL and *err when this
- * is another thread's. */
-static struct fy_sched *enter_for(const ferry_response *res, ferry_error *err)
+/* Enters the scheduler of a response and keeps the response from being freed by a close that comes
+ * from another task meanwhile. NULL and *err when this is another thread's response. */
+static struct fy_sched *begin_use(ferry_response *res, ferry_error *err)
 {
     struct fy_sched *sched = fy_enter();
     if (sched == NULL) {
@@ -133,17 +106,69 @@ static struct fy_sched *enter_for(const ferry_response *res, ferry_error *err)
                 "the response to %s is used on a thread that did not open it", res->url);
         return NULL;
     }
+    res->users++;
     return sched;
+}
+
+/* The last to leave a closed response frees it. */
+static void drop_use(ferry_response *res)
+{
+    if (--res->users == 0 && res->closed) {
+        fy_response_free(res);
+    }
+}
+
+static void end_use(ferry_response *res)
+{
+    drop_use(res);
+    fy_leave();
+}
+
+/* A failure is told again by every later read. */
+static void keep_failure(ferry_response *res, const ferry_error *err)
+{
+    res->failure = malloc(sizeof *res->failure);
+    if (res->failure != NULL) {
+        *res->failure = *err;
+    } else {
+        res->ended = true; /* this read's caller has it; there is no memory to tell it twice */
+    }
+}
+
+/* Between begin_use and end_use. */
+static ssize_t read_body(ferry_response *res, void *buf, size_t len, ferry_error *err)
+{
+    if (res->failure != NULL) {
+        *err = *res->failure;
+        return -1;
+    }
+    if (res->ended || len == 0) {
+        return 0;
+    }
+    ssize_t got = res->ops->read(res->body, buf, len, err);
+    res->entry.last_read = fy_now();
+    if (res->closed) {
+        return fy_fail(err, FERRY_ECLOSED, 0, "the response to %s was closed while it was read",
+                       res->url);
+    }
+    if (got > 0) {
+        res->entry.bytes_read += got;
+    } else if (got == 0) {
+        res->ended = true;
+    } else {
+        keep_failure(res, err);
+    }
+    return got;
 }
 
 FERRY_API ssize_t ferry_response_read(ferry_response *res, void *buf, size_t len, ferry_error *err)
 {
     err = FY_ERROR(err);
-    if (enter_for(res, err) == NULL) {
+    if (begin_use(res, err) == NULL) {
         return -1;
     }
     ssize_t got = read_body(res, buf, len, err);
-    fy_leave();
+    end_use(res);
     return got;
 }
 
@@ -151,7 +176,7 @@ FERRY_API ssize_t ferry_response_write(ferry_response *res, const void *buf, siz
                                        ferry_error *err)
 {
     err = FY_ERROR(err);
-    if (enter_for(res, err) == NULL) {
+    if (begin_use(res, err) == NULL) {
         return -1;
     }
     ssize_t written = -1;
@@ -163,7 +188,7 @@ FERRY_API ssize_t ferry_response_write(ferry_response *res, const void *buf, siz
                 "protocols",
                 res->url, res->status);
     }
-    fy_leave();
+    end_use(res);
     return written;
 }
 
@@ -189,46 +214,53 @@ static size_t first_capacity(const ferry_response *res, size_t max)
     return capacity < max || max > SIZE_MAX - 2 ? capacity : max + 2;
 }
 
-FERRY_API char *ferry_response_read_all(ferry_response *res, size_t max, size_t *len,
-                                        ferry_error *err)
+/* The rest of the body, between begin_use and end_use. */
+static char *read_rest(ferry_response *res, size_t max, size_t *len, ferry_error *err)
 {
-    err = FY_ERROR(err);
     size_t capacity = first_capacity(res, max);
     size_t used = 0;
     char *all = malloc(capacity);
-    for (;;) {
-        if (all == NULL) {
-            fy_fail_memory(err);
-            return NULL;
-        }
-        ssize_t got = ferry_response_read(res, all + used, capacity - used - 1, err);
-        if (got < 0) {
-            break;
-        }
-        if (got == 0) {
-            all[used] = '\0';
-            if (len != NULL) {
-                *len = used;
-            }
-            return all;
-        }
+    if (all == NULL) {
+        fy_fail_memory(err);
+        return NULL;
+    }
+    ssize_t got;
+    while ((got = read_body(res, all + used, capacity - used - 1, err)) > 0) {
         used += (size_t)got;
         if (used > max) {
-            fy_fail(err, FERRY_ETOOBIG, 0, "the body of %s is longer than %zu bytes", res->url,
-                    max);
+            got = fy_fail(err, FERRY_ETOOBIG, 0, "the body of %s is longer than %zu bytes",
+                          res->url, max);
             break;
         }
         if (used + 1 >= capacity) {
             char *larger = grow(all, &capacity, max);
             if (larger == NULL) {
-                fy_fail_memory(err);
+                got = fy_fail_memory(err);
                 break;
             }
             all = larger;
         }
     }
-    free(all);
-    return NULL;
+    if (got < 0) {
+        free(all);
+        return NULL;
+    }
+    all[used] = '\0';
+    *len = used;
+    return all;
+}
+
+FERRY_API char *ferry_response_read_all(ferry_response *res, size_t max, size_t *len,
+                                        ferry_error *err)
+{
+    size_t unwanted;
+    err = FY_ERROR(err);
+    if (begin_use(res, err) == NULL) {
+        return NULL;
+    }
+    char *all = read_rest(res, max, len != NULL ? len : &unwanted, err);
+    end_use(res);
+    return all;
 }
 
 /* Writes all of it; a non-blocking descriptor is waited for. */
@@ -251,27 +283,35 @@ static int write_all(int fd, const char *bytes, size_t len)
 
 #define SAVE_BUFFER ((size_t)64 * 1024)
 
+/* Between begin_use and end_use; the descriptor is written to outside the lock. */
+static int64_t save_rest(ferry_response *res, int fd, char *buffer, ferry_error *err)
+{
+    int64_t saved = 0;
+    ssize_t got;
+    while ((got = read_body(res, buffer, SAVE_BUFFER, err)) > 0) {
+        fy_leave();
+        int cause = write_all(fd, buffer, (size_t)got) == 0 ? 0 : errno;
+        (void)fy_enter(); /* cannot fail: this thread has its scheduler */
+        if (cause != 0) {
+            return fy_fail(err, FERRY_EWRITE, cause, "saving the body of %s: %s", res->url,
+                           fy_errno_text(cause));
+        }
+        saved += got;
+    }
+    return got < 0 ? -1 : saved;
+}
+
 FERRY_API int64_t ferry_response_save(ferry_response *res, int fd, ferry_error *err)
 {
     err = FY_ERROR(err);
     char *buffer = malloc(SAVE_BUFFER);
-    int64_t saved = 0;
+    int64_t saved = -1;
     if (buffer == NULL) {
         return fy_fail_memory(err);
     }
-    for (;;) {
-        ssize_t got = ferry_response_read(res, buffer, SAVE_BUFFER, err);
-        if (got <= 0) {
-            saved = got < 0 ? -1 : saved;
-            break;
-        }
-        if (write_all(fd, buffer, (size_t)got) != 0) {
-            int cause = errno;
-            saved = fy_fail(err, FERRY_EWRITE, cause, "saving the body of %s: %s", res->url,
-                            fy_errno_text(cause));
-            break;
-        }
-        saved += got;
+    if (begin_use(res, err) != NULL) {
+        saved = save_rest(res, fd, buffer, err);
+        end_use(res);
     }
     free(buffer);
     return saved;
@@ -279,11 +319,18 @@ FERRY_API int64_t ferry_response_save(ferry_response *res, int fd, ferry_error *
 
 /* ---------------------------------------------------------------------------------- the close */
 
-void fy_response_close(ferry_response *res)
+static void close_now(ferry_response *res, bool may_park)
 {
     fy_ledger_close(&res->entry);
-    res->ops->close(res->body, true);
-    fy_response_free(res);
+    res->users++;
+    res->closed = true;
+    res->ops->close(res->body, may_park);
+    drop_use(res);
+}
+
+void fy_response_close(ferry_response *res)
+{
+    close_now(res, true);
 }
 
 FERRY_API void ferry_response_close(ferry_response *res)
@@ -304,9 +351,7 @@ FERRY_API void ferry_response_close(ferry_response *res)
      */
     sched = res->sched;
     fy_sched_lock(sched);
-    fy_ledger_close(&res->entry);
-    res->ops->close(res->body, false);
-    fy_response_free(res);
+    close_now(res, false);
     fy_sched_unlock(sched);
 }
 

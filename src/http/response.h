@@ -42,6 +42,8 @@ struct ferry_response {
     void *body;           /* ops' */
     ferry_error *failure; /* the first failed read's, told again by the next; NULL: none */
     bool ended;           /* a read has returned 0 */
+    bool closed;          /* ferry_response_close has been called */
+    int users;            /* calls that are in it: the last to leave a closed one frees it */
     struct fy_ledger_entry entry;
 };
 

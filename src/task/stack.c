@@ -1,6 +1,6 @@
 /*
- * Slab stacks. A slab is one mapping of 4 MiB, cut into slots of one size; a slot is a guard page
- * and, above it, a stack that grows down towards the guard:
+ * Slab stacks. A slab is one mapping of 4 MiB, cut into slots of one size; a slot is a guard and,
+ * above it, a stack that grows down towards the guard:
  *
  *     | guard | stack ... <- top || guard | stack ... <- top || ...
  *
@@ -63,19 +63,34 @@ static struct {
     bool ready;
 } kinds[FY_STACK_KINDS];
 
+/* A guard is as wide as code which probes its stack on the way down takes it to be, so that no
+ * frame of such code steps over it: a page, on AArch64 64 KiB (what its compilers assume unless
+ * told otherwise). */
+#if defined(__aarch64__)
+#define PROBE_DISTANCE ((size_t)64 << 10)
+#else
+#define PROBE_DISTANCE ((size_t)4 << 10)
+#endif
+
+static size_t guard_bytes(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return page > PROBE_DISTANCE ? page : PROBE_DISTANCE;
+}
+
 static size_t slot_bytes(enum fy_stack_kind kind)
 {
     /* With pages of 64 KiB (some AArch64 kernels) a small stack still has room above its guard. */
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t bytes = (size_t)(kind == FY_STACK_SMALL ? 64 : 256) * 1024 * INSTRUMENTED;
-    return bytes < 4 * page ? 4 * page : bytes;
+    return (bytes < 4 * page ? 4 * page : bytes) + guard_bytes() - page;
 }
 
-/* Whether the kernel knows guard pages that split no mapping. Who says yes to any advice, as some emulators
- * do, has understood none. */
-static bool knows_guards(char *page_start, size_t page)
+/* Whether the kernel knows guard pages that split no mapping. Who says yes to any advice, as some
+ * emulators do, has understood none. */
+static bool knows_guards(char *start, size_t bytes)
 {
-    return madvise(page_start, page, -1) != 0 && madvise(page_start, page, MADV_GUARD_INSTALL) == 0;
+    return madvise(start, bytes, -1) != 0 && madvise(start, bytes, MADV_GUARD_INSTALL) == 0;
 }
 
 static void slab_unmap(struct slab *slab)
@@ -92,7 +107,7 @@ static void slab_unmap(struct slab *slab)
 
 static struct slab *slab_new(enum fy_stack_kind kind)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t guard = guard_bytes();
     size_t bytes = slot_bytes(kind);
     size_t slots = SLAB_BYTES / bytes;
     struct slab *slab = calloc(1, sizeof *slab + slots * sizeof slab->slot[0]);
@@ -108,17 +123,17 @@ static struct slab *slab_new(enum fy_stack_kind kind)
     }
     /* A huge page would make one touched byte of a stack cost 2 MiB. */
     (void)madvise(slab->mapping, SLAB_BYTES, MADV_NOHUGEPAGE);
-    bool light = knows_guards(slab->mapping, page);
+    bool light = knows_guards(slab->mapping, guard);
     for (; slab->slots < slots; slab->slots++) {
         struct slot *slot = &slab->slot[slab->slots];
         char *start = slab->mapping + slab->slots * bytes;
-        if (!(light && madvise(start, page, MADV_GUARD_INSTALL) == 0) &&
-            mprotect(start, page, PROT_NONE) != 0) {
+        if (!(light && madvise(start, guard, MADV_GUARD_INSTALL) == 0) &&
+            mprotect(start, guard, PROT_NONE) != 0) {
             slab_unmap(slab);
             return NULL;
         }
         slot->slab = slab;
-        slot->low = start + page;
+        slot->low = start + guard;
         slot->high = start + bytes;
         slot->valgrind = fy_sanitizer_stack_new(slot->low, slot->high);
         fy_list_init(&slot->link);

@@ -124,6 +124,27 @@ static int fail_chunk(const struct fy_parse *parse, ferry_error *err)
     return fy_fail(err, FERRY_EPROTOCOL, 0, "malformed chunked body: %s", parse->reason);
 }
 
+/* What a chunk's line may cost without being counted: sixteen bytes, and twice the data behind it.
+ * Whoever sends byte by byte stays far below. The rest adds up over the body until data makes up
+ * for it, and beyond 16 KiB the peer is feeding us lines and not a body (RFC 9112 section 7.1.1
+ * asks for such a limit). */
+#define LINE_ALLOWANCE 16
+#define LINE_EXCESS_MAX ((int64_t)16 * 1024)
+
+static int count_line(struct fy_exchange *exchange, size_t line_len, uint64_t size,
+                      ferry_error *err)
+{
+    int64_t data = size < (uint64_t)LINE_EXCESS_MAX ? (int64_t)size : LINE_EXCESS_MAX;
+    int64_t excess = exchange->line_excess + (int64_t)line_len - LINE_ALLOWANCE - 2 * data;
+    exchange->line_excess = excess > 0 ? excess : 0;
+    if (exchange->line_excess > LINE_EXCESS_MAX) {
+        return fy_fail(err, FERRY_ETOOBIG, 0,
+                       "the chunked body is more chunk lines than data: over %lld bytes of them",
+                       (long long)LINE_EXCESS_MAX);
+    }
+    return 0;
+}
+
 /* Takes lines until chunk data is next (1) or the body has ended (0); -1; FY_BODY_WOULD_PARK. */
 static int next_chunk(struct fy_exchange *exchange, bool may_park, ferry_error *err)
 {
@@ -146,6 +167,9 @@ static int next_chunk(struct fy_exchange *exchange, bool may_park, ferry_error *
                 return (int)got;
             }
             continue;
+        }
+        if (!exchange->chunk_end_due && count_line(exchange, parse.at, size, err) != 0) {
+            return -1;
         }
         fy_conn_input_take(&conn->input, parse.at);
         if (exchange->chunk_end_due) {
@@ -240,13 +264,19 @@ static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
     if (exchange->fate != FY_FATE_NONE || exchange->framing.kind == FY_BODY_NONE) {
         return 0;
     }
+    fy_exchange_hold(exchange); /* another task may close the response meanwhile */
+    exchange->reading = true;
     ssize_t got = fy_body_read_some(exchange, buf, len, true, err);
+    exchange->reading = false;
     if (got < 0) {
-        fy_error_prefix(err, "reading the body of %s", exchange->res->url);
+        if (exchange->res != NULL) {
+            fy_error_prefix(err, "reading the body of %s", exchange->res->url);
+        }
         settle(exchange, FY_FATE_ERROR);
     } else if (at_end(exchange)) {
         settle(exchange, FY_FATE_END);
     }
+    fy_exchange_release(exchange);
     return got;
 }
 
@@ -310,7 +340,9 @@ static void body_close(void *self, bool may_park)
     struct fy_exchange *exchange = self;
     if (exchange->framing.kind != FY_BODY_NONE && exchange->fate == FY_FATE_NONE) {
         FY_COUNT(exchange->transport, early_closes);
-        enum fy_body_fate fate = worth_draining(exchange) ? FY_FATE_DRAIN : FY_FATE_CLOSED;
+        /* What another task is in the middle of reading cannot be read on. */
+        bool drain = !exchange->reading && worth_draining(exchange);
+        enum fy_body_fate fate = drain ? FY_FATE_DRAIN : FY_FATE_CLOSED;
         if (may_park && fate == FY_FATE_DRAIN) {
             fate = drain_arrived(exchange);
         }

@@ -79,13 +79,15 @@ struct fy_exchange {
     /* The body, once the response is delivered. */
     ferry_response *res; /* NULL before and after */
     struct fy_framing framing;
-    int64_t left;       /* of a body by length; of the current chunk */
-    bool chunk_end_due; /* a chunk's data is over and its CRLF not yet taken */
-    bool last_chunk;    /* the trailer section comes next */
-    bool body_over;     /* a chunked body has been taken to its very end */
-    int64_t drained;    /* bytes read on after the close */
+    int64_t left;        /* of a body by length; of the current chunk */
+    bool chunk_end_due;  /* a chunk's data is over and its CRLF not yet taken */
+    bool last_chunk;     /* the trailer section comes next */
+    bool body_over;      /* a chunked body has been taken to its very end */
+    int64_t line_excess; /* bytes of chunk lines beyond what the data they announced excuses */
+    int64_t drained;     /* bytes read on after the close */
     int trailer_fields;
     size_t trailer_bytes;
+    bool reading; /* a task is in a read of it */
     enum fy_body_fate fate;
     struct fy_chan fate_told; /* closed when fate is decided */
     struct fy_chan settled;   /* closed when the connection is back in the pool */

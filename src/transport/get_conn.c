@@ -19,6 +19,9 @@
  * until the rest of a short body, already on its way, is here and its connection can be had. */
 #define DRAIN_GRACE_MS 5
 
+/* How old the last look at the descriptors may be before idle connections are taken at their word. */
+#define STALE_AFTER FY_MILLISECOND
+
 /* ------------------------------------------------------------------------------------- dialing */
 
 /* Under the lock of its scheduler. */
@@ -125,6 +128,7 @@ static void dial_task(void *arg)
     ferry_error err = {0};
     struct fy_persist_conn *conn = dial_conn(job, &err);
     job->want->dial = NULL;
+    fy_chan_close(&job->want->dialed);
     if (conn == NULL) {
         FY_COUNT(job->transport, dial_failures);
         want_fail(job->want, &err);
@@ -260,6 +264,7 @@ static struct fy_want *want_new(ferry_transport *transport, ferry_request *req)
     fy_list_init(&want->waiter_link);
     fy_list_init(&want->queue_link);
     fy_chan_init(&want->ready, want->ready_place, 1);
+    fy_chan_init(&want->dialed, NULL, 0);
     fy_list_push_front(&want->sched->exit_hooks, &want->exit.link);
     return want;
 }
@@ -299,6 +304,15 @@ static void begin_dial(struct fy_want *want, int entry, struct fy_cancel *cancel
     start_dial(want);
 }
 
+/* A dial that has been cancelled is over in a moment, and is waited for, so that a cancelled request leaves
+ * nothing behind; but not a user's dial function, which knows nothing of the cancel. */
+static void await_canceled_dial(struct fy_want *want)
+{
+    if (want->dial != NULL && want->dial->canceled.closed && want->transport->set.dial == NULL) {
+        fy_chan_receive(&want->dialed, NULL, "waiting for a canceled dial to end");
+    }
+}
+
 static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_request *req,
                                          struct fy_cancel *cancel, ferry_error *err)
 {
@@ -326,6 +340,7 @@ static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_reque
         fy_cancel_error(cancel, err);
         fy_error_suffix(err, " while waiting for a connection");
         want_end(want, true);
+        await_canceled_dial(want);
         give_back(want);
     } else {
         want_end(want, false);
@@ -341,6 +356,9 @@ struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *r
                                     struct fy_cancel *cancel, ferry_error *err)
 {
     FY_TRACE(req, get_conn, req->url.host_port);
+    if (fy_now() - fy_sched_running()->now > STALE_AFTER) {
+        fy_poll_now(); /* the thread was elsewhere: has a server closed an idle connection since? */
+    }
     struct fy_persist_conn *conn = fy_pool_take(transport, req->url.scheme, req->url.host_port);
     int64_t idle_ms = -1;
     if (conn != NULL) {

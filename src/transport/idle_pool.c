@@ -306,9 +306,10 @@ int fy_pool_enter(struct fy_want *want, const char *scheme, const char *host_por
 bool fy_pool_leave(struct fy_want *want)
 {
     struct fy_pool *pool = &want->transport->pool;
-    bool alone = true;
     pthread_mutex_lock(&pool->lock);
-    if (!fy_list_empty(&want->waiter_link)) {
+    /* The host is there for sure only while the want is in its list, or has a place there. */
+    bool listed = !fy_list_empty(&want->waiter_link);
+    if (listed) {
         fy_list_remove(&want->waiter_link);
         pool->waiting--;
     }
@@ -316,9 +317,10 @@ bool fy_pool_leave(struct fy_want *want)
         fy_list_remove(&want->queue_link);
         want->queued = false;
         want->holds--; /* never the last: the caller has one */
+    }
+    bool alone = want->dial == NULL || fy_list_empty(&want->host->waiters);
+    if (listed) {
         host_prune(pool, want->host);
-    } else if (want->dial != NULL) {
-        alone = fy_list_empty(&want->host->waiters);
     }
     pthread_mutex_unlock(&pool->lock);
     return alone;

@@ -29,6 +29,7 @@ struct fy_want {
     struct fy_chan ready;     /* one value: a connection (with a hold), or NULL: err tells */
     void *ready_place[1];
     ferry_error err;
+    struct fy_chan dialed;    /* closed when its dial is over, whatever came of it */
     struct fy_dial_job *dial; /* under way on its behalf; NULL: none (any more) */
     ferry_request *req;       /* whose wish it is, for traces and messages; not after 'over' */
 };

@@ -269,7 +269,7 @@ static int write_head(struct writing *w, const struct fy_buffer *head, bool *wit
 static enum fy_write_state write_request(struct writing *w, struct fy_buffer *head)
 {
     struct fy_head_options options = {
-        .user_agent = w->req->send.user_agent,
+        .user_agent = w->req->send.user_agent != NULL ? w->req->send.user_agent : FY_USER_AGENT,
         .close = w->exchange->close_asked,
     };
     bool with_body;

@@ -231,8 +231,9 @@ static void another_server_can_be_asked(void **state)
 static void what_announces_no_length_is_not_read_exactly(void **state)
 {
     struct run_result result;
-    struct origin *origin = origin_start_reply(
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n");
+    struct origin *origin =
+        origin_start_reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+                           "chunked\r\n\r\n14\r\n01234567890123456789\r\n0\r\n\r\n");
 
     (void)state;
     assert_non_null(origin);

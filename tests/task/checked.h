@@ -1,7 +1,8 @@
 /*
  * Checks that may be made anywhere: in a task, on another thread, with a scheduler locked. A failed
- * assertion of cmocka's leaves by longjmp, which must neither cross from one stack to another nor leave
- * a lock held; a failed check is counted and printed, the test goes on, and fails when it is over.
+ * assertion of cmocka's leaves by longjmp, which must neither cross from one stack to another nor
+ * leave a lock held; a failed check is counted and printed, the test goes on, and fails when it is
+ * over.
  *
  *     static void sends_before_receive(void) { ... CHECK(x == 1); ... }
  *
@@ -47,11 +48,12 @@ struct check_test {
 
 void check_run(void **state);
 
-/* How much a test may ask for: ordinary where nothing slows it down, else few (a sanitizer, Valgrind,
- * an emulator). */
+/* How much a test may ask for: ordinary where nothing slows it down, else few (a sanitizer,
+ * Valgrind, an emulator). */
 int check_scale(int ordinary, int few);
 
-/* The scheduler of this thread locked, as every function inside ferry finds it; fy_leave() ends it. */
+/* The scheduler of this thread locked, as every function inside ferry finds it; fy_leave() ends
+ * it. */
 struct fy_sched *check_enter(void);
 
 /* With the scheduler locked: a task of the library's kind, which runs with it locked too. */

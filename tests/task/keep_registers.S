@@ -2,8 +2,8 @@
  * uint64_t keep_registers(void (*call)(void *arg), void *arg, uint64_t seed)
  *
  * Fills every register that a called function must preserve with a value made from seed, calls, and
- * returns all differences or'ed together: 0 if each register still holds its own. Restores them all.
- * For test_switch.c, on the machines that ferry has assembly for.
+ * returns all differences or'ed together: 0 if each register still holds its own. Restores them
+ * all. For test_switch.c, on the machines that ferry has assembly for.
  */
 #if defined(__x86_64__)
 

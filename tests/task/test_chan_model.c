@@ -1,6 +1,6 @@
 /*
- * Random selects, and closes between them, on a few channels, against a model: the list of all selects
- * that wait, in the order in which they came, searched from its beginning each time.
+ * Random selects, and closes between them, on a few channels, against a model: the list of all
+ * selects that wait, in the order in which they came, searched from its beginning each time.
  */
 #include "checked.h"
 

@@ -1,6 +1,6 @@
 /*
- * Contexts: cancelled from the same thread, from another, from a signal handler; deadlines; freed while
- * something still watches them.
+ * Contexts: cancelled from the same thread, from another, from a signal handler; deadlines; freed
+ * while something still watches them.
  */
 #include "checked.h"
 

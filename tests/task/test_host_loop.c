@@ -1,6 +1,6 @@
 /*
- * Driven by somebody else's loop: ferry_poll_fd() in a plain epoll loop, and what ferry_poll() promises
- * to it.
+ * Driven by somebody else's loop: ferry_poll_fd() in a plain epoll loop, and what ferry_poll()
+ * promises to it.
  */
 #include "checked.h"
 
@@ -15,8 +15,8 @@
 #include "task/context.h"
 #include "traffic.h"
 
-/* What a host loop does: waits for the descriptor as long as ferry_poll() said. Level-triggered, as all
- * do at first. False when nothing has come within a time that no test should need. */
+/* What a host loop does: waits for the descriptor as long as ferry_poll() said. Level-triggered,
+ * as all do at first. False when nothing has come within a time that no test should need. */
 static bool host_wait(int64_t wanted)
 {
     struct pollfd host = {.fd = ferry_poll_fd(), .events = POLLIN};
@@ -61,7 +61,7 @@ static void tasks_progress_in_a_polling_loop(void)
     CHECK_INT(ferry_poll(), -1);
 }
 
-/* -------------------------------------------------------------------------- it never blocks */
+/* ------------------------------------------------------------------ it never blocks */
 
 static void park(void *arg)
 {
@@ -147,7 +147,7 @@ static void poll_in_a_task_lets_others_run(void)
     }
 }
 
-/* -------------------------------------------------------- other threads make it want to be called */
+/* ------------------------------------------------ other threads make it want to be called */
 
 static void watch(void *arg)
 {
@@ -234,8 +234,8 @@ static void a_group_that_ends_elsewhere_makes_it_readable(void)
     }
 }
 
-/* With nothing to do it is not readable, so that the host can sleep. (A poke that was answered may show
- * up once more.) */
+/* With nothing to do it is not readable, so that the host can sleep. (A poke that was answered may
+ * show up once more.) */
 static void an_idle_thread_stays_asleep(void)
 {
     struct pollfd host = {.fd = ferry_poll_fd(), .events = POLLIN};

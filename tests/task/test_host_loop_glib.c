@@ -1,6 +1,6 @@
 /*
- * Driven by GLib's main loop: one source for the descriptor, one for the time that ferry_poll() names.
- * Beside them the loop has work of its own, which goes on.
+ * Driven by GLib's main loop: one source for the descriptor, one for the time that ferry_poll()
+ * names. Beside them the loop has work of its own, which goes on.
  */
 #include "checked.h"
 

@@ -1,7 +1,7 @@
 /*
- * Readiness of descriptors: edges, short reads, hang-ups that come with the last bytes, deadlines, and
- * events for descriptors that are no more. With socket pairs, whose events are there when write()
- * returns.
+ * Readiness of descriptors: edges, short reads, hang-ups that come with the last bytes, deadlines,
+ * and events for descriptors that are no more. With socket pairs, whose events are there when
+ * write() returns.
  */
 #include "checked.h"
 
@@ -60,7 +60,7 @@ static void wait_begin(struct wait *wait, struct fy_io *io, bool for_writing, in
     check_settle();
 }
 
-/* ----------------------------------------------------------------------------------------- edges */
+/* --------------------------------------------------------------------------------- edges */
 
 static void the_first_call_finds_out(void)
 {
@@ -165,7 +165,7 @@ static void room_wakes_a_writer(void)
     fy_leave();
 }
 
-/* ------------------------------------------------------------------------------------- hang-ups */
+/* ----------------------------------------------------------------------------- hang-ups */
 
 /* Bytes and the end of the stream are one event: after the short read there will be no other. */
 static void an_end_that_comes_with_bytes_is_not_missed(void)
@@ -270,7 +270,7 @@ static void a_reset_wakes_both(void)
     close(listener);
 }
 
-/* ----------------------------------------------------------------------- closing and deadlines */
+/* --------------------------------------------------------------- closing and deadlines */
 
 static void closing_wakes_both(void)
 {
@@ -336,15 +336,15 @@ static void a_wait_that_ends_disarms_its_deadline(void)
     fy_leave();
 }
 
-/* ------------------------------------------------------------------------ slots and generations */
+/* ---------------------------------------------------------------- slots and generations */
 
 static int collect(struct fy_poller *poller, struct fy_poller_event *events)
 {
     return fy_poller_wait(poller->fd, events, 0);
 }
 
-/* An event that was collected before its descriptor was closed must not reach the descriptor that has
- * taken its place. */
+/* An event that was collected before its descriptor was closed must not reach the descriptor that
+ * has taken its place. */
 static void an_old_event_finds_nobody(void)
 {
     struct fy_poller poller;

@@ -28,8 +28,8 @@ static int mappings(void)
     return lines;
 }
 
-/* Whether guard pages come without splitting a mapping: else each task costs two of the 65,530 that a
- * process has. */
+/* Whether guard pages come without splitting a mapping: else each task costs two of the 65,530
+ * that a process has. */
 static bool guards_are_free(void)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -90,8 +90,8 @@ static void many_tasks_leave_nothing(void)
     size_t resident = process_resident();
     int mapped = mappings();
     run_many(count);
-    /* A slab of free stacks and the warm ones stay, whatever the number was. (A sanitizer's own memory
-     * cannot be told from that.) */
+    /* A slab of free stacks and the warm ones stay, whatever the number was. (A sanitizer's own
+     * memory cannot be told from that.) */
     if (check_scale(1, 0) == 1) {
         CHECK(mappings() < mapped + 64);
         CHECK(process_resident() < resident + ((size_t)32 << 20));

@@ -1,6 +1,6 @@
 /*
- * What a task keeps while others run: registers, floating-point modes, errno, its stack. The tasks here
- * disturb each other on purpose between switches.
+ * What a task keeps while others run: registers, floating-point modes, errno, its stack. The tasks
+ * here disturb each other on purpose between switches.
  */
 #include "checked.h"
 
@@ -46,8 +46,8 @@ static void callee_saved_registers_are_kept(void)
 
 /* ------------------------------------------------------------------------------ floating point */
 
-/* The division is made here and now: the compiler, which believes in one rounding mode only, can neither
- * know its operands nor move it. */
+/* The division is made here and now: the compiler, which believes in one rounding mode only, can
+ * neither know its operands nor move it. */
 static double divide(double dividend, double divisor)
 {
     __asm__ volatile("" : "+m"(dividend), "+m"(divisor)::"memory");

@@ -8,7 +8,7 @@
 #include "task/clock.h"
 #include "task/io.h"
 
-/* ------------------------------------------------------------------------------------ starting */
+/* ---------------------------------------------------------------------------- starting */
 
 static int order[64];
 static int order_count;
@@ -70,7 +70,7 @@ static void num_tasks_counts_the_thread_and_its_tasks(void)
     CHECK_INT(ferry_num_tasks(), before);
 }
 
-/* -------------------------------------------------------------------------------------- groups */
+/* ------------------------------------------------------------------------------ groups */
 
 struct shared {
     ferry_group *group;
@@ -181,7 +181,7 @@ static void groups_nest(void)
     ferry_group_free(outer.group);
 }
 
-/* -------------------------------------------------------------------------------------- sleeping */
+/* ------------------------------------------------------------------------------ sleeping */
 
 struct sleeper {
     int64_t ms;
@@ -207,8 +207,8 @@ static void note_time(void *arg)
     *(int64_t *)arg = fy_now();
 }
 
-/* Who must wake first does, however slow the machine: two are compared only when the time at which the
- * one was due lies before the other's without a doubt. */
+/* Who must wake first does, however slow the machine: two are compared only when the time at which
+ * the one was due lies before the other's without a doubt. */
 static void sleepers_wake_in_order(void)
 {
     const int count = sizeof sleepers / sizeof sleepers[0];
@@ -244,7 +244,7 @@ static void the_thread_sleeps_while_tasks_run(void)
     ferry_sleep(-5);
 }
 
-/* ------------------------------------------------------------------------------------ giving way */
+/* ---------------------------------------------------------------------------- giving way */
 
 static int turns[3];
 
@@ -306,8 +306,8 @@ static void read_then_stop(void *arg)
     busy->stop = true;
 }
 
-/* With one that yields for ever, then with a crowd: neither timers nor descriptors wait for an end that
- * does not come. */
+/* With one that yields for ever, then with a crowd: neither timers nor descriptors wait for an end
+ * that does not come. */
 static void yielding_starves_neither_timers_nor_descriptors(void)
 {
     for (int crowd = 1; crowd <= 100; crowd += 99) {
@@ -326,7 +326,7 @@ static void yielding_starves_neither_timers_nor_descriptors(void)
     }
 }
 
-/* ----------------------------------------------------------------------------- parking and waking */
+/* --------------------------------------------------------------------- parking and waking */
 
 static struct fy_task *parked;
 static int went_on;

@@ -1,6 +1,6 @@
 /*
- * Timers: the heap against a sorted array, and what a timer may do when it fires. The heap alone, with
- * a time of the test's own.
+ * Timers: the heap against a sorted array, and what a timer may do when it fires. The heap alone,
+ * with a time of the test's own.
  */
 #include "checked.h"
 
@@ -105,7 +105,8 @@ static void fire_in_order(struct fy_timer *timer)
     count_fired++;
 }
 
-/* Orders of arming that make one long list of siblings, or one long chain: no recursion may follow. */
+/* Orders of arming that make one long list of siblings, or one long chain: no recursion may
+ * follow. */
 static void long_lists_take_no_stack(void)
 {
     int count = check_scale(200000, 20000);

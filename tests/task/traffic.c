@@ -1,6 +1,6 @@
 /*
- * Pairs of tasks that play ping-pong over a socket pair, and sleepers. Each message has a length of its
- * own and its sum is checked, so that a byte which was lost or read twice shows.
+ * Pairs of tasks that play ping-pong over a socket pair, and sleepers. Each message has a length of
+ * its own and its sum is checked, so that a byte which was lost or read twice shows.
  */
 #include "traffic.h"
 
