@@ -27,7 +27,10 @@
 struct socket_stream {
     struct fy_stream stream;
     struct fy_io io;
-    int error;      /* what a look ahead took from the kernel, for the next read; 0: none */
+    /* How the connection failed, 0 as long as it has not. The kernel tells that once, to whichever
+     * call comes first (a write, or a look ahead), and then pretends that the peer has ended its
+     * side. */
+    int error;
     unsigned calls; /* counts up */
 };
 
@@ -80,6 +83,16 @@ static int writable_turn(struct socket_stream *self, const char *why)
                                  fy_io_wait_writable(&self->io, self->stream.write_deadline, why));
 }
 
+/* errno is how a call failed for good: -errno. EPIPE only says that the peer has ended its side,
+ * which reading finds by itself, behind what came before. */
+static int broken(struct socket_stream *self)
+{
+    if (errno != EPIPE) {
+        self->error = errno;
+    }
+    return -errno;
+}
+
 /* ------------------------------------------------------------------------------------ reading */
 
 static ssize_t socket_read(struct fy_stream *stream, void *buf, size_t len, const char *why)
@@ -90,12 +103,10 @@ static ssize_t socket_read(struct fy_stream *stream, void *buf, size_t len, cons
         if (failed != 0) {
             return failed;
         }
-        if (self->error != 0) {
-            int error = self->error;
-            self->error = 0;
-            return -error;
-        }
         ssize_t got = recv(self->io.fd, buf, len, 0);
+        if (got == 0 && self->error != 0) {
+            return -self->error;
+        }
         if (got >= 0) {
             if (got > 0 && (size_t)got < len) {
                 fy_io_drained(
@@ -106,7 +117,7 @@ static ssize_t socket_read(struct fy_stream *stream, void *buf, size_t len, cons
         if (errno == EAGAIN) {
             nothing_there(&self->io);
         } else if (errno != EINTR) {
-            return -errno;
+            return broken(self);
         }
     }
 }
@@ -164,7 +175,7 @@ static ssize_t socket_writev(struct fy_stream *stream, const struct iovec *iov, 
         if (errno == EAGAIN) {
             fy_io_filled(&self->io);
         } else if (errno != EINTR) {
-            return -errno;
+            return broken(self);
         }
     }
 }
@@ -201,7 +212,7 @@ static ssize_t socket_send_file(struct fy_stream *stream, int fd, int64_t offset
         case ESPIPE: /* a pipe, a terminal */
         case EOPNOTSUPP:
         case ENOSYS: return -ENOSYS;
-        default: return -errno;
+        default: return broken(self);
         }
     }
 }

@@ -29,6 +29,7 @@ struct fy_dial_job {
     ferry_transport *transport; /* a hold */
     struct fy_host *host;       /* in which a place is reserved */
     struct fy_want *want;       /* a hold; its 'dial' is this until the job is done */
+    bool place_lost;            /* the thread ends, and the place has been given back already */
     struct fy_chan canceled;
     struct fy_exit_hook exit;
     char *name, *host_port; /* copies: the dial may outlive the request */
@@ -57,10 +58,13 @@ static void job_free(struct fy_dial_job *job)
     free(job);
 }
 
-/* The thread ends. */
+/* The thread ends. A dial function of the user's may never come back: its place is freed now. */
 static void job_exit(struct fy_exit_hook *hook)
 {
-    fy_chan_close(&FY_CONTAINER(hook, struct fy_dial_job, exit)->canceled);
+    struct fy_dial_job *job = FY_CONTAINER(hook, struct fy_dial_job, exit);
+    fy_chan_close(&job->canceled);
+    job->place_lost = true;
+    fy_pool_free_place(job->transport, job->host);
 }
 
 static void want_fail(struct fy_want *want, const ferry_error *err)
@@ -114,10 +118,14 @@ static struct fy_persist_conn *dial_conn(struct fy_dial_job *job, ferry_error *e
     if (stream == NULL) {
         return NULL;
     }
-    struct fy_persist_conn *conn = fy_persist_conn_new(job->transport, job->host, stream);
+    struct fy_persist_conn *conn = NULL;
+    if (job->place_lost) {
+        fy_fail(err, FERRY_ECANCELED, 0, "the thread that dialed has ended");
+    } else if ((conn = fy_persist_conn_new(job->transport, job->host, stream)) == NULL) {
+        fy_fail_memory(err);
+    }
     if (conn == NULL) {
         stream->ops->free(stream);
-        fy_fail_memory(err);
     }
     return conn;
 }
@@ -132,7 +140,9 @@ static void dial_task(void *arg)
     if (conn == NULL) {
         FY_COUNT(job->transport, dial_failures);
         want_fail(job->want, &err);
-        fy_pool_free_place(job->transport, job->host);
+        if (!job->place_lost) {
+            fy_pool_free_place(job->transport, job->host);
+        }
     } else {
         if (job->want->over) {
             fy_get_conn_undo(conn);
@@ -146,7 +156,7 @@ static void dial_task(void *arg)
 
 static struct fy_dial_job *job_new(struct fy_want *want)
 {
-    ferry_request *req = want->req;
+    const ferry_request *req = want->req;
     struct fy_dial_job *job = calloc(1, sizeof *job);
     if (job == NULL) {
         return NULL;
@@ -177,6 +187,7 @@ static void start_dial(struct fy_want *want)
 {
     struct fy_dial_job *job = job_new(want);
     struct fy_task *task = NULL;
+    want->has_place = false; /* it is the dial's now */
     if (job != NULL) {
         task = fy_task_start(FY_TASK_LIBRARY, FY_STACK_LARGE, "dial", dial_task, job);
     }
@@ -196,21 +207,18 @@ static void start_dial(struct fy_want *want)
     fy_list_push_front(&fy_sched_running()->exit_hooks, &job->exit.link);
 }
 
-void fy_want_granted(struct fy_want *want)
+/* ------------------------------------------------------------------------------------ wanting */
+
+/* A place has become free, and is reserved for this want. */
+static void run_granted(struct fy_post *post)
 {
+    struct fy_want *want = FY_CONTAINER(post, struct fy_want, post);
     if (want->over) {
         fy_pool_free_place(want->transport, want->host);
     } else {
         start_dial(want);
     }
     want_release(want); /* the queue's, which the post took over */
-}
-
-/* ------------------------------------------------------------------------------------ wanting */
-
-static void run_granted(struct fy_post *post)
-{
-    fy_want_granted(FY_CONTAINER(post, struct fy_want, post));
 }
 
 /* The request does not want any more: it is served, has failed, or gives up. */
@@ -239,11 +247,20 @@ static void give_back(struct fy_want *want)
     }
 }
 
+static void give_place_back(struct fy_want *want)
+{
+    if (want->has_place) {
+        want->has_place = false;
+        fy_pool_free_place(want->transport, want->host);
+    }
+}
+
 /* The thread ends with the request still waiting; its task will not go on. */
 static void want_exit(struct fy_exit_hook *hook)
 {
     struct fy_want *want = FY_CONTAINER(hook, struct fy_want, exit);
     want_end(want, true);
+    give_place_back(want);
     give_back(want);
     want_release(want);
 }
@@ -297,7 +314,7 @@ static void begin_dial(struct fy_want *want, int entry, struct fy_cancel *cancel
         *outcome = wait_for(want, cancel, fy_after_ms(DRAIN_GRACE_MS), conn,
                             "waiting for a closed body to be read on, before dialing");
         if (*outcome != 2) {
-            fy_pool_free_place(want->transport, want->host);
+            give_place_back(want);
             return;
         }
     }

@@ -272,7 +272,6 @@ static void grant(ferry_transport *transport, struct fy_host *host)
         struct fy_want *want = FY_CONTAINER(host->queue.next, struct fy_want, queue_link);
         fy_list_remove(&want->queue_link);
         want->queued = false;
-        want->granted = true;
         host->conns++;
         fy_sched_post(want->sched, &want->post);
     }
@@ -298,6 +297,7 @@ int fy_pool_enter(struct fy_want *want, const char *scheme, const char *host_por
         entry = FY_WANT_QUEUED;
     } else {
         host->conns++;
+        want->has_place = true;
     }
     pthread_mutex_unlock(&pool->lock);
     return entry;

@@ -14,7 +14,7 @@
 
 /* A request's wish for a connection, while it has none. On the heap: another thread that frees a
  * slot may still have a post under way when the request has given up. Under its scheduler's lock,
- * but for the links, 'granted' and 'queued', which are the pool's. */
+ * but for the links and 'queued', which are the pool's. */
 struct fy_want {
     int holds; /* the request's, the dial's, the queue's (which a granting post takes over) */
     ferry_transport *transport; /* a hold */
@@ -22,7 +22,8 @@ struct fy_want {
     struct fy_sched *sched;
     struct fy_link waiter_link; /* in host->waiters */
     struct fy_link queue_link;  /* in host->queue */
-    bool queued, granted;
+    bool queued;
+    bool has_place;           /* one of its host's places is reserved for its dial, not begun yet */
     struct fy_post post;      /* a slot has been granted */
     struct fy_exit_hook exit; /* the thread ends while the request waits */
     bool over;                /* served, failed or given up: nobody delivers to it any more */
@@ -80,9 +81,5 @@ void fy_pool_evict_foreign(ferry_transport *transport, struct fy_host *host);
  */
 int fy_pool_idle_count(ferry_transport *transport, const char *host_port);
 int fy_pool_waiting_count(ferry_transport *transport);
-
-/* get_conn.c's: starts a dial for a want that has been given a place, on its own scheduler; or
- * gives the place back if the want is over. */
-void fy_want_granted(struct fy_want *want);
 
 #endif

@@ -118,9 +118,9 @@ struct torture {
     ferry_client *client;
     struct origin *origin;
     enum way way;
-    bool ends_included;  /* offsets 0 and size as well */
-    unsigned sample;     /* which is next */
-    size_t offset;       /* likewise */
+    bool ends_included; /* offsets 0 and size as well */
+    unsigned sample;    /* which is next */
+    size_t offset;      /* likewise */
     int served;
     struct wire_findings findings;
 };
@@ -161,10 +161,12 @@ static void check_whole(struct torture *torture, const struct trial *trial,
         answer->length != sample->length || answer->body_len != body_len ||
         memcmp(answer->body, sample->body, body_len) != 0 ||
         strcmp(answer->trailer, sample->trailer) != 0) {
-        wire_find(&torture->findings, "%s, %s at %zu: status %d, length %lld, body \"%s\", "
-                  "trailer \"%s\", error \"%s\"", sample->name, way_names[trial->way],
-                  trial->offset, answer->status, (long long)answer->length,
-                  answer->body != NULL ? answer->body : "", answer->trailer, answer->err.message);
+        wire_find(&torture->findings,
+                  "%s, %s at %zu: status %d, length %lld, body \"%s\", "
+                  "trailer \"%s\", error \"%s\"",
+                  sample->name, way_names[trial->way], trial->offset, answer->status,
+                  (long long)answer->length, answer->body != NULL ? answer->body : "",
+                  answer->trailer, answer->err.message);
     }
 }
 
@@ -208,8 +210,8 @@ static void check_cut(struct torture *torture, const struct trial *trial,
         snprintf(sentence, sizeof sentence, "reading the body of %s: %s", trial->url,
                  reset ? "read: connection reset by peer"
                        : "the connection ended before the response's body did");
-        check_failed(torture, trial, answer, sample->status,
-                     reset ? FERRY_EREAD : FERRY_ETRUNCATED, sentence);
+        check_failed(torture, trial, answer, sample->status, reset ? FERRY_EREAD : FERRY_ETRUNCATED,
+                     sentence);
     }
 }
 
@@ -329,10 +331,8 @@ static void test_connection_is_kept_or_not(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TRANSPORT_TEST(test_one_byte_at_a_time),
-        TRANSPORT_TEST(test_every_two_way_split),
-        TRANSPORT_TEST(test_cut_off_at_every_offset),
-        TRANSPORT_TEST(test_reset_at_every_offset),
+        TRANSPORT_TEST(test_one_byte_at_a_time),        TRANSPORT_TEST(test_every_two_way_split),
+        TRANSPORT_TEST(test_cut_off_at_every_offset),   TRANSPORT_TEST(test_reset_at_every_offset),
         TRANSPORT_TEST(test_connection_is_kept_or_not),
     };
     return cmocka_run_group_tests_name("wire: slices and cuts", tests, NULL, NULL);

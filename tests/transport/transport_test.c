@@ -162,6 +162,52 @@ void transport_done(void **state, ferry_transport *transport)
     ferry_transport_free(transport);
 }
 
+/* ------------------------------------------------------------------------- what origins do */
+
+static bool send_identity(struct origin_conn *conn, const char *more)
+{
+    char body[16];
+    int len = snprintf(body, sizeof body, "%u", origin_conn_serial(conn));
+    return origin_sendf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nPeer: %s\r\n%s\r\n%s", len,
+                        body, more, body);
+}
+
+static const char *path_of(struct origin_conn *conn)
+{
+    const char *path = strchr(origin_conn_request(conn).head, '/');
+    return path != NULL ? path : "/";
+}
+
+void serve_identity(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    while (origin_read_request(conn)) {
+        bool last = strncmp(path_of(conn), "/close ", strlen("/close ")) == 0;
+        if (!send_identity(conn, last ? "Connection: close\r\n" : "") || last) {
+            return;
+        }
+    }
+}
+
+void serve_gated(struct origin_conn *conn, void *arg)
+{
+    struct gates *gates = arg;
+    while (origin_read_request(conn)) {
+        int gate = (path_of(conn)[1] - '0') & 7;
+        gate_open(&gates->arrived[gate]);
+        if (!origin_wait(conn, &gates->go[gate]) || !send_identity(conn, "")) {
+            return;
+        }
+    }
+}
+
+void gates_open(struct gates *gates)
+{
+    for (int i = 0; i < 8; i++) {
+        gate_open(&gates->go[i]);
+    }
+}
+
 /* ------------------------------------------------------------------- a request and its outcome */
 
 void read_body(ferry_response *res, struct outcome *outcome)
@@ -291,8 +337,13 @@ ferry_stats stats_of(const ferry_transport *transport)
 
 int idle_of(ferry_transport *transport, const struct origin *origin)
 {
+    return idle_at(transport, origin_host(origin));
+}
+
+int idle_at(ferry_transport *transport, const char *host_port)
+{
     (void)fy_enter();
-    int count = fy_pool_idle_count(transport, origin_host(origin));
+    int count = fy_pool_idle_count(transport, host_port);
     fy_leave();
     return count;
 }

@@ -68,6 +68,22 @@ ferry_transport *transport_with(void **state, const ferry_transport_options *opt
 /* Frees a transport before the end of the test; what it left is still looked at there. */
 void transport_done(void **state, ferry_transport *transport);
 
+/* ---- What origins do ---- */
+
+/* Answers every request with the connection's serial number, in the field Peer and as the body:
+ * "1" is the first connection. Ends a connection after the reply when the path is /close. */
+void serve_identity(struct origin_conn *conn, void *arg);
+
+/* The same, but each request waits at the gate that its path names, "/0" to "/7"; arg is a struct
+ * gates. */
+struct gates {
+    struct gate arrived[8], go[8];
+};
+void serve_gated(struct origin_conn *conn, void *gates);
+
+/* Opens every gate, for the end of a test. */
+void gates_open(struct gates *gates);
+
 /* ---- Waiting ---- */
 
 /* Lets tasks run until the expression is true; false when it was not within SOON_MS. */
@@ -129,8 +145,9 @@ void read_exactly(ferry_response *res, char *buf, size_t len);
 
 ferry_stats stats_of(const ferry_transport *transport);
 
-/* How many idle connections the pool has for an origin; how many keys it has idle ones of. */
+/* How many idle connections the pool has for an origin, or for "host:port". */
 int idle_of(ferry_transport *transport, const struct origin *origin);
+int idle_at(ferry_transport *transport, const char *host_port);
 
 /* ---- Tasks that send ---- */
 
