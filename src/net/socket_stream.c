@@ -144,13 +144,15 @@ static bool socket_has_input(struct fy_stream *stream)
     return false;
 }
 
+/* What the poller saw before may be used up by now, and is looked at; what it sees while this waits is
+ * news, and costs no look. */
 static int socket_wait_readable(struct fy_stream *stream, const char *why)
 {
-    int failed;
-    do {
-        failed = readable_turn(of(stream), why);
-    } while (failed == 0 && !socket_has_input(stream));
-    return failed;
+    struct socket_stream *self = of(stream);
+    if (self->io.readable && socket_has_input(stream)) {
+        return self->io.fd >= 0 ? 0 : -ECANCELED;
+    }
+    return readable_turn(self, why);
 }
 
 /* ------------------------------------------------------------------------------------ writing */
@@ -212,7 +214,9 @@ static ssize_t socket_send_file(struct fy_stream *stream, int fd, int64_t offset
         case ESPIPE: /* a pipe, a terminal */
         case EOPNOTSUPP:
         case ENOSYS: return -ENOSYS;
-        default: return broken(self);
+        case ECONNRESET:
+        case ETIMEDOUT: return broken(self);
+        default: return -errno; /* may be the file's */
         }
     }
 }

@@ -73,6 +73,7 @@ struct fy_sched {
     struct fy_link ready;     /* of fy_task: can go on, in order */
     struct fy_link tasks;     /* of fy_task: all, the root included */
     atomic_int task_count;    /* written under the lock, read by anybody */
+    unsigned colour;          /* counts up: where on its stack the next task begins */
     unsigned picks;           /* counts up, so that a busy queue is interrupted by a poll */
     struct fy_poller poller;
     struct fy_timers timers;

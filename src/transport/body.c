@@ -189,10 +189,11 @@ static ssize_t read_chunked(struct fy_exchange *exchange, void *buf, size_t len,
 {
     size_t total = 0;
     for (;;) {
-        int next = next_chunk(exchange, may_park && total == 0, err);
+        /* An error behind bytes that are good is told by the next read: the lines that it was
+         * found in are still there, and a stream that has failed fails again. */
+        ferry_error untold;
+        int next = next_chunk(exchange, may_park && total == 0, total > 0 ? &untold : err);
         if (next <= 0) {
-            /* An error behind bytes that are good is told by the next read: the lines that it was
-             * found in are still there. */
             return total > 0 ? (ssize_t)total : next;
         }
         if (total == len) {

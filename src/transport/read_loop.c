@@ -176,6 +176,9 @@ static bool await_body_fate(struct fy_exchange *exchange)
         fy_persist_conn_close(conn, FY_TRIP_FAILED, &err);
     }
     fy_exchange_unwatch(exchange);
+    if (chosen != 0 && exchange->res != NULL) {
+        exchange->res->entry.holds_connection = false; /* it goes, whoever is still to close that */
+    }
     switch (chosen) {
     case 0: return follow_fate(exchange);
     case 1: return note_put(exchange, FERRY_PUT_CANCELED);

@@ -167,7 +167,8 @@ static int frame(struct reading *r, ferry_response *res)
     const char *refused = fy_framing_decide(&r->exchange->framing, method, res->minor, res->status,
                                             &res->header, detail);
     if (refused != NULL) {
-        return fy_fail(r->err, FERRY_EPROTOCOL, 0, "malformed response: %s %s", refused, detail);
+        return fy_fail(r->err, FERRY_EPROTOCOL, 0, "malformed response: %s%s%s", refused,
+                       detail[0] != '\0' ? " " : "", detail);
     }
     res->length = r->exchange->framing.announced;
     return 0;
