@@ -185,12 +185,14 @@ def measure(programs, nginx, options):
 
 
 def summary(values, limits):
-    """The median of a figure, the spread of its rounds, and the same of its ratio to the limit's."""
-    ratios = [value / limit for value, limit in zip(values, limits)]
-    return {
-        "median": statistics.median(values), "least": min(values), "most": max(values),
-        "ratio": statistics.median(ratios), "ratio_least": min(ratios), "ratio_most": max(ratios),
-    }
+    """The median of a figure, the spread of its rounds, and the same of its ratio to the limit's. There is
+    no ratio to nothing: the system samples user time, and may not have met any in a short run."""
+    result = {"median": statistics.median(values), "least": min(values), "most": max(values)}
+    if all(limits):
+        ratios = [value / limit for value, limit in zip(values, limits)]
+        result.update(ratio=statistics.median(ratios), ratio_least=min(ratios),
+                      ratio_most=max(ratios))
+    return result
 
 
 def summarize(results, options):
@@ -259,7 +261,7 @@ def arguments():
     parser.add_argument("build", help="the folder of a build with FERRY_BUILD_BENCH")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=30000, help="of each run, at most")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each run, at most")
+    parser.add_argument("--seconds", type=float, default=0.8, help="of each run, at most")
     parser.add_argument("--connections", default="1,64,512",
                         type=lambda text: [int(part) for part in text.split(",")])
     return parser.parse_args()

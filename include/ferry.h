@@ -10,17 +10,23 @@
  * Conventions that hold for every function here:
  *
  *   Threads    Every function may be called from any thread and from any task, except where its
- * comment narrows that. Clients, transports and contexts are free to share between threads. A
- * request, a response and a group are used by one caller at a time. A response is read on the
- * thread that opened it; it may be closed from any thread. Time       All durations are
- * milliseconds in an int64_t. In options 0 means the documented default, -1 means none. Errors A
- * call that can fail takes a ferry_error owned by the caller, filled only on failure; NULL if only
- * success matters. Nothing is printed, no global is set, no signal is raised (SIGPIPE included).
- *   Ownership  What a function named ..._new, ferry_get() and its kin, and ferry_client_do() return
- * belongs to the caller, who gives it to the function named in the comment. Strings returned belong
- * to the object they came from. Callbacks  Functions given to ferry run on the thread of the
- * request they serve, inside a task: they may call ferry, block in ferry, and should not block in
- * anything else for long.
+ *              comment narrows that. Clients, transports, contexts and groups are free to share
+ *              between threads. A request and a response are used by one caller at a time. A
+ *              response is read on the thread that opened it; it may be closed from any thread,
+ *              and while another task reads it.
+ *   Time       All durations are milliseconds in an int64_t. In options 0 means the documented
+ *              default, and -1 means none.
+ *   Errors     A call that can fail takes a ferry_error owned by the caller, filled only on
+ *              failure; NULL if only success matters. Nothing is printed, no global is set, no
+ *              signal is raised (SIGPIPE included). Out of memory is an error like any other.
+ *   Ownership  What ferry_get() and its kin, ferry_client_do() and a function named ..._new return
+ *              belongs to the caller, who gives it to the function named in the comment. Strings
+ *              returned belong to the object they came from, and last as long as it does.
+ *   NULL       A function that frees or closes takes NULL and does nothing.
+ *   Callbacks  Functions given to ferry run on the thread of the request they serve, inside a task:
+ *              they may call ferry, block in ferry, and should not block in anything else for long.
+ *              Their stack is a task's, 256 KiB at most and often 64 KiB: large buffers belong on
+ *              the heap.
  *
  * C11, and C++11 or later. Link with -lferry (pkg-config name: ferry; CMake: ferry::ferry).
  */
@@ -70,36 +76,36 @@ typedef struct ferry_group ferry_group;
 /* What went wrong, for a switch. The numbers are stable; new ones are added at the end. */
 enum ferry_error_code {
     FERRY_OK = 0,
-    FERRY_EINVAL = 1,    /* an argument or setter was given something it cannot take */
-    FERRY_ENOMEM = 2,    /* out of memory, or of another resource of this process (see os_errno) */
-    FERRY_EURL = 3,      /* the URL cannot be parsed, or has no host */
-    FERRY_ESCHEME = 4,   /* the URL's scheme is not one this build speaks */
-    FERRY_ERESOLVE = 5,  /* the host name has no address, or no name server answered */
-    FERRY_ECONNECT = 6,  /* no connection could be made (refused, unreachable, ...) */
-    FERRY_ETIMEOUT = 7,  /* a deadline or one of the transport's timeouts passed */
-    FERRY_ECANCELED = 8, /* the request's context was cancelled */
-    FERRY_EPROTOCOL = 9, /* the server sent something that is not HTTP as RFC 9112 has it */
-    FERRY_ETOOBIG = 10,  /* a limit on size or count was passed (response head, read_all's max) */
+    FERRY_EINVAL = 1,         /* an argument or a setter was given something it cannot take */
+    FERRY_ENOMEM = 2,         /* out of memory, or of descriptors and the like (os_errno) */
+    FERRY_EURL = 3,           /* the URL cannot be parsed, or has no host */
+    FERRY_ESCHEME = 4,        /* the URL's scheme is not one that this build speaks */
+    FERRY_ERESOLVE = 5,       /* the host name has no address, or no name server answered */
+    FERRY_ECONNECT = 6,       /* no connection could be made: refused, unreachable, ... */
+    FERRY_ETIMEOUT = 7,       /* a deadline, or one of the transport's timeouts, has passed */
+    FERRY_ECANCELED = 8,      /* the request's context was cancelled */
+    FERRY_EPROTOCOL = 9,      /* the server sent what is not HTTP as RFC 9112 has it */
+    FERRY_ETOOBIG = 10,       /* a limit was passed: a response head's, read_all's max, ... */
     FERRY_ETRUNCATED = 11,    /* the connection ended before the response did */
-    FERRY_ESERVERCLOSED = 12, /* the server closed the connection before answering */
-    FERRY_EREAD = 13,         /* reading from the connection failed (see os_errno) */
-    FERRY_EWRITE =
-        14, /* writing to the connection, or to the caller's descriptor, failed (see os_errno) */
-    FERRY_EBODY =
-        15, /* the request's body could not be read, rewound, or was not as long as announced */
-    FERRY_ECLOSED = 16, /* the response was closed before this read */
-    FERRY_EABANDONED =
-        17,             /* the library closed the response because nobody read it (abandoned_ms) */
-    FERRY_ETHREAD = 18, /* a response was read on a thread other than the one that opened it */
-    FERRY_EUNSUPPORTED = 19 /* this build, or this response, cannot do that */
+    FERRY_ESERVERCLOSED = 12, /* the server closed the connection without answering */
+    FERRY_EREAD = 13,         /* reading from the connection failed (os_errno) */
+    FERRY_EWRITE = 14,        /* writing to the connection, or to the caller's file, failed */
+    FERRY_EBODY = 15,         /* the request's body failed, fell short, or cannot be rewound */
+    FERRY_ECLOSED = 16,       /* the response was closed while it was being read */
+    FERRY_EABANDONED = 17,    /* not returned by this version: nobody read the response */
+    FERRY_ETHREAD = 18,       /* the response was read on a thread that did not open it */
+    FERRY_EUNSUPPORTED = 19   /* this build, or this response, cannot do that */
 };
 
-/* Owned by the caller, filled only on failure. */
+/* Owned by the caller, filled only on failure. The message is one sentence, for people:
+ *
+ *     Get "http://127.0.0.1:1/": dial tcp 127.0.0.1:1: connection refused
+ *
+ * cut short with "..." where it would not fit, and never with a password in it. */
 typedef struct ferry_error {
     int code;          /* enum ferry_error_code; 0 is none */
     int os_errno;      /* the errno behind it, or 0 */
-    char message[240]; /* one sentence: Get "http://127.0.0.1:1/": dial tcp 127.0.0.1:1: connection
-                          refused */
+    char message[240]; /* NUL-terminated */
 } ferry_error;
 
 /* Returns the name of an error code ("FERRY_ETIMEOUT"), for logs and switches; "FERRY_E?" for a
@@ -117,7 +123,8 @@ FERRY_API const char *ferry_version(void);
  * connection's two tasks. (A body read to its end has given its connection back already; closing
  * then only frees memory.) */
 
-/* Status code, 100 to 999; 200 for example. RFC 9110 section 15. */
+/* Status code, 100 to 999; 200 for example. RFC 9110 section 15. Interim responses (1xx) are dealt
+ * with on the way; the only one that is ever returned is 101. */
 FERRY_API int ferry_response_status(const ferry_response *res);
 
 /* Reason phrase as sent, "OK" for example; "" if there was none. RFC 9112 section 4. */
@@ -126,8 +133,7 @@ FERRY_API const char *ferry_response_reason(const ferry_response *res);
 /* Protocol of the response: "HTTP/1.1" or "HTTP/1.0". */
 FERRY_API const char *ferry_response_proto(const ferry_response *res);
 
-/* The URL that this response came from, after redirects, in normalised form and without a password.
- */
+/* The URL that this response came from, in normalised form and without a password. */
 FERRY_API const char *ferry_response_url(const ferry_response *res);
 
 /* Body bytes as announced by Content-Length; -1 if unknown (chunked, or until the connection
@@ -140,62 +146,82 @@ FERRY_API const char *ferry_response_header(const ferry_response *res, const cha
 /* Number of header fields; repeated fields count each time. */
 FERRY_API size_t ferry_response_header_count(const ferry_response *res);
 
-/* The i-th header field in the order and spelling in which it arrived, i <
- * ferry_response_header_count(). Past the end both are set to NULL. Either pointer may be NULL. */
+/* The i-th header field (from 0 on) in the order and spelling in which it arrived. Past the end
+ * both are set to NULL. Either pointer may be NULL. */
 FERRY_API void ferry_response_header_at(const ferry_response *res, size_t i, const char **name,
                                         const char **value);
 
-/* Value of a trailer field (RFC 9110 section 6.5); NULL until the body has ended and if there is
- * none of that name. */
+/* First value of a trailer field (RFC 9110 section 6.5); NULL until a read of the body has returned
+ * 0, and if there is none of that name. Fields about framing, routing or decoding do not belong
+ * there (section 6.5.1) and are dropped. */
 FERRY_API const char *ferry_response_trailer(const ferry_response *res, const char *name);
 
-/* Closes the response and frees it. If the body has not been read to its end, the transport's
- * drain_bytes and drain_ms decide whether the connection can be kept: what has already arrived is
- * consumed at once, the rest by the connection's read loop. Never blocks for the network. NULL is
- * fine. From any thread. */
+/* Closes the response and frees it. NULL is fine. From any thread.
+ *
+ * A body that was not read to its end decides here what becomes of the connection. If the rest may
+ * end within the transport's drain_bytes, and the connection could be kept then, what has already
+ * arrived is consumed at once. With the end among it, the connection is in the pool when this
+ * returns; else the connection's read loop reads on after this has returned, for up to drain_ms.
+ * (Meanwhile a request to its host that finds no idle connection waits up to 5 ms for it before it
+ * dials.) If not, the connection is closed, and its socket and both its tasks are gone when this
+ * returns.
+ *
+ * Never waits for the server. It may wait, up to 50 ms, for a request that is still being written
+ * although its response has ended.
+ *
+ * From a thread other than the response's, what has to happen is left to that one: at once if it
+ * waits in ferry, else when it next does. A task that is reading the response meanwhile gets
+ * FERRY_ECLOSED. */
 FERRY_API void ferry_response_close(ferry_response *res);
 
 /* Reads up to len bytes of the body into buf and returns as soon as there are some: >0 bytes, 0 at
  * the end (again and again), -1 on error. A body that ends too soon is an error (FERRY_ETRUNCATED),
- * never a clean end. The end of a body of known length is noticed with its last byte. After the
- * call that ended the body the connection is in the pool. On the thread that opened the response.
- */
+ * never a clean end. After an error every further read returns the same one.
+ *
+ * The end of a body of known length, and of a chunked one whose last chunk is already there, is
+ * noticed with its last byte. After the call that noticed it the connection is in the pool, or
+ * closed if it could not be kept.
+ *
+ * On the thread that opened the response (else FERRY_ETHREAD). */
 FERRY_API FERRY_MUST_USE ssize_t ferry_response_read(ferry_response *res, void *buf, size_t len,
                                                      ferry_error *err);
 
 /* Reads the rest of the body. Returns a buffer from malloc(), NUL-terminated, its length without
  * the NUL in *len (len may be NULL); the caller frees it. A body of more than max bytes is
- * FERRY_ETOOBIG. NULL on error. Does not close. */
+ * FERRY_ETOOBIG. NULL on error; what had been read by then is lost. Does not close. On the thread
+ * that opened the response. */
 FERRY_API FERRY_MUST_USE char *ferry_response_read_all(ferry_response *res, size_t max, size_t *len,
                                                        ferry_error *err);
 
-/* Writes the rest of the body to a descriptor (blocking, or a non-blocking pipe or socket). Returns
- * the bytes written, -1 on error. Does not close. */
+/* Writes the rest of the body to a descriptor. Returns the bytes written, -1 on error. Does not
+ * close. A descriptor that takes no more makes the whole thread wait, other tasks included, whether
+ * it is a non-blocking one or not. On the thread that opened the response. */
 FERRY_API int64_t ferry_response_save(ferry_response *res, int fd, ferry_error *err);
 
-/* Writes to the server on a connection that has switched protocols (status 101, RFC 9110
- * section 7.8): the response's reads and writes are then the two directions of a raw stream. Writes
- * all len bytes and returns len, or -1; FERRY_EUNSUPPORTED for every other response. One task may
- * read while another writes. */
+/* Writes to the server on a connection that has left HTTP behind (status 101, RFC 9110 section 7.8;
+ * 2xx to CONNECT, section 9.3.6): the response's reads and writes are then the two directions of a
+ * raw stream. Writes all len bytes and returns len, or -1; FERRY_EUNSUPPORTED for every other
+ * response. One task may read while another writes. On the thread that opened the response. */
 FERRY_API ssize_t ferry_response_write(ferry_response *res, const void *buf, size_t len,
                                        ferry_error *err);
 
 /* Makes a response without a connection, for what stands in a transport's place
  * (ferry_round_tripper): a mock, a cache. The body is copied; body may be NULL when len is 0. NULL
- * when out of memory or the status is not 100 to 999. */
+ * when out of memory or the status is not 100 to 999. It is in the ledger like any other: give it
+ * to whoever asked, or to ferry_response_close(). */
 FERRY_API FERRY_CLOSED_BY(ferry_response_close) ferry_response *ferry_response_new(int status,
                                                                                    const void *body,
                                                                                    size_t len);
 
 /* Appends a header field to a response made by ferry_response_new(). 0, or -1 for a name or value
- * that is not allowed or out of memory. */
+ * that is not allowed (RFC 9110 section 5) or out of memory. */
 FERRY_API int ferry_response_add_header(ferry_response *res, const char *name, const char *value);
 
 /* ------------------------------------------------------------------------------- one-line calls */
 
 /* One request each on the default client (ferry_default_client()). They return a response to be
- * closed with ferry_response_close(), or NULL. The macros record the caller's file and line for the
- * ledger; (ferry_get)(...) is the plain function. */
+ * closed with ferry_response_close(), or NULL. They are macros, which record the caller's file and
+ * line for the ledger; (ferry_get)(...) is the plain function. */
 FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
     ferry_response *ferry_get(const char *url, ferry_error *err);
 FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
@@ -208,32 +234,38 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close) ferry_response *f
 /* ------------------------------------------------------------------------------------- requests */
 
 /* A request is made, set up, sent as often as you like (one send at a time), and freed. Bodies and
- * the context are borrowed until then. Setters return 0, or -1 when they refuse; a refusal is also
- * remembered and reported by the send, so that a chain of setters needs no checks. */
+ * the context are borrowed until then. Setters return 0, or -1 when they refuse; the first refusal
+ * is also remembered and reported by every send, so that a chain of setters needs no checks. */
 
 /* Makes a request. method is any token ("GET"; case matters, RFC 9110 section 9.1); NULL or ""
  * means GET. url is absolute; what people type (spaces, non-ASCII letters) is percent-encoded, a
- * name beyond ASCII becomes its IDNA form, and user:password@ becomes Basic credentials. NULL on
- * error. Give it to ferry_request_free(). */
+ * name beyond ASCII becomes its IDNA form, and user:password@ becomes Basic credentials (RFC 7617).
+ * NULL on error: FERRY_EINVAL for the method, FERRY_EURL for the URL, FERRY_EUNSUPPORTED for a name
+ * beyond ASCII in a build without IDN. The scheme is looked at by the send. Give it to
+ * ferry_request_free(). */
 FERRY_API FERRY_MUST_USE ferry_request *ferry_request_new(const char *method, const char *url,
                                                           ferry_error *err);
 
 /* Frees a request; NULL is fine. Not while it is being sent. Responses it has brought are not
- * touched by it. */
+ * touched by it. A response may come before its request is written whole: then this waits until the
+ * writing has ended, and is to be called on the thread that sent it. */
 FERRY_API void ferry_request_free(ferry_request *req);
 
-/* What the request was made with; for round trippers and logs. The URL is in normalised form. */
+/* What the request was made with; for round trippers and logs. The URL is in normalised form and
+ * without user and password. */
 FERRY_API const char *ferry_request_method(const ferry_request *req);
 FERRY_API const char *ferry_request_url(const ferry_request *req);
 
-/* First value of a header field set on the request, NULL if none. */
+/* First value of a header field set on the request, NULL if none. Valid until the next setter. */
 FERRY_API const char *ferry_request_header(const ferry_request *req, const char *name);
 
 /* Sets a header field, replacing all of that name; a NULL value removes them, and for a field that
- * ferry would add by itself (User-Agent, Accept-Encoding) keeps it from being sent. "Host"
- * overrides the URL's. Content-Length, Transfer-Encoding and Trailer are ferry's to write: they
- * follow from the body. Names that are no token and values with CR, LF or NUL are refused (RFC 9110
- * section 5). */
+ * ferry would add by itself (User-Agent, and Authorization from the URL's user) keeps it from being
+ * sent. "Host" overrides the URL's, and takes a host and a port, nothing behind them. "close" in
+ * "Connection" is as ferry_request_set_close(). Content-Length, Transfer-Encoding and Trailer are
+ * ferry's to write: they follow from the body, and are refused. So are names that are no token and
+ * values with control bytes, CR, LF and NUL among them (RFC 9110 section 5). Blanks around a value
+ * are dropped. */
 FERRY_API int ferry_request_set_header(ferry_request *req, const char *name, const char *value);
 
 /* Adds a header field after those of the same name. Order is kept on the wire. */
@@ -243,18 +275,21 @@ FERRY_API int ferry_request_add_header(ferry_request *req, const char *name, con
  * request is freed or given another body. data may be NULL when len is 0. */
 FERRY_API int ferry_request_set_body(ferry_request *req, const void *data, size_t len);
 
-/* Body from a descriptor of a file, len bytes from offset (len -1: to its end as it is now), sent
- * by sendfile where the system can. The descriptor's own position is not used. Borrowed. */
+/* Body from a file, len bytes from offset (len -1: to its end as it is now), sent by sendfile where
+ * the system can. The descriptor's own position is not used. Refused for what is not a regular
+ * file, which is what the next function is for. Borrowed likewise. */
 FERRY_API int ferry_request_set_body_fd(ferry_request *req, int fd, int64_t offset, int64_t len);
 
 /* Gives the next bytes of a body: up to len of them into buf; returns how many, 0 at the end, -1 on
  * error (errno, if set, becomes the error's os_errno). */
 typedef ssize_t (*ferry_read_fn)(void *arg, void *buf, size_t len);
 
-/* Body from a function. len -1: unknown, sent chunked (RFC 9112 section 7.1); otherwise exactly len
- * bytes must come. rewind starts the body again from its beginning (0 on success) when the request
- * has to be sent again; NULL: it cannot be. read runs on the request's thread and never after the
- * send has returned with an error. */
+/* Body from a function. len -1: unknown, sent chunked (RFC 9112 section 7.1), each piece at once as
+ * read returns it; otherwise exactly len bytes are asked for, and fewer are FERRY_EBODY. rewind
+ * starts the body again from its beginning (0 on success) when the request has to be sent again;
+ * NULL: it cannot be. read runs on the request's thread. It is not called any more once a send has
+ * returned an error; after one that returned a response, which may come before the request is
+ * written whole, not once the request has been freed. */
 FERRY_API int ferry_request_set_body_reader(ferry_request *req, ferry_read_fn read,
                                             int (*rewind)(void *arg), void *arg, int64_t len);
 
@@ -266,16 +301,17 @@ FERRY_API void ferry_request_set_body_done(ferry_request *req, void (*done)(void
 /* Deadline for everything from the send on, reading the body included; 0: none. */
 FERRY_API void ferry_request_set_timeout(ferry_request *req, int64_t ms);
 
-/* With close true: "Connection: close" is sent and the connection is not kept. */
+/* With close true: "Connection: close" is sent and the connection is not kept (RFC 9112
+ * section 9.6). */
 FERRY_API void ferry_request_set_close(ferry_request *req, int close);
 
-/* Sets the request target as it stands in the request line, verbatim: "*" for OPTIONS, "host:port"
- * for CONNECT, or a path that must not be touched. Refused if it has a space or a control byte in
- * it. NULL: from the URL. */
+/* Sets the request target as it stands in the request line (RFC 9112 section 3.2), verbatim: "*"
+ * for OPTIONS, "host:port" for CONNECT, or a path that must not be touched. Refused if it is empty
+ * or has a space or a control byte in it. NULL: from the URL. */
 FERRY_API int ferry_request_set_target(ferry_request *req, const char *target);
 
-/* Cancels or ends the request, its body's reading included, with the context. Borrowed; NULL: none.
- */
+/* Cancels or ends the request, its body's reading included, with the context. Borrowed; NULL:
+ * none. */
 FERRY_API void ferry_request_set_context(ferry_request *req, ferry_context *context);
 
 /* --------------------------------------------------------------------------------------- traces */
@@ -283,52 +319,72 @@ FERRY_API void ferry_request_set_context(ferry_request *req, ferry_context *cont
 /* Why a connection did not go back into the pool; FERRY_PUT_OK: it did. */
 enum ferry_put_result {
     FERRY_PUT_OK = 0,
-    FERRY_PUT_KEEP_ALIVES_DISABLED = 1, /* the transport's disable_keep_alives */
-    FERRY_PUT_CONNECTION_BROKEN = 2,    /* closed, or failed, or bytes came that nobody asked for */
-    FERRY_PUT_CLOSE_IDLE =
-        3, /* ferry_transport_close_idle() was called and nothing was requested since */
-    FERRY_PUT_TOO_MANY_IDLE = 4,      /* max_idle reached */
-    FERRY_PUT_TOO_MANY_IDLE_HOST = 5, /* max_idle_per_host reached */
-    FERRY_PUT_CLOSED_EARLY = 6,       /* the body was closed before its end and not drained */
-    FERRY_PUT_BODY_ERROR = 7,         /* the body ended in an error */
-    FERRY_PUT_CLOSE_ASKED =
-        8, /* "Connection: close" by either side, or HTTP/1.0 without keep-alive */
-    FERRY_PUT_REQUEST_NOT_WRITTEN = 9, /* the response ended before the request was written whole */
-    FERRY_PUT_CANCELED = 10,           /* the request was cancelled or its deadline passed */
-    FERRY_PUT_TRANSPORT_FREED = 11,    /* the transport has been freed */
-    FERRY_PUT_PLACE_WANTED =
-        12 /* a request on another thread waits for the connection's place (max_per_host) */
+    FERRY_PUT_KEEP_ALIVES_DISABLED = 1, /* the transport keeps no connections */
+    FERRY_PUT_CONNECTION_BROKEN = 2,    /* it was closed or failed, or bytes came unasked */
+    FERRY_PUT_CLOSE_IDLE = 3,           /* ferry_transport_close_idle(), and no request since */
+    FERRY_PUT_TOO_MANY_IDLE = 4,        /* max_idle is reached */
+    FERRY_PUT_TOO_MANY_IDLE_HOST = 5,   /* max_idle_per_host is reached */
+    FERRY_PUT_CLOSED_EARLY = 6,         /* the body was closed before its end, not drained */
+    FERRY_PUT_BODY_ERROR = 7,           /* the body ended in an error */
+    FERRY_PUT_CLOSE_ASKED = 8,          /* asked for by either side, or what ends the body */
+    FERRY_PUT_REQUEST_NOT_WRITTEN = 9,  /* the response ended before the request had */
+    FERRY_PUT_CANCELED = 10,            /* the request was cancelled, or its time was over */
+    FERRY_PUT_TRANSPORT_FREED = 11,     /* the transport has been freed */
+    FERRY_PUT_PLACE_WANTED = 12         /* max_per_host: another thread waits for its place */
 };
 #define FERRY_PUT_RESULTS 13
 
-/* Returns a short sentence for a put result ("the body was closed before its end"). Static. */
+/* Returns a short sentence for a put result ("the body was closed before its end"); "?" for a
+ * number that is none. The string is static. */
 FERRY_API const char *ferry_put_result_string(int result);
 
 /* Callbacks along a request's way, in the manner of Go's httptrace; any may be NULL. arg is the one
  * given to ferry_request_set_trace(). They run inside the tasks that do the work, on the request's
- * thread. */
+ * thread. Strings and errors are valid during the call. A request that is sent again on another
+ * connection goes through them again. */
 typedef struct ferry_trace {
-    size_t size; /* sizeof(ferry_trace): FERRY_TRACE() fills it in */
-    void (*get_conn)(void *arg, const char *host_port); /* a connection is about to be looked for */
-    void (*got_conn)(void *arg, int reused,
-                     int64_t idle_ms); /* idle_ms: how long it was idle; -1: it was not */
+    /* sizeof(ferry_trace): FERRY_TRACE() fills it in. */
+    size_t size;
+
+    /* A connection to "example.org:80" is about to be looked for. */
+    void (*get_conn)(void *arg, const char *host_port);
+
+    /* It is found. reused: it has served before; idle_ms: how long it was idle, -1: it was not. */
+    void (*got_conn)(void *arg, int reused, int64_t idle_ms);
+
+    /* A name is looked up; err NULL: with success. Not for an address written as such. */
     void (*dns_start)(void *arg, const char *host);
-    void (*dns_done)(void *arg, size_t addresses, const ferry_error *err); /* err NULL: success */
-    void (*connect_start)(void *arg, const char *network,
-                          const char *address); /* "tcp", "127.0.0.1:80" */
+    void (*dns_done)(void *arg, size_t addresses, const ferry_error *err);
+
+    /* An address is tried ("tcp", "127.0.0.1:80"), perhaps several at a time; err NULL: with
+     * success. Not with a dial function of the transport's. */
+    void (*connect_start)(void *arg, const char *network, const char *address);
     void (*connect_done)(void *arg, const char *network, const char *address,
                          const ferry_error *err);
+
+    /* The head has been written, perhaps along with the body. */
     void (*wrote_head)(void *arg);
+
+    /* "Expect: 100-continue": the body waits for the server's word, which has come. */
     void (*wait_100_continue)(void *arg);
     void (*got_100_continue)(void *arg);
+
+    /* An interim response has been read, 100 included. */
     void (*got_1xx)(void *arg, int status);
-    void (*wrote_request)(void *arg, const ferry_error *err); /* err NULL: written whole */
+
+    /* The request has been written whole (err NULL), or not. */
+    void (*wrote_request)(void *arg, const ferry_error *err);
+
+    /* The first byte of a response, interim ones included, is there. */
     void (*got_first_byte)(void *arg);
-    void (*put_idle_conn)(void *arg, int put_result); /* enum ferry_put_result */
+
+    /* What became of the connection when the response had ended: enum ferry_put_result. Where a
+     * closed body is being read on, this comes after the close has returned. */
+    void (*put_idle_conn)(void *arg, int put_result);
 } ferry_trace;
 
-/* Follows the request's next sends. The struct is copied; arg is borrowed until the request is
- * freed and its responses are closed. NULL: none. */
+/* Follows the request's next sends. The struct is copied. arg is borrowed until the request is
+ * freed and put_idle_conn, if it is to be called, has been. NULL: none. */
 FERRY_API void ferry_request_set_trace(ferry_request *req, const ferry_trace *trace, void *arg);
 
 /* ------------------------------------------------------------------------------------- contexts */
@@ -337,12 +393,12 @@ FERRY_API void ferry_request_set_trace(ferry_request *req, const ferry_trace *tr
  * out of memory. Give it to ferry_context_free(). */
 FERRY_API FERRY_MUST_USE ferry_context *ferry_context_new(int64_t timeout_ms);
 
-/* Cancels: every request that uses the context ends with FERRY_ECANCELED. From any thread and from
- * a signal handler; again and again if you like. */
+/* Cancels: every request that uses the context ends with FERRY_ECANCELED, and its connection is
+ * closed. From any thread and from a signal handler; again and again if you like. NULL is fine. */
 FERRY_API void ferry_context_cancel(ferry_context *context);
 
-/* 0 while the context is alive, else FERRY_ECANCELED or FERRY_ETIMEOUT. From a signal handler too.
- */
+/* 0 while the context is alive, else FERRY_ECANCELED or FERRY_ETIMEOUT. From a signal handler
+ * too. */
 FERRY_API int ferry_context_error(const ferry_context *context);
 
 /* Frees the caller's hold on it; requests under way keep their own. NULL is fine. */
@@ -351,7 +407,8 @@ FERRY_API void ferry_context_free(ferry_context *context);
 /* ----------------------------------------------------------------------- clients and transports */
 
 /* Anything that can take a request and bring a response: what a client sends through when it is not
- * a transport. */
+ * a transport. round_trip returns a response, which becomes the caller's, or NULL with *err filled
+ * (err is never NULL). */
 typedef struct ferry_round_tripper {
     ferry_response *(*round_trip)(void *self, ferry_request *req, ferry_error *err);
     void *self;
@@ -359,24 +416,32 @@ typedef struct ferry_round_tripper {
 
 /* Options of a client; zero means default. */
 typedef struct ferry_client_options {
-    size_t size; /* sizeof(ferry_client_options): FERRY_CLIENT_OPTIONS() fills it in */
-    ferry_transport *transport; /* borrowed; default: ferry_default_transport() */
-    const ferry_round_tripper
-        *round_tripper;     /* copied; used instead of a transport when not NULL */
-    int64_t timeout_ms;     /* whole request, body's reading included; default: none */
-    const char *user_agent; /* copied; default "ferry/VERSION"; "": send none */
+    /* sizeof(ferry_client_options): FERRY_CLIENT_OPTIONS() fills it in. */
+    size_t size;
+
+    /* Borrowed until the client is freed. Default: ferry_default_transport(). */
+    ferry_transport *transport;
+
+    /* Copied (its self is borrowed). Used instead of a transport when not NULL. */
+    const ferry_round_tripper *round_tripper;
+
+    /* For the whole request, body's reading included; a request's own timeout counts too, and the
+     * nearer one ends it. Default: none. */
+    int64_t timeout_ms;
+
+    /* Copied. Default: "ferry/" and the version; "": send none. */
+    const char *user_agent;
 } ferry_client_options;
 
 /* What to connect to, as a dial function is told. Valid during the call. */
 typedef struct ferry_dial_target {
-    size_t size;         /* sizeof(ferry_dial_target) */
-    const char *network; /* "tcp" or "unix" */
-    const char *address; /* "example.org:80", "[::1]:80", or a path */
-    const char *host;    /* "example.org", "::1" (no brackets), or "localhost" for a path */
-    int port;            /* 80; 0 for a path */
-    ferry_context
-        *context; /* that of the request that wanted the connection first; NULL: it had none */
-    int64_t timeout_ms; /* what is left of the dial timeout; -1: no limit */
+    size_t size;            /* sizeof(ferry_dial_target) */
+    const char *network;    /* "tcp" or "unix" */
+    const char *address;    /* "example.org:80", "[::1]:80", or a path */
+    const char *host;       /* "example.org", "::1" (no brackets), or "localhost" for a path */
+    int port;               /* 80; 0 for a path */
+    ferry_context *context; /* of the request that wanted the connection first; NULL: it had none */
+    int64_t timeout_ms;     /* what is left of the dial timeout; -1: no limit */
 } ferry_dial_target;
 
 /* Makes a connection: returns a connected stream socket, which ferry then owns, or -1 with err
@@ -384,33 +449,62 @@ typedef struct ferry_dial_target {
  * meanwhile does not wait for it; the connection that comes late joins the pool. */
 typedef int (*ferry_dial_fn)(void *arg, const ferry_dial_target *target, ferry_error *err);
 
-/* Options of a transport; zero means default, -1 means none or no limit. */
+/* Options of a transport; zero means default, -1 means none or no limit. A host, in what follows,
+ * is a scheme, a host and a port. */
 typedef struct ferry_transport_options {
-    size_t size;  /* sizeof(ferry_transport_options): FERRY_TRANSPORT_OPTIONS() fills it in */
-    int max_idle; /* idle connections in all; default 1024 */
-    int max_idle_per_host; /* idle connections per scheme, host and port; default 256; -1: keep none
-                            */
-    int max_per_host;      /* connections per host, dialing ones included; default: no limit; at the
-                              limit      requests wait in order */
-    int64_t idle_timeout_ms; /* an idle connection is closed after this; default 90,000 */
-    int64_t dial_timeout_ms; /* name lookup and connect together; default 30,000 */
-    int64_t response_header_timeout_ms; /* from the request written to the response head read;
-                                           default: none */
-    int64_t expect_continue_timeout_ms; /* wait for 100 Continue before the body goes anyway;
-                                           default 1,000; -1: do not wait */
-    int64_t keep_alive_probe_ms; /* TCP keep-alive: idle time before, and interval of, probes;
-                                    default 15,000; -1: no probes */
-    size_t max_header_bytes;     /* response head; default 256 KiB */
-    int max_header_fields;       /* response head and trailer section, each; default 200 */
-    int disable_keep_alives;     /* one request per connection, "Connection: close" */
-    int64_t drain_bytes; /* a body closed early is read on for up to this many bytes, so that the
-                            connection can be kept; default 256 KiB; -1: never (the connection is
-                            closed) */
-    int64_t drain_ms;    /* ... and for up to this long; default 50 */
-    const char *unix_socket; /* copied; every connection goes to this Unix socket, whatever the
-                                URL's host */
-    ferry_dial_fn dial;      /* makes the connections instead; NULL: ferry does */
-    void *dial_arg;          /* given to dial */
+    /* sizeof(ferry_transport_options): FERRY_TRANSPORT_OPTIONS() fills it in. */
+    size_t size;
+
+    /* Idle connections in all; beyond it the one that was idle for longest makes room. Default
+     * 1024. */
+    int max_idle;
+
+    /* Idle connections per host. Default 256; -1: keep none. */
+    int max_idle_per_host;
+
+    /* Connections per host, those being dialed included; at the limit requests wait, in order.
+     * Default: no limit. */
+    int max_per_host;
+
+    /* An idle connection is closed after this. Default 90,000. */
+    int64_t idle_timeout_ms;
+
+    /* For name lookup and connecting together. Default 30,000. */
+    int64_t dial_timeout_ms;
+
+    /* From the request written whole to the response's head read. Default: none. */
+    int64_t response_header_timeout_ms;
+
+    /* With "Expect: 100-continue" (RFC 9110 section 10.1.1): how long the body waits for the
+     * server's word before it goes anyway. Default 1,000; -1: do not wait. */
+    int64_t expect_continue_timeout_ms;
+
+    /* TCP keep-alive: idle time before, and interval of, probes. Default 15,000; -1: no probes. */
+    int64_t keep_alive_probe_ms;
+
+    /* Most bytes of a response's head, interim responses before it included. Default 256 KiB. */
+    size_t max_header_bytes;
+
+    /* Most fields of a response's head, and of its trailer section. Default 200. */
+    int max_header_fields;
+
+    /* When true: one request per connection, with "Connection: close". */
+    int disable_keep_alives;
+
+    /* A body closed early is read on for up to this many bytes, so that the connection can be kept.
+     * Default 256 KiB; -1: never, the connection is closed. ferry_response_close() tells more. */
+    int64_t drain_bytes;
+
+    /* ... and for up to this long. Default 50. */
+    int64_t drain_ms;
+
+    /* Copied. Every connection goes to this Unix socket, whatever the URL's host; '@' and a name:
+     * an abstract one (unix(7)). */
+    const char *unix_socket;
+
+    /* Makes the connections instead; NULL: ferry does. dial_arg is its first argument. */
+    ferry_dial_fn dial;
+    void *dial_arg;
 } ferry_transport_options;
 
 /* Pointers to a compound literal with its size filled in:
@@ -431,8 +525,8 @@ typedef struct ferry_transport_options {
  * ferry_client_free(). Cheap: clients over one transport share its pool. */
 FERRY_API FERRY_MUST_USE ferry_client *ferry_client_new(const ferry_client_options *options);
 
-/* Frees a client, not its transport. Responses it has brought stay valid. NULL and the default
- * client are fine. */
+/* Frees a client, not its transport, and not while it sends. Responses it has brought stay valid.
+ * NULL and the default client are fine. */
 FERRY_API void ferry_client_free(ferry_client *client);
 
 /* The client of the one-line calls, over the default transport. Made on first use, never freed.
@@ -441,8 +535,10 @@ FERRY_API ferry_client *ferry_default_client(void);
 
 /* Sends a request and returns once the response's head is read. NULL client: the default one. The
  * response is to be closed with ferry_response_close(); NULL on error. A request that failed on a
- * reused connection before any byte of the response is sent again where that is safe (RFC 9110
- * section 9.2.2). The macro records the caller's file and line. */
+ * reused connection before any byte of the response is sent again where that is safe: if nothing of
+ * it was written, or the method is GET, HEAD, OPTIONS or TRACE (of the idempotent ones of RFC 9110
+ * section 9.2.2) or it has an Idempotency-Key field, and if its body can be sent again. A macro,
+ * which records the caller's file and line. */
 FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
     ferry_response *ferry_client_do(ferry_client *client, ferry_request *req, ferry_error *err);
 
@@ -451,16 +547,17 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
 FERRY_API FERRY_MUST_USE ferry_transport *
 ferry_transport_new(const ferry_transport_options *options);
 
-/* Frees a transport: its idle connections are closed now, those in use when their responses are
- * closed. NULL and the default transport are fine (the latter only loses its idle connections). Not
- * while a request is being sent on it. */
+/* Frees a transport: its idle connections are closed now, those in use when their responses have
+ * been read or closed. NULL and the default transport are fine (the latter only loses its idle
+ * connections). Not while a request is being sent on it. */
 FERRY_API void ferry_transport_free(ferry_transport *transport);
 
 /* The transport of the default client. Made on first use, never freed. NULL when out of memory. */
 FERRY_API ferry_transport *ferry_default_transport(void);
 
 /* Closes the connections that are idle now, and those that become idle before the next request asks
- * for one. NULL: the default transport. */
+ * for one. The tasks of those that belong to this thread are gone when it returns; those of other
+ * threads' end when their threads next wait in ferry. NULL: the default transport. */
 FERRY_API void ferry_transport_close_idle(ferry_transport *transport);
 
 /* What a transport has done and holds. */
@@ -473,15 +570,18 @@ typedef struct ferry_stats {
     uint64_t dials;         /* connections begun */
     uint64_t dial_failures; /* ... that came to nothing */
     uint64_t reuses;        /* requests served by a connection that had served before */
-    uint64_t puts;          /* connections given back to the pool */
+    uint64_t puts;          /* connections given back to the pool after a response */
     uint64_t put_failures;  /* ... and refused, for whatever reason */
-    uint64_t put_results[FERRY_PUT_RESULTS]; /* puts and refusals by enum ferry_put_result */
-    uint64_t early_closes;                   /* bodies closed before their end */
-    uint64_t drained;                        /* ... whose connection was kept by reading on */
-    uint64_t connections;                    /* open now */
-    uint64_t idle;                           /* of these, idle in the pool now */
-    uint64_t open_responses;                 /* responses not closed now */
-    uint64_t waiting;                        /* requests waiting for a connection now */
+
+    /* Both, by enum ferry_put_result. */
+    uint64_t put_results[FERRY_PUT_RESULTS];
+
+    uint64_t early_closes;   /* bodies closed before their end */
+    uint64_t drained;        /* ... whose end was reached by reading on */
+    uint64_t connections;    /* open now */
+    uint64_t idle;           /* of these, idle in the pool now */
+    uint64_t open_responses; /* responses not closed now */
+    uint64_t waiting;        /* requests waiting for a connection now */
 } ferry_stats;
 #ifdef __cplusplus
 #define FERRY_STATS_INIT    \
@@ -496,38 +596,42 @@ typedef struct ferry_stats {
 #endif
 
 /* Fills *stats; NULL transport: the default one. The caller sets stats->size, so that the struct
- * can grow. */
+ * can grow. Each number is as of now; together they are no snapshot while other threads are at
+ * work. */
 FERRY_API void ferry_transport_stats(const ferry_transport *transport, ferry_stats *stats);
 
-/* One request, one response, on a transport: no client's doings around it. For round trippers that
- * wrap a transport. NULL transport: the default one. */
+/* One request, one response, on a transport: no client's doings around it (its timeout, its user
+ * agent, the method and URL in front of an error's message). For round trippers that wrap a
+ * transport. NULL transport: the default one. A macro, likewise. */
 FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
     ferry_response *ferry_transport_round_trip(ferry_transport *transport, ferry_request *req,
                                                ferry_error *err);
 
 /* ---------------------------------------------------------------------------------------- tasks */
 
-/* A task is a function with a stack of its own. Tasks belong to the thread that started them and
- * run, one at a time, while that thread waits in ferry: in a request, a group's wait, a sleep,
- * ferry_poll(). A thread that ends discards its tasks. */
+/* A task is a function with a stack of its own, of 256 KiB. Tasks belong to the thread that started
+ * them and run, one at a time, while that thread waits in ferry: in a request, a group's wait, a
+ * sleep, ferry_poll(). A thread that ends discards its tasks. */
 
-/* Starts a task. 0, or -1 when out of memory (errno is set). */
+/* Starts a task, which runs once the caller waits. 0, or -1 when out of memory (errno is set). */
 FERRY_API int ferry_go(void (*fn)(void *arg), void *arg);
 
-/* A group counts tasks so that one can wait for all of them. NULL when out of memory. */
+/* Makes a group, which counts tasks so that one can wait for all of them. NULL when out of memory.
+ * Give it to ferry_group_free(). */
 FERRY_API FERRY_MUST_USE ferry_group *ferry_group_new(void);
 
 /* Starts a task in a group, on the calling thread. 0, or -1 when out of memory (errno is set). */
 FERRY_API int ferry_group_go(ferry_group *group, void (*fn)(void *arg), void *arg);
 
-/* Returns when every task of the group has ended; on the thread or in a task that may itself add to
- * another group. */
+/* Returns when every task of the group has ended, whichever threads they are on. Not in a task of
+ * the group itself. */
 FERRY_API void ferry_group_wait(ferry_group *group);
 
 /* Frees a group, whose tasks must have ended (wait first). NULL is fine. */
 FERRY_API void ferry_group_free(ferry_group *group);
 
-/* Sleeps for at least ms milliseconds; other tasks of the thread run meanwhile. */
+/* Sleeps for at least ms milliseconds; other tasks of the thread run meanwhile. 0 or less is
+ * ferry_yield(). */
 FERRY_API void ferry_sleep(int64_t ms);
 
 /* Lets every other task of the thread that is ready run once. */
@@ -537,17 +641,18 @@ FERRY_API void ferry_yield(void);
  * tasks, and both loops of each connection, of the whole process. */
 FERRY_API int ferry_num_tasks(void);
 
-/* Writes one paragraph a task: number, name, why it is parked, for how long, its connection. NULL:
- * standard error. */
+/* Writes one paragraph a task, of all threads: number, name, its connection, why it is parked, for
+ * how long. NULL: standard error. */
 FERRY_API void ferry_dump_tasks(FILE *out);
 
 /* For a host event loop (GLib, libuv, your own epoll): the thread's descriptor, readable whenever
- * ferry_poll() wants to be called on this thread. Owned by ferry. -1 when out of descriptors or
- * memory. */
+ * ferry_poll() wants to be called on this thread because of something from outside. Owned by ferry,
+ * the same as long as the thread lives. -1 when out of descriptors or memory. */
 FERRY_API int ferry_poll_fd(void);
 
 /* Runs what is ready on this thread and never blocks. Returns the milliseconds after which it wants
- * to be called anyway (0: at once), or -1: not before the descriptor is readable. */
+ * to be called anyway (0: at once), or -1: not before the descriptor is readable. Call it as well
+ * after starting tasks, which is what makes them begin. */
 FERRY_API int64_t ferry_poll(void);
 
 /* --------------------------------------------------------------------------------------- ledger */

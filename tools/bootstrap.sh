@@ -44,7 +44,7 @@ fuzz,check      fuzzer          libclang-rt-dev|libclang-rt-@-dev|libclang-commo
 aarch64,check   cmd:aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc - -
 aarch64,check   cmd:qemu-aarch64 qemu-user              qemu-user           qemu-user       qemu-aarch64        -
 bench           pc:libcurl      libcurl4-openssl-dev    libcurl-devel       curl            curl-dev            curl
-bench           cmd:wrk         wrk                     wrk                 wrk             wrk                 wrk
+bench           cmd:python3     python3                 python3             python              python3             python3
 bench           nginx           nginx-light             nginx               nginx           nginx               nginx
 '
 

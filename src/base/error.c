@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,13 +57,17 @@ static size_t whole_characters(const char *text, size_t len)
 }
 
 /* Puts a text of which 'wanted' bytes would be needed, and as many as fit are there, into the
- * message. It comes by way of a copy because a caller may well quote the message that is being
+ * message, on one line: what a message quotes may hold line breaks, and logs must not be forged
+ * with them. It comes by way of a copy because a caller may well quote the message that is being
  * replaced. */
 static void set_message(ferry_error *err, const char *text, int wanted)
 {
     const size_t size = sizeof(err->message);
     size_t len = strlen(text);
-    memcpy(err->message, text, len + 1);
+    for (size_t i = 0; i <= len; i++) {
+        bool control = (unsigned char)text[i] < 0x20 || text[i] == 0x7f;
+        err->message[i] = i < len && control ? '?' : text[i];
+    }
     if (wanted >= (int)size) {
         len = whole_characters(text, size - sizeof("..."));
         memcpy(err->message + len, "...", sizeof("..."));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/sigpipe.h"
 #include "task/clock.h"
 #include "task/sched.h"
 
@@ -135,9 +136,19 @@ static void keep_failure(ferry_response *res, const ferry_error *err)
     }
 }
 
+/* Another task, or another thread, has closed what this one is in the middle of using. */
+static int fail_closed(const ferry_response *res, const char *use, ferry_error *err)
+{
+    return fy_fail(err, FERRY_ECLOSED, 0, "the response to %s was closed while it was %s", res->url,
+                   use);
+}
+
 /* Between begin_use and end_use. */
 static ssize_t read_body(ferry_response *res, void *buf, size_t len, ferry_error *err)
 {
+    if (res->closed) {
+        return fail_closed(res, "read", err); /* between two reads of one call */
+    }
     if (res->failure != NULL) {
         *err = *res->failure;
         return -1;
@@ -146,10 +157,9 @@ static ssize_t read_body(ferry_response *res, void *buf, size_t len, ferry_error
         return 0;
     }
     ssize_t got = res->ops->read(res->body, buf, len, err);
-    res->entry.last_read = fy_now();
+    res->entry.last_read = res->sched->now;
     if (res->closed) {
-        return fy_fail(err, FERRY_ECLOSED, 0, "the response to %s was closed while it was read",
-                       res->url);
+        return fail_closed(res, "read", err);
     }
     if (got > 0) {
         res->entry.bytes_read += got;
@@ -182,6 +192,9 @@ FERRY_API ssize_t ferry_response_write(ferry_response *res, const void *buf, siz
     ssize_t written = -1;
     if (res->ops->write != NULL) {
         written = res->ops->write(res->body, buf, len, err);
+        if (res->closed) {
+            written = fail_closed(res, "written to", err);
+        }
     } else {
         fy_fail(err, FERRY_EUNSUPPORTED, 0,
                 "the response to %s cannot be written to: it has status %d and did not switch "
@@ -263,11 +276,21 @@ FERRY_API char *ferry_response_read_all(ferry_response *res, size_t max, size_t 
     return all;
 }
 
+/* write() that raises no signal: the descriptor may be a pipe that nobody reads any more. */
+static ssize_t quiet_write(int fd, const char *bytes, size_t len)
+{
+    struct fy_sigpipe held;
+    fy_sigpipe_hold(&held);
+    ssize_t written = write(fd, bytes, len);
+    fy_sigpipe_release(&held, written < 0 ? errno == EPIPE : (size_t)written < len);
+    return written;
+}
+
 /* Writes all of it; a non-blocking descriptor is waited for. */
 static int write_all(int fd, const char *bytes, size_t len)
 {
     while (len > 0) {
-        ssize_t written = write(fd, bytes, len);
+        ssize_t written = quiet_write(fd, bytes, len);
         if (written >= 0) {
             bytes += written;
             len -= (size_t)written;

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "net/sigpipe.h"
+#include "base/sigpipe.h"
 #include "task/clock.h"
 #include "task/io.h"
 #include "task/sched.h"

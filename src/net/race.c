@@ -28,6 +28,11 @@ struct attempt {
     int result;               /* 0 or -errno; valid when it does not run */
 };
 
+/* What explains a failure best, the least first: that this machine has no way to such an address (no
+ * IPv6, no network, no zone); another address' refusal; that this process has run out of memory or
+ * descriptors, for then the others may well have answered; that the race was stopped. */
+enum telling { TELLS_NO_WAY, TELLS_REFUSAL, TELLS_EXHAUSTION, TELLS_STOP };
+
 struct race {
     const struct fy_dial *dial;
     struct attempt *attempts; /* one for each address */
@@ -36,7 +41,7 @@ struct race {
     struct fy_stream *winner; /* NULL: none yet */
     bool over;                /* nobody can win any more */
     ferry_error error;        /* of the attempt that is told if all fail; code 0: none has failed */
-    bool error_is_remote;     /* that one had a way to its address */
+    enum telling telling;     /* how much that one says */
 };
 
 /* ---------------------------------------------------------------- telling what became of them */
@@ -78,17 +83,15 @@ void fy_trace_connect_done(const struct fy_dial *dial, const char *network, cons
     }
 }
 
-/* This machine has no way to such an address: no IPv6, no network, no zone. That explains a failure
- * less well than another address' refusal. */
-static bool is_local(int error)
+static enum telling telling_of(int error)
 {
     switch (error) {
     case EADDRNOTAVAIL:
     case EAFNOSUPPORT:
     case EHOSTUNREACH:
     case EINVAL:
-    case ENETUNREACH: return true;
-    default: return false;
+    case ENETUNREACH: return TELLS_NO_WAY;
+    default: return code_of(error) == FERRY_ENOMEM ? TELLS_EXHAUSTION : TELLS_REFUSAL;
     }
 }
 
@@ -101,9 +104,10 @@ static void conclude(struct race *race, struct attempt *attempt)
     fy_address_text(attempt->address, text);
     if (failed) {
         fy_connect_failed(&error, -attempt->result, "tcp", text);
-        if (race->error.code == 0 || (!race->error_is_remote && !is_local(-attempt->result))) {
+        enum telling telling = telling_of(-attempt->result);
+        if (race->error.code == 0 || telling > race->telling) {
             race->error = error;
-            race->error_is_remote = !is_local(-attempt->result);
+            race->telling = telling;
         }
     }
     if (!failed && race->winner == NULL && !race->over) {
@@ -178,7 +182,7 @@ static void stopped(struct race *race, int code, const char *text)
     }
     fy_address_text(race->attempts[i].address, address);
     fy_fail(&race->error, code, 0, "dial tcp %s: %s", address, text);
-    race->error_is_remote = true; /* and no attempt that ends because of it replaces that */
+    race->telling = TELLS_STOP; /* no attempt that ends because of it replaces that */
 }
 
 /* Until one has won, all have failed, or the race is stopped. */

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/list.h"
-#include "net/sigpipe.h"
+#include "base/sigpipe.h"
 #include "task/sched.h"
 
 /* A task whose peer never keeps it waiting lets others, timers and cancellations have a turn after

@@ -118,6 +118,15 @@ void fy_cancel_end(struct fy_cancel *cancel)
     cancel->context = NULL;
 }
 
+bool fy_cancel_ended(struct fy_cancel *cancel)
+{
+    int code = cancel->context != NULL ? atomic_load(&cancel->context->code) : 0;
+    if (code != 0) {
+        fy_cancel_now(cancel, code);
+    }
+    return cancel->code != 0;
+}
+
 void fy_cancel_error(const struct fy_cancel *cancel, ferry_error *err)
 {
     if (cancel->code == FERRY_ETIMEOUT) {

@@ -31,8 +31,8 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 #if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
 #endif
 #endif
 
@@ -53,14 +53,25 @@ static inline void fy_sanitizer_adopt(struct fy_sanitizer_task *task)
 #endif
 }
 
+/* Before anything is written to a stack of ours, which may have been another task's: where that
+ * one's frames were left means nothing any more. */
+static inline void fy_sanitizer_stack_use(const void *low, size_t size)
+{
+    (void)low;
+    (void)size;
+#ifdef FY_ASAN
+    __asan_unpoison_memory_region(low, size);
+#endif
+#ifdef VALGRIND_MAKE_MEM_UNDEFINED
+    (void)VALGRIND_MAKE_MEM_UNDEFINED(low, size);
+#endif
+}
+
 /* For a task with a stack of ours: before it is first switched to. */
 static inline void fy_sanitizer_begin(struct fy_sanitizer_task *task, const void *low, size_t size)
 {
     task->stack_low = low;
     task->stack_size = size;
-#ifdef FY_ASAN
-    __asan_unpoison_memory_region(low, size);
-#endif
 #ifdef FY_TSAN
     task->fiber = __tsan_create_fiber(0);
 #endif

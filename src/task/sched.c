@@ -52,13 +52,11 @@ static void arrived(struct fy_task *self)
 static void switch_to(struct fy_sched *sched, struct fy_task *next)
 {
     struct fy_task *self = sched->current;
-    int saved_errno = errno_get();
     sched->previous = self;
     sched->current = next;
     fy_sanitizer_leave(&self->sanitizer, &next->sanitizer);
     fy_switch(&self->stopped, next->stopped);
     arrived(self);
-    errno_set(saved_errno);
 }
 
 /* The last switch of a task that has ended. */
@@ -156,6 +154,7 @@ static __attribute__((noinline)) void poll_and_sleep(struct fy_sched *sched)
     fy_sched_unlock(sched);
     int count = fy_poller_wait(sched->poller.fd, events, timeout);
     fy_sched_lock(sched);
+    sched->picks = 0;
     take_events(sched, events, count);
     fire_timers(sched);
     answer_pokes(sched);
@@ -203,10 +202,12 @@ void fy_park(const char *why)
     if (self->woken) {
         fy_list_remove(&self->ready);
     } else {
+        int saved_errno = errno_get();
         self->why = why;
         self->since = self->sched->now;
         give_way(self);
         self->why = NULL;
+        errno_set(saved_errno);
     }
     self->woken = false;
 }
@@ -222,6 +223,7 @@ void fy_wake(struct fy_task *task)
 void fy_yield(void)
 {
     struct fy_task *self = fy_self();
+    int saved_errno = errno_get();
     if (fy_list_empty(&self->sched->ready)) {
         poll_now(self->sched);
     }
@@ -231,6 +233,7 @@ void fy_yield(void)
     give_way(self);
     self->why = NULL;
     self->woken = false;
+    errno_set(saved_errno);
 }
 
 /* ------------------------------------------------------------------- the beginning and the end */
@@ -287,6 +290,7 @@ struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack_k
     uintptr_t place = (uintptr_t)stack.high - sizeof(struct fy_task) - colour(sched);
     place &= ~(uintptr_t)63;
     struct fy_task *task = (struct fy_task *)place;
+    fy_sanitizer_stack_use(stack.low, (size_t)(stack.high - stack.low));
     *task = (struct fy_task){.kind = kind, .stack = stack, .name = name, .fn = fn, .arg = arg};
     fy_sanitizer_begin(&task->sanitizer, stack.low, (size_t)(stack.high - stack.low));
     task->stopped = fy_switch_prepare(stack.low, task, begin, task);

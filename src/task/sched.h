@@ -21,6 +21,7 @@
 #include "base/list.h"
 #include "task/poller.h"
 #include "task/sanitizer.h"
+#include "task/spare.h"
 #include "task/stack.h"
 #include "task/switch.h"
 #include "task/timer.h"
@@ -78,6 +79,7 @@ struct fy_sched {
     struct fy_poller poller;
     struct fy_timers timers;
     int64_t now;                   /* the time of the last poll: good enough for "since when" */
+    struct fy_spares spares;       /* buffers for connections that have something to read */
     struct fy_link cancels;        /* of fy_cancel: requests that watch a context */
     struct fy_link exit_hooks;     /* of fy_exit_hook, newest first */
     struct fy_link open_responses; /* watch/ledger.c's; outlives the thread, as a response may */

@@ -95,6 +95,7 @@ static void detach(void *arg)
     close(sched->wake_fd);
     fy_poller_close(&sched->poller);
     fy_switch_forget(&sched->root.stopped);
+    fy_spares_free(&sched->spares);
     atomic_store(&sched->task_count, 0);
     pthread_mutex_unlock(&lives);
     fy_sched_unlock(sched);

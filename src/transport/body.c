@@ -281,24 +281,32 @@ static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
     return got;
 }
 
+/* Another task may close the response meanwhile, and then its name is gone. */
+static ssize_t fail_body_write(struct fy_exchange *exchange, int negative_errno, ferry_error *err)
+{
+    if (exchange->conn->is_closed) {
+        *err = exchange->conn->why;
+    } else {
+        fy_fail(err, FERRY_EWRITE, -negative_errno, "write: %s", fy_errno_text(-negative_errno));
+    }
+    if (exchange->res != NULL) {
+        fy_error_prefix(err, "writing to %s", exchange->res->url);
+    }
+    return -1;
+}
+
 static ssize_t body_write(void *self, const void *buf, size_t len, ferry_error *err)
 {
     struct fy_exchange *exchange = self;
     struct fy_persist_conn *conn = exchange->conn;
     struct iovec iov = {(void *)buf, len};
+    fy_exchange_hold(exchange);
     int result = conn->is_closed ? -ECANCELED
                                  : fy_stream_write_all(conn->stream, &iov, 1,
                                                        "writing to an upgraded connection");
-    if (result == 0) {
-        return (ssize_t)len;
-    }
-    if (conn->is_closed) {
-        *err = conn->why;
-    } else {
-        fy_fail(err, FERRY_EWRITE, -result, "write: %s", fy_errno_text(-result));
-    }
-    fy_error_prefix(err, "writing to %s", exchange->res->url);
-    return -1;
+    ssize_t written = result == 0 ? (ssize_t)len : fail_body_write(exchange, result, err);
+    fy_exchange_release(exchange);
+    return written;
 }
 
 /* ------------------------------------------------------------------------------------- the close

@@ -24,7 +24,8 @@ static int make_room(struct fy_conn_input *input, size_t max)
         return 0;
     }
     size_t capacity = input->capacity == 0 ? FY_CONN_INPUT_BUFFER : input->capacity * 2;
-    char *buffer = realloc(input->buffer, capacity);
+    char *buffer =
+        input->capacity == 0 ? fy_spare_take(input->spares) : realloc(input->buffer, capacity);
     if (buffer == NULL) {
         return -ENOMEM;
     }
@@ -66,6 +67,10 @@ void fy_conn_input_rest(struct fy_conn_input *input)
 
 void fy_conn_input_free(struct fy_conn_input *input)
 {
-    free(input->buffer);
-    *input = (struct fy_conn_input){0};
+    if (input->capacity == FY_CONN_INPUT_BUFFER) {
+        fy_spare_give(input->spares, input->buffer);
+    } else {
+        free(input->buffer);
+    }
+    *input = (struct fy_conn_input){.spares = input->spares};
 }

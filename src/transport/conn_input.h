@@ -9,12 +9,14 @@
 #include <sys/types.h>
 
 #include "net/stream.h"
+#include "task/spare.h"
 
-#define FY_CONN_INPUT_BUFFER ((size_t)16 * 1024)
+#define FY_CONN_INPUT_BUFFER FY_SPARE_BYTES
 
-/* Zero-filled is empty. */
+/* Zero-filled but for the spares is empty. */
 struct fy_conn_input {
-    char *buffer; /* NULL: none */
+    struct fy_spares *spares; /* of the connection's scheduler */
+    char *buffer;             /* NULL: none */
     size_t capacity, start, end;
 };
 

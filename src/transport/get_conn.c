@@ -373,13 +373,17 @@ struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *r
                                     struct fy_cancel *cancel, ferry_error *err)
 {
     FY_TRACE(req, get_conn, req->url.host_port);
-    if (fy_now() - fy_sched_running()->now > STALE_AFTER) {
+    struct fy_sched *sched = fy_sched_running();
+    int64_t now = fy_now();
+    if (now - sched->now > STALE_AFTER) {
         fy_poll_now(); /* the thread was elsewhere: has a server closed an idle connection since? */
+    } else {
+        sched->now = now; /* near enough for whatever the request notes on its way */
     }
     struct fy_persist_conn *conn = fy_pool_take(transport, req->url.scheme, req->url.host_port);
     int64_t idle_ms = -1;
     if (conn != NULL) {
-        idle_ms = (fy_now() - conn->idle_since) / FY_MILLISECOND;
+        idle_ms = (sched->now - conn->idle_since) / FY_MILLISECOND;
     } else {
         conn = want_conn(transport, req, cancel, err);
     }

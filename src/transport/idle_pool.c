@@ -146,7 +146,7 @@ static struct fy_persist_conn *take_mine(struct fy_host *host, struct fy_sched *
 static bool idle_too_long(const struct fy_persist_conn *conn)
 {
     int64_t limit = conn->transport->set.idle_timeout_ms;
-    return limit >= 0 && fy_now() - conn->idle_since >= limit * FY_MILLISECOND;
+    return limit >= 0 && conn->sched->now - conn->idle_since >= limit * FY_MILLISECOND;
 }
 
 struct fy_persist_conn *fy_pool_take(ferry_transport *transport, const char *scheme,
@@ -232,7 +232,7 @@ static enum ferry_put_result put(struct fy_persist_conn *conn, struct fy_persist
         }
         idle_remove(*evicted);
     }
-    conn->idle_since = fy_now();
+    conn->idle_since = conn->sched->now;
     fy_persist_conn_hold(conn);
     idle_add(conn);
     return FERRY_PUT_OK;

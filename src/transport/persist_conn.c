@@ -63,6 +63,7 @@ static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_
     conn->counted = true;
     conn->sched = fy_sched_running();
     conn->stream = stream;
+    conn->input.spares = &conn->sched->spares;
     conn->number = atomic_fetch_add_explicit(&next_number, 1, memory_order_relaxed);
     fy_chan_init(&conn->to_read, conn->to_read_place, 1);
     fy_chan_init(&conn->to_write, conn->to_write_place, 1);
@@ -167,7 +168,8 @@ void fy_persist_conn_close_for(struct fy_persist_conn *conn, enum fy_trip_failur
 
 void fy_persist_conn_loop_over(struct fy_persist_conn *conn)
 {
-    if (conn->read_loop_over && (conn->write_loop_over || conn->in_user_function)) {
+    if ((conn->read_loop_over || conn->in_put_trace) &&
+        (conn->write_loop_over || conn->in_user_function)) {
         fy_chan_close(&conn->gone);
     }
 }
@@ -198,7 +200,7 @@ static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange
     fy_exchange_hold(exchange);
     (void)fy_chan_try_send(&conn->to_write, exchange);
     conn->read_task->why = "waiting for the response";
-    conn->read_task->since = fy_now();
+    conn->read_task->since = conn->sched->now;
 }
 
 /* The request has been written: from now on the time to the head counts. */

@@ -40,6 +40,8 @@ struct fy_persist_conn {
     uint64_t bytes_written;
     bool read_loop_over, write_loop_over;
     bool in_user_function; /* the write loop is in a request's body reader */
+    /* The read loop is in a request's put_idle_conn: by then the connection may serve another. */
+    bool in_put_trace;
     bool is_closed;
     ferry_error why;                  /* valid once closed */
     enum fy_trip_failure why_failure; /* likewise: what it means for a request that was on it */

@@ -79,6 +79,9 @@ static void fail_first_byte(struct fy_exchange *exchange, ssize_t got)
 
 static bool request_written(struct fy_exchange *exchange)
 {
+    if (exchange->written.closed) {
+        return exchange->write_state == FY_WRITE_WHOLE;
+    }
     struct fy_case written = FY_RECEIVE_FROM(&exchange->written);
     fy_select(&written, 1, fy_after_ms(WRITE_GRACE_MS), "waiting for the request to be written");
     return exchange->write_state == FY_WRITE_WHOLE;
@@ -104,9 +107,11 @@ static bool note_put(struct fy_exchange *exchange, enum ferry_put_result result)
 {
     FY_COUNT(exchange->transport, put_results[result]);
     if (exchange->put_trace != NULL) {
+        exchange->conn->in_put_trace = true;
         fy_leave();
         exchange->put_trace(exchange->trace_arg, result);
         (void)fy_enter();
+        exchange->conn->in_put_trace = false;
     }
     return result == FERRY_PUT_OK;
 }

@@ -75,7 +75,7 @@ static ferry_response *attempt(struct fy_exchange *exchange, ferry_error *err, b
     ferry_request *req = exchange->req;
     enum fy_trip_failure failure;
     *again = false;
-    if (exchange->cancel.code != 0) {
+    if (fy_cancel_ended(&exchange->cancel)) {
         fy_cancel_error(&exchange->cancel, err);
         return NULL;
     }
@@ -84,14 +84,15 @@ static ferry_response *attempt(struct fy_exchange *exchange, ferry_error *err, b
         return NULL;
     }
     bool reused = exchange->conn->reused;
-    if (exchange->cancel.code != 0) {
+    if (fy_cancel_ended(&exchange->cancel)) {
         /* Cancelled between getting the connection and using it: it stays as good as it was. */
         fy_cancel_error(&exchange->cancel, err);
         fy_get_conn_undo(exchange->conn);
         return NULL;
     }
     ferry_response *res = fy_persist_conn_round_trip(exchange->conn, exchange, err, &failure);
-    *again = res == NULL && exchange->cancel.code == 0 && fy_should_retry(req, reused, failure);
+    *again =
+        res == NULL && !fy_cancel_ended(&exchange->cancel) && fy_should_retry(req, reused, failure);
     return res;
 }
 
@@ -108,6 +109,7 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
                                     ferry_error *err)
 {
     int64_t own_deadline = req->timeout_ms > 0 ? fy_after_ms(req->timeout_ms) : FY_NEVER;
+    ferry_error cause = {0}; /* a try's: when the next succeeds there is no error */
     for (;;) {
         bool again;
         struct fy_exchange *exchange = exchange_for(transport, req);
@@ -118,13 +120,16 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
         watch(exchange, req, own_deadline);
         ferry_response *res = NULL;
         again = false;
-        if (rewind_body(req, err) == 0) {
-            res = attempt(exchange, err, &again);
+        if (rewind_body(req, &cause) == 0) {
+            res = attempt(exchange, &cause, &again);
         }
         if (!again) {
             end(exchange);
         }
         fy_exchange_release(exchange);
+        if (!again && res == NULL) {
+            *err = cause;
+        }
         if (!again) {
             return res;
         }

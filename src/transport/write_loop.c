@@ -197,7 +197,8 @@ static int write_file(struct writing *w)
                            ? -ENOSYS
                            : stream->ops->send_file(stream, w->req->body.fd, offset, wanted,
                                                     "sending a file as the request's body");
-        if (sent == -ENOSYS || sent == -EINVAL) {
+        if (sent == -ENOSYS || sent == -EINVAL || sent == -EBADF || sent == -EIO) {
+            /* Where the fault is the file's, reading it tells that it is. */
             return write_file_by_copy(w, offset, left);
         }
         if (sent < 0) {
@@ -242,8 +243,7 @@ static bool body_is_wanted(struct writing *w)
     int64_t deadline = fy_after_ms(w->conn->transport->set.expect_continue_timeout_ms);
     switch (fy_select(cases, 2, deadline, "waiting for 100 Continue")) {
     case 0: return cases[0].value != NULL;
-    case 1: return true; /* the write will find out */
-    default: return true;
+    default: return true; /* also when the connection has closed: the caller looks */
     }
 }
 
@@ -282,6 +282,11 @@ static enum fy_write_state write_request(struct writing *w, struct fy_buffer *he
     }
     if (w->exchange->expects_continue && !body_is_wanted(w)) {
         return FY_WRITE_PARTIAL;
+    }
+    if (w->conn->is_closed) {
+        /* Before the body is read: its reader may never have to be rewound. */
+        (void)fail_write(w, -ECANCELED);
+        return FY_WRITE_FAILED;
     }
     return write_body(w) == 0 ? FY_WRITE_WHOLE : FY_WRITE_FAILED;
 }

@@ -18,7 +18,7 @@
 
 void fy_ledger_open(struct fy_sched *sched, struct fy_ledger_entry *entry)
 {
-    entry->opened = fy_now();
+    entry->opened = sched->now;
     fy_list_push_back(&sched->open_responses, &entry->link);
 }
 

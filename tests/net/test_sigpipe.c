@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "net/sigpipe.h"
+#include "base/sigpipe.h"
 
 static void write_to_nobody(void)
 {

@@ -267,6 +267,7 @@ static void a_woken_select_leaves_nothing_behind(void)
                                            FY_RECEIVE_FROM(NULL), FY_SEND_TO(NULL, NULL)},
                                  .count = 4,
                                  .deadline = how == 4 ? fy_after_ms(1) : fy_after_ms(1000000)};
+        self.cases[0].value = &self; /* of an earlier select */
         check_spawn(select_once, &self);
         check_settle();
         CHECK(how == 4 || !self.over);
@@ -290,6 +291,7 @@ static void a_woken_select_leaves_nothing_behind(void)
         CHECK_INT(self.chosen, chosen[how]);
         if (self.chosen >= 0) {
             CHECK_INT(self.cases[self.chosen].ok, how < 2);
+            CHECK(how != 2 || self.cases[0].value == NULL);
         }
         if (how < 2) {
             CHECK(other.over && other.ok);

@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "task/stack.h"
+#include "task/switch.h"
+
 #define ROUNDS 200
 
 /* ---------------------------------------------------------------------------------- registers */
@@ -16,6 +19,53 @@
 #if defined(__x86_64__) || defined(__aarch64__)
 
 uint64_t keep_registers(void (*call)(void *arg), void *arg, uint64_t seed);
+
+/* fy_switch alone, to and fro between two stacks: nothing lies between it and the registers that
+ * could keep them in its stead, as the functions of a scheduler do for their own sake. */
+static fy_stopped here, there;
+static struct fy_sanitizer_task here_known, there_known;
+
+static void go_there(void *arg)
+{
+    (void)arg;
+    fy_sanitizer_leave(&here_known, &there_known);
+    fy_switch(&here, there);
+    fy_sanitizer_arrive(&here_known, &there_known);
+}
+
+static void come_back(void *arg)
+{
+    (void)arg;
+    fy_sanitizer_leave(&there_known, &here_known);
+    fy_switch(&there, here);
+    fy_sanitizer_arrive(&there_known, &here_known);
+}
+
+static void other_side(void *arg)
+{
+    fy_sanitizer_arrive(&there_known, &here_known);
+    CHECK(arg == &there);
+    for (uint64_t i = 1;; i++) {
+        CHECK_INT(keep_registers(come_back, NULL, i << 32), 0);
+    }
+}
+
+static void a_switch_keeps_callee_saved_registers(void)
+{
+    struct fy_stack stack;
+    CHECK_INT(fy_stack_new(&stack, FY_STACK_LARGE), 0);
+    CHECK_INT(fy_switch_adopt(&here), 0);
+    fy_sanitizer_adopt(&here_known);
+    fy_sanitizer_stack_use(stack.low, (size_t)(stack.high - stack.low));
+    fy_sanitizer_begin(&there_known, stack.low, (size_t)(stack.high - stack.low));
+    there = fy_switch_prepare(stack.low, stack.high, other_side, &there);
+    for (uint64_t i = 1; i <= ROUNDS; i++) {
+        CHECK_INT(keep_registers(go_there, NULL, i), 0);
+    }
+    fy_switch_forget(&here);
+    fy_sanitizer_end(&there_known);
+    fy_stack_free(&stack);
+}
 
 static void yield(void *arg)
 {
@@ -31,7 +81,7 @@ static void disturb_registers(void *arg)
     }
 }
 
-static void callee_saved_registers_are_kept(void)
+static void a_yield_keeps_callee_saved_registers(void)
 {
     ferry_group *group = ferry_group_new();
     for (uintptr_t i = 1; i <= 3; i++) {
@@ -288,7 +338,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #if defined(__x86_64__) || defined(__aarch64__)
-        TEST(callee_saved_registers_are_kept),
+        TEST(a_switch_keeps_callee_saved_registers),
+        TEST(a_yield_keeps_callee_saved_registers),
 #endif
 #if defined(__x86_64__)
         TEST(both_control_words_are_kept),

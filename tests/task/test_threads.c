@@ -411,6 +411,79 @@ static void a_waiter_is_discarded(void)
     }
 }
 
+/* The last member is discarded with the very thread on which a task waits for it: the word to that
+ * task must not be left lying for the thread which has the scheduler next. */
+struct last {
+    ferry_group *group;
+    pthread_barrier_t step;
+    bool ended; /* the member on the first thread */
+};
+
+static void end_first(void *arg)
+{
+    struct last *last = arg;
+    ferry_sleep(1);
+    last->ended = true;
+}
+
+static void *leave_waiter_and_member(void *arg)
+{
+    struct last *last = arg;
+    CHECK_INT(ferry_go(wait_in_task, last->group), 0);
+    ferry_yield();
+    CHECK_INT(ferry_group_go(last->group, park_for_ever, NULL), 0);
+    ferry_yield();
+    pthread_barrier_wait(&last->step);
+    pthread_barrier_wait(&last->step);
+    return NULL;
+}
+
+/* Leaves nothing as it was on a stack that is used again. */
+static void scribble(void *arg)
+{
+    volatile char stack[8000];
+    (void)arg;
+    for (size_t i = 0; i < sizeof stack; i++) {
+        stack[i] = 1;
+    }
+}
+
+/* And has its scheduler look at what was posted to it. */
+static void *scribble_and_poke(void *arg)
+{
+    (void)arg;
+    ferry_context *context = ferry_context_new(-1);
+    for (int i = 0; i < 100; i++) {
+        CHECK_INT(ferry_go(scribble, NULL), 0);
+    }
+    ferry_yield();
+    ferry_context_cancel(context);
+    ferry_yield();
+    ferry_context_free(context);
+    return NULL;
+}
+
+static void a_waiter_is_discarded_with_the_last_member(void)
+{
+    struct last last = {.group = ferry_group_new()};
+    pthread_t thread;
+    atomic_store(&ran, 0);
+    pthread_barrier_init(&last.step, NULL, 2);
+    CHECK_INT(ferry_group_go(last.group, end_first, &last), 0);
+    CHECK_INT(pthread_create(&thread, NULL, leave_waiter_and_member, &last), 0);
+    pthread_barrier_wait(&last.step);
+    while (!last.ended) {
+        ferry_sleep(1);
+    }
+    pthread_barrier_wait(&last.step);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    run_threads(1, scribble_and_poke, NULL);
+    ferry_group_wait(last.group);
+    ferry_group_free(last.group);
+    pthread_barrier_destroy(&last.step);
+    CHECK_INT(atomic_load(&ran), 0);
+}
+
 /* A request whose task is discarded lets go of its context (seen by the leak checkers). */
 static void watch_context(void *arg)
 {
@@ -454,6 +527,7 @@ int main(void)
         TEST(library_tasks_run_to_their_end),
         TEST(users_tasks_do_not_run_in_a_thread_that_ends),
         TEST(a_waiter_is_discarded),
+        TEST(a_waiter_is_discarded_with_the_last_member),
         TEST(contexts_are_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,11 @@
 /*
  * Keeping SIGPIPE from the program around a call that raises it and cannot be told not to:
- * sendfile(), and c-ares' writes to a name server over TCP. (sendmsg() has MSG_NOSIGNAL.) No
- * handler and no process-wide setting is touched: the program's own stay as they are.
+ * sendfile(), c-ares' writes to a name server over TCP, and a write() to a descriptor of the
+ * caller's, which may be a pipe. (sendmsg() has MSG_NOSIGNAL.) No handler and no process-wide
+ * setting is touched: the program's own stay as they are.
  */
-#ifndef FY_NET_SIGPIPE_H
-#define FY_NET_SIGPIPE_H
+#ifndef FY_BASE_SIGPIPE_H
+#define FY_BASE_SIGPIPE_H
 
 #include <signal.h>
 #include <stdbool.h>

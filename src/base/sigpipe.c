@@ -3,7 +3,7 @@
  * thread, and to take it off the thread's list before it is unblocked. That costs two short system
  * calls, and a third where one may have been raised.
  */
-#include "net/sigpipe.h"
+#include "base/sigpipe.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -1,0 +1,369 @@
+/*
+ * The example programs, run as a reader would run them: against a real nginx where a file will do,
+ * against an origin of our own where it matters what is sent when.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "child.h"
+#include "dead_end.h"
+#include "nginx.h"
+#include "origin.h"
+#include "run.h"
+#include "temp_dir.h"
+
+#define BIG_BYTES (1024 * 1024 + 3)
+
+static struct nginx *nginx;
+static char temp_dir[TEMP_DIR_SIZE];
+
+static int start(void **state)
+{
+    char why[NGINX_WHY_SIZE];
+
+    (void)state;
+    nginx = nginx_start(NULL, why);
+    if (nginx == NULL) {
+        print_error("%s\n", why);
+        return -1;
+    }
+    return nginx_write_file(nginx, "hello.txt", BYTES("hello\n")) &&
+                   nginx_write_file(nginx, "bye.txt", BYTES("bye\n")) &&
+                   nginx_write_pattern(nginx, "big.bin", BIG_BYTES) && temp_dir_make(temp_dir)
+               ? 0
+               : -1;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    nginx_stop(nginx);
+    temp_dir_remove(temp_dir);
+    return 0;
+}
+
+/* Runs EXAMPLES/name with the arguments, which end in NULL; every response must have been closed,
+ * unless leaks is said. */
+static void run_example(struct run_result *result, const char *leaks, const char *input,
+                        const char *const *words)
+{
+    const char *argv[16];
+    char program[300];
+    size_t count = 0;
+
+    snprintf(program, sizeof program, "%s/%s", EXAMPLES, words[0]);
+    argv[count++] = program;
+    while (words[count] != NULL) {
+        argv[count] = words[count];
+        count++;
+    }
+    argv[count] = NULL;
+    struct run_options options = {
+        .argv = argv,
+        /* TSan, unless told, lets every process sleep for a second at its end. */
+        .env = (const char *const[]){leaks, "TSAN_OPTIONS=halt_on_error=1:atexit_sleep_ms=0", NULL},
+        .input = input,
+        .input_len = input != NULL ? strlen(input) : 0,
+    };
+    if (!run(&options, result) || result->timed_out) {
+        fail_msg("%s could not be run to its end", program);
+    }
+}
+
+#define EXAMPLE(result, ...) \
+    run_example(result, "FERRY_LEAKS=fatal", NULL, (const char *const[]){__VA_ARGS__, NULL})
+
+/* It succeeded and printed just that; NULL: whatever it printed. */
+static void succeeds(struct run_result *result, const char *out, const char *err)
+{
+    if (result->status != 0) {
+        fail_msg("status %d, signal %d: %s", result->status, result->signal, result->err);
+    }
+    if (out != NULL) {
+        assert_string_equal(result->out, out);
+    }
+    if (err != NULL) {
+        assert_string_equal(result->err, err);
+    }
+    run_free(result);
+}
+
+/* It failed with a sentence that has the words in it. */
+static void fails(struct run_result *result, const char *words)
+{
+    assert_int_equal(result->status, 1);
+    if (strstr(result->err, words) == NULL) {
+        fail_msg("\"%s\" is not in: %s", words, result->err);
+    }
+    run_free(result);
+}
+
+static void get(void **state)
+{
+    struct dead_end refusing;
+    struct run_result result;
+
+    (void)state;
+    EXAMPLE(&result, "get", nginx_url(nginx, "/hello.txt"));
+    succeeds(&result, "hello\n", "");
+    assert_true(dead_end_refuse(&refusing));
+    EXAMPLE(&result, "get", refusing.url);
+    fails(&result, "connection refused");
+    dead_end_close(&refusing);
+}
+
+static void many(void **state)
+{
+    struct run_result result;
+    struct nginx_counts before = nginx_counts(nginx);
+    int connections = 0;
+    int reuses = 0;
+
+    (void)state;
+    EXAMPLE(&result, "many", nginx_url(nginx, "/hello.txt"), nginx_url(nginx, "/bye.txt"));
+    if (sscanf(result.out,
+               "200 requests, 200 answered 200, 1000 bytes, %d connections, %d reuses\n",
+               &connections, &reuses) != 2) {
+        fail_msg("%s%s", result.out, result.err);
+    }
+    assert_in_range(connections, 1, 8);
+    assert_true(connections + reuses >= 200);
+    succeeds(&result, NULL, "");
+    assert_true(nginx_await_requests(nginx, before.requests + 200, 5000));
+    assert_in_range(nginx_counts(nginx).connections - before.connections, 1, 8);
+
+    EXAMPLE(&result, "many", nginx_url(nginx, "/hello.txt"), nginx_url(nginx, "/missing"));
+    assert_non_null(strstr(result.out, "200 requests, 100 answered 200, "));
+    assert_int_equal(result.status, 1);
+    run_free(&result);
+}
+
+static void stream(void **state)
+{
+    struct origin *origin = origin_start_reply(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n"
+        "Repr-Digest: sha-256=:x:\r\n\r\n");
+    struct run_result result;
+
+    (void)state;
+    EXAMPLE(&result, "stream", origin_url(origin, "/"));
+    succeeds(&result, "abcde", "5 bytes, digest sha-256=:x:\n");
+    assert_true(origin_stop(origin));
+
+    origin = origin_start_replies(
+        &(const struct origin_reply){.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+                                     .then = ORIGIN_THEN_CLOSE},
+        1);
+    EXAMPLE(&result, "stream", origin_url(origin, "/"));
+    assert_string_equal(result.out, "abc");
+    fails(&result, "after 3 bytes: ");
+    assert_true(origin_stop(origin));
+
+    EXAMPLE(&result, "stream", nginx_url(nginx, "/big.bin"));
+    assert_int_equal(result.out_len, BIG_BYTES);
+    assert_int_equal(pattern_match(result.out, result.out_len, 0), BIG_BYTES);
+    succeeds(&result, NULL, NULL);
+}
+
+/* Answers a request with "Expect: 100-continue" as it hopes for. */
+static void take_upload(struct origin_conn *conn, void *arg)
+{
+    char head[4096];
+
+    (void)arg;
+    while (origin_read_head(conn, head, sizeof head) > 0) {
+        if (strstr(head, "Expect: 100-continue\r\n") != NULL) {
+            origin_send(conn, BYTES("HTTP/1.1 100 Continue\r\n\r\n"));
+        }
+        if (origin_read_body(conn) < 0) {
+            return;
+        }
+        origin_send(conn, BYTES("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"));
+    }
+}
+
+static void upload(void **state)
+{
+    struct origin *origin = origin_start(&(struct origin_script){.serve = take_upload});
+    const char *url = origin_url(origin, "/up");
+    char path[TEMP_DIR_SIZE + 16];
+    struct run_result result;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/file", temp_dir);
+    assert_true(temp_file_write(path, BYTES("from a file")));
+    EXAMPLE(&result, "upload", url, path);
+    succeeds(&result, "201 Created\n", "");
+    struct origin_request request = origin_request(origin, 0);
+    assert_int_equal(strncmp(request.head, "PUT /up HTTP/1.1\r\n", 18), 0);
+    assert_non_null(strstr(request.head, "\r\nContent-Length: 11\r\n"));
+    assert_string_equal(request.body, "from a file");
+
+    run_example(&result, "FERRY_LEAKS=fatal", "from a pipe",
+                (const char *const[]){"upload", url, "-", NULL});
+    succeeds(&result, "201 Created\n", "");
+    request = origin_request(origin, 1);
+    assert_int_equal(strncmp(request.head, "POST /up HTTP/1.1\r\n", 19), 0);
+    assert_non_null(strstr(request.head, "\r\nTransfer-Encoding: chunked\r\n"));
+    assert_string_equal(request.body, "from a pipe");
+
+    EXAMPLE(&result, "upload", nginx_url(nginx, "/hello.txt"), path);
+    assert_int_equal(result.status, 1);
+    assert_string_equal(result.out, "405 Not Allowed\n");
+    run_free(&result);
+    assert_true(origin_stop(origin));
+}
+
+static void unix_socket(void **state)
+{
+    struct run_result result;
+    char missing[TEMP_DIR_SIZE + 16];
+
+    (void)state;
+    EXAMPLE(&result, "unix_socket", nginx_socket_path(nginx), "http://any.example/hello.txt");
+    succeeds(&result, "hello\n", "");
+    snprintf(missing, sizeof missing, "%s/none", temp_dir);
+    EXAMPLE(&result, "unix_socket", missing, "http://any.example/hello.txt");
+    fails(&result, "no such file or directory");
+}
+
+static void answer_nothing(struct origin_conn *conn, void *arg)
+{
+    char head[4096];
+
+    (void)arg;
+    (void)origin_read_head(conn, head, sizeof head);
+    (void)origin_wait_eof(conn, -1);
+}
+
+/* The signal is sent when the request is there: by then its handler is, too. */
+static void cancel_at_an_interrupt(void **state)
+{
+    struct origin *origin = origin_start(&(struct origin_script){.serve = answer_nothing});
+    FILE *errors = tmpfile();
+    char said[400] = "";
+    int status;
+
+    (void)state;
+    assert_non_null(errors);
+    pid_t pid = child_start(&(struct child_options){
+        .argv = (const char *const[]){EXAMPLES "/cancel", origin_url(origin, "/"), NULL},
+        .standard = {-1, -1, fileno(errors)},
+    });
+    assert_true(pid > 0);
+    assert_true(origin_await_requests(origin, 1, 20000));
+    kill(pid, SIGINT);
+    if (!child_wait(pid, 20000, &status)) {
+        child_stop(pid, SIGKILL, 0);
+        fail_msg("it does not end");
+    }
+    rewind(errors);
+    assert_non_null(fgets(said, sizeof said, errors));
+    assert_non_null(strstr(said, "FERRY_ECANCELED: Get \"http://127.0.0.1:"));
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    fclose(errors);
+    assert_true(origin_stop(origin));
+}
+
+static void cancel_when_time_is_over(void **state)
+{
+    struct origin *origin = origin_start(&(struct origin_script){.serve = answer_nothing});
+    struct run_result result;
+
+    (void)state;
+    EXAMPLE(&result, "cancel", origin_url(origin, "/"), "20");
+    fails(&result, "FERRY_ETIMEOUT: ");
+    EXAMPLE(&result, "cancel", nginx_url(nginx, "/hello.txt"));
+    succeeds(&result, "hello\n", "");
+    assert_true(origin_stop(origin));
+}
+
+static void host_loop(const char *name)
+{
+    char expected[300];
+    struct run_result result;
+
+    EXAMPLE(&result, name, nginx_url(nginx, "/hello.txt"));
+    snprintf(expected, sizeof expected, "%s: 200, 6 bytes\n", nginx_url(nginx, "/hello.txt"));
+    succeeds(&result, expected, NULL);
+    EXAMPLE(&result, name, nginx_url(nginx, "/hello.txt"), nginx_url(nginx, "/big.bin"));
+    assert_non_null(strstr(result.out, expected));
+    snprintf(expected, sizeof expected, "/big.bin: 200, %d bytes\n", BIG_BYTES);
+    assert_non_null(strstr(result.out, expected));
+    succeeds(&result, NULL, NULL);
+}
+
+static void epoll_loop(void **state)
+{
+    (void)state;
+    host_loop("epoll_loop");
+}
+
+static void glib_loop(void **state)
+{
+    (void)state;
+    if (access(EXAMPLES "/glib_loop", X_OK) != 0) {
+        skip();
+    }
+    host_loop("glib_loop");
+}
+
+static void leaks(void **state)
+{
+    struct run_result result;
+    const char *const words[] = {"leaks", nginx_url(nginx, "/hello.txt"), NULL};
+
+    (void)state;
+    run_example(&result, "FERRY_LEAKS", NULL, words);
+    assert_int_equal(strncmp(result.out, "3 tasks\n", 8), 0);
+    assert_non_null(strstr(result.out, "leaks.c:"));
+    assert_non_null(strstr(result.out, " s, 6 of 6 bytes read, holds memory only\n"));
+    assert_non_null(strstr(result.out, " s, 0 of 6 bytes read, holds connection 1 and its 2 tasks\n"
+                                       "2 responses were never closed\n"));
+    succeeds(&result, NULL, NULL);
+
+    run_example(&result, "FERRY_LEAKS=fatal", NULL, words);
+    assert_int_equal(result.status, 23);
+    assert_non_null(strstr(result.err, "ferry: 2 responses were never closed:\n"));
+    run_free(&result);
+}
+
+static void mock_needs_no_network(void **state)
+{
+    struct run_result result;
+
+    (void)state;
+    EXAMPLE(&result, "mock");
+    succeeds(&result,
+             "oslo: -4\natlantis: -1000\nnowhere: -1000\nasked 3 times, 0 responses left open\n",
+             "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(get),
+        cmocka_unit_test(many),
+        cmocka_unit_test(stream),
+        cmocka_unit_test(upload),
+        cmocka_unit_test(unix_socket),
+        cmocka_unit_test(cancel_at_an_interrupt),
+        cmocka_unit_test(cancel_when_time_is_over),
+        cmocka_unit_test(epoll_loop),
+        cmocka_unit_test(glib_loop),
+        cmocka_unit_test(leaks),
+        cmocka_unit_test(mock_needs_no_network),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}

@@ -1,0 +1,341 @@
+/*
+ * Memory runs out: at the first allocation of a program's first request, then at the second, and so on to
+ * the last, once only or from then on for good. Each time the outcome is the right response or
+ * FERRY_ENOMEM, nothing crashes or hangs, and nothing is left behind.
+ */
+#include "scale.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dns_server.h"
+#include "failing_alloc.h"
+#include "net/lookup.h"
+#include "origin.h"
+
+/* No scenario allocates that often. */
+#define MOST_ALLOCATIONS 2000
+
+static struct origin *origin;
+
+static void serve(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    while (origin_read_request(conn)) {
+        if (strncmp(origin_conn_request(conn).head, "POST ", 5) == 0) {
+            origin_send_text(conn, "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                   "5\r\nhello\r\n0\r\nSum: 42\r\nX-Other: value\r\n\r\n");
+        } else {
+            origin_send_text(conn, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: 1\r\n"
+                                   "X-B: 2\r\n\r\nhello");
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------- what is attempted */
+
+/* The outcome of a scenario: a code, with the sentence. */
+typedef ferry_error (*scenario)(ferry_client *client);
+
+static ferry_error out_of_memory(const char *where)
+{
+    ferry_error err = {.code = FERRY_ENOMEM};
+    snprintf(err.message, sizeof err.message, "%s", where);
+    return err;
+}
+
+static ferry_error wrong(const char *what)
+{
+    ferry_error err = {.code = FERRY_EPROTOCOL};
+    snprintf(err.message, sizeof err.message, "%s", what);
+    return err;
+}
+
+/* Sends the request; the response's body must be "hello". */
+static ferry_error send_and_read(ferry_client *client, ferry_request *req)
+{
+    ferry_error err = {0};
+    size_t len;
+    ferry_response *res = ferry_client_do(client, req, &err);
+    if (res == NULL) {
+        return err;
+    }
+    char *body = ferry_response_read_all(res, 1000, &len, &err);
+    if (body != NULL && (len != 5 || strcmp(body, "hello") != 0)) {
+        err = wrong("the body is not what was sent");
+    }
+    free(body);
+    ferry_response_close(res);
+    return err;
+}
+
+/* On the origin. (Its own origin_url allocates, and has no way out when it cannot.) */
+static ferry_request *request(const char *method, const char *host, const char *path,
+                              ferry_error *err)
+{
+    char url[64];
+    snprintf(url, sizeof url, "http://%s:%d%s", host, origin_port(origin), path);
+    return ferry_request_new(method, url, err);
+}
+
+static ferry_error get(ferry_client *client)
+{
+    ferry_error err = {0};
+    ferry_request *req = request("GET", "127.0.0.1", "/a b", &err);
+    if (req != NULL) {
+        ferry_request_set_header(req, "Accept", "text/plain");
+        ferry_request_add_header(req, "Accept", "text/html");
+        err = send_and_read(client, req);
+    }
+    ferry_request_free(req);
+    return err;
+}
+
+/* By a name that has two addresses. */
+static ferry_error get_localhost(ferry_client *client)
+{
+    ferry_error err = {0};
+    ferry_request *req = request("GET", "localhost", "/", &err);
+    if (req != NULL) {
+        err = send_and_read(client, req);
+    }
+    ferry_request_free(req);
+    return err;
+}
+
+/* By a name that a name server must be asked for. */
+static ferry_error get_by_name(ferry_client *client)
+{
+    ferry_error err = {0};
+    ferry_request *req = request("GET", "four.test", "/", &err);
+    if (req != NULL) {
+        err = send_and_read(client, req);
+    }
+    ferry_request_free(req);
+    return err;
+}
+
+static ssize_t read_piece(void *arg, void *buf, size_t len)
+{
+    int *left = arg;
+    if (*left == 0 || len < 6) {
+        return 0;
+    }
+    --*left;
+    memcpy(buf, "piece;", 6);
+    return 6;
+}
+
+/* A body from a function, chunked both ways, with a context and a deadline. */
+static ferry_error post_from_reader(ferry_client *client)
+{
+    int left = 3;
+    ferry_error err = {0};
+    ferry_context *context = ferry_context_new(60000);
+    ferry_request *req = request("POST", "127.0.0.1", "/", &err);
+    if (context == NULL) {
+        err = out_of_memory("context");
+    } else if (req != NULL) {
+        ferry_request_set_body_reader(req, read_piece, NULL, &left, -1);
+        ferry_request_set_context(req, context);
+        ferry_request_set_timeout(req, 60000);
+        err = send_and_read(client, req);
+    }
+    ferry_request_free(req);
+    ferry_context_free(context);
+    return err;
+}
+
+/* An early close, then the connection again. */
+static ferry_error close_early_and_again(ferry_client *client)
+{
+    ferry_error err = {0};
+    ferry_request *req = request("GET", "127.0.0.1", "/", &err);
+    if (req == NULL) {
+        return err;
+    }
+    ferry_response *res = ferry_client_do(client, req, &err);
+    ferry_response_close(res);
+    if (res != NULL) {
+        err = send_and_read(client, req);
+    }
+    ferry_request_free(req);
+    return err;
+}
+
+struct in_task {
+    ferry_client *client;
+    ferry_error err;
+};
+
+static void get_in_task(void *arg)
+{
+    struct in_task *task = arg;
+    task->err = get(task->client);
+}
+
+/* Two at once; either may be out of memory while the other is not. */
+static ferry_error get_in_tasks(ferry_client *client)
+{
+    struct in_task tasks[2] = {{.client = client}, {.client = client}};
+    ferry_group *group = ferry_group_new();
+    if (group == NULL) {
+        return out_of_memory("group");
+    }
+    for (int i = 0; i < 2; i++) {
+        if (ferry_group_go(group, get_in_task, &tasks[i]) != 0) {
+            tasks[i].err = errno == ENOMEM ? out_of_memory("task") : wrong("errno of a task");
+        }
+    }
+    ferry_group_wait(group);
+    ferry_group_free(group);
+    return tasks[0].err.code != FERRY_OK && tasks[0].err.code != FERRY_ENOMEM ? tasks[0].err
+                                                                              : tasks[1].err;
+}
+
+/* ------------------------------------------------------------------------------------- the loop */
+
+struct attempt {
+    scenario run;
+    long fail_at;
+    bool all_after;
+    long failed; /* allocations */
+    ferry_error outcome;
+};
+
+/* On a thread of its own, so that the scheduler's making and its end are part of it. */
+static void *run_attempt(void *arg)
+{
+    struct attempt *attempt = arg;
+    alloc_fail_at(attempt->fail_at, attempt->all_after);
+    ferry_transport *transport = ferry_transport_new(NULL);
+    ferry_client *client =
+        transport != NULL ? ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport)) : NULL;
+    attempt->outcome = client != NULL ? attempt->run(client) : out_of_memory("client");
+    ferry_client_free(client);
+    ferry_transport_free(transport);
+    attempt->failed = alloc_fail_none();
+    return NULL;
+}
+
+static void check_attempt(const struct attempt *attempt, int tasks)
+{
+    int code = attempt->outcome.code;
+    if (code == FERRY_ERESOLVE && attempt->run == get_by_name) {
+        code = FERRY_ENOMEM; /* c-ares tells some of its own failures only as "no such host" */
+    }
+    if (code != FERRY_OK && (code != FERRY_ENOMEM || attempt->failed == 0)) {
+        fail_msg("allocation %ld fails%s: %s: %s", attempt->fail_at,
+                 attempt->all_after ? ", and all after it" : "", ferry_strerror(code),
+                 attempt->outcome.message);
+    }
+    if (ferry_num_tasks() != tasks || ferry_open_responses(NULL) != 0) {
+        ferry_dump_tasks(stderr);
+        fail_msg("allocation %ld fails%s: tasks or responses are left", attempt->fail_at,
+                 attempt->all_after ? ", and all after it" : "");
+    }
+}
+
+/* Returns how many allocations could fail. */
+static long sweep(scenario run, bool all_after)
+{
+    int tasks = ferry_num_tasks();
+    for (long number = 1; number < MOST_ALLOCATIONS; number++) {
+        struct attempt attempt = {.run = run, .fail_at = number, .all_after = all_after};
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, run_attempt, &attempt), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        check_attempt(&attempt, tasks);
+        if (attempt.failed == 0) {
+            assert_int_equal(attempt.outcome.code, FERRY_OK);
+            return number - 1;
+        }
+    }
+    fail_msg("there is no end to the allocations");
+    return 0;
+}
+
+/* The first time through fills what is kept on purpose (schedulers, lists of stacks); the second time
+ * must not add a thing to it. */
+static void run_out(scenario run, bool for_good_too)
+{
+    struct held before = held_now();
+    long count = 0;
+    long living = 0;
+    watch_for_hang(scaled(50, 250));
+    origin = origin_start(&(struct origin_script){.serve = serve});
+    assert_non_null(origin);
+    for (int time = 0; time < 2; time++) {
+        living = alloc_living();
+        count = sweep(run, false);
+        if (for_good_too) {
+            sweep(run, true);
+        }
+    }
+    print_message("%ld allocations, each of which may fail; %ld are kept\n", count, living);
+    assert_in_range(count, 5, MOST_ALLOCATIONS);
+    assert_int_equal(alloc_living(), living);
+    assert_true(origin_await_open(origin, 0, 10000));
+    assert_true(origin_stop(origin));
+    watch_for_hang(0);
+    assert_given_back(before);
+}
+
+static void test_get(void **state)
+{
+    (void)state;
+    run_out(get, true);
+}
+
+static void test_get_localhost(void **state)
+{
+    (void)state;
+    run_out(get_localhost, true);
+}
+
+static void test_get_by_name(void **state)
+{
+    struct dns_server server;
+    (void)state;
+    dns_server_start(&server);
+    /* An answer that c-ares has no memory to read is one that it asks for again, later. */
+    fy_lookup_ask(server.address, 50, 4);
+    run_out(get_by_name, false);
+    assert_true(atomic_load(&server.questions) > 0);
+    fy_lookup_ask(NULL, 0, 0);
+    dns_server_stop(&server);
+}
+
+static void test_post_from_reader(void **state)
+{
+    (void)state;
+    run_out(post_from_reader, true);
+}
+
+static void test_close_early_and_again(void **state)
+{
+    (void)state;
+    run_out(close_early_and_again, true);
+}
+
+static void test_get_in_tasks(void **state)
+{
+    (void)state;
+    run_out(get_in_tasks, true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_get),
+        cmocka_unit_test(test_get_localhost),
+        cmocka_unit_test(test_get_by_name),
+        cmocka_unit_test(test_post_from_reader),
+        cmocka_unit_test(test_close_early_and_again),
+        cmocka_unit_test(test_get_in_tasks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
