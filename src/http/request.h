@@ -82,28 +82,20 @@ struct fy_head_options {
     const char *user_agent;
     /* Add "Connection: close": exactly one such field is written, whoever asked for it. */
     bool close;
-    /* A reader of unknown length turned out empty before the head was written:
-     * fy_request_probes(). */
-    bool probed_empty;
 };
 
 /* Appends request line and header fields: line, Host, User-Agent, Connection, framing,
  * Authorization from the URL's user info (unless set), the caller's fields in order, empty line.
  * Connection, Content-Length or Host are never written twice. Body framing: known length ->
- * Content-Length (0 only for POST, PUT, PATCH without a body); unknown -> chunked (a GET, HEAD,
- * OPTIONS, DELETE... whose reader is probed empty: no framing field). CONNECT uses host:port as
- * target and sends its body raw. A set target, and a set Host for CONNECT, take the URL's place.
- * -1 and *err when out of memory, the only way to fail; *out then is to be thrown away. */
+ * Content-Length (0 only for POST, PUT, PATCH without a body); unknown -> chunked. CONNECT uses
+ * host:port as target and sends its body raw. A set target, and a set Host for CONNECT, take the
+ * URL's place. -1 and *err when out of memory, the only way to fail; *out then is to be thrown
+ * away. */
 int fy_request_write_head(const ferry_request *req, const struct fy_head_options *options,
                           struct fy_buffer *out, ferry_error *err);
 
 /* Whether the body, if it is not empty, goes out chunked. */
 bool fy_request_chunked(const ferry_request *req);
-
-/* Whether the head should wait for the reader's first bytes: its length is unknown, and the
- * method is one that usually has no body, so that a server may stumble over an empty chunked
- * one. */
-bool fy_request_probes(const ferry_request *req);
 
 /* Whether the request may be sent again after something of it was written: a safe method (GET,
  * HEAD, OPTIONS, TRACE: of the idempotent ones in RFC 9110 section 9.2.2 those that servers are

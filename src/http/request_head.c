@@ -35,13 +35,6 @@ bool fy_request_chunked(const ferry_request *req)
     return req->body.kind == FY_REQUEST_READER && req->body.len < 0 && !is_connect(req);
 }
 
-bool fy_request_probes(const ferry_request *req)
-{
-    static const char *const bare[] = {"GET",      "HEAD",   "DELETE", "OPTIONS",
-                                       "PROPFIND", "SEARCH", "TRACE",  NULL};
-    return fy_request_chunked(req) && is_one_of(req->method, bare);
-}
-
 /* One field line out of literals and texts. */
 static void append_field(struct fy_buffer *out, const char *name, size_t name_len,
                          const char *value, size_t value_len)
@@ -119,16 +112,13 @@ static void append_connection(const ferry_request *req, const struct fy_head_opt
     }
 }
 
-static void append_framing(const ferry_request *req, const struct fy_head_options *options,
-                           struct fy_buffer *out)
+static void append_framing(const ferry_request *req, struct fy_buffer *out)
 {
     if (is_connect(req)) {
         return; /* what follows is the tunnel's: RFC 9110 section 9.3.6 */
     }
     if (fy_request_chunked(req)) {
-        if (!options->probed_empty || expects_content(req->method)) {
-            fy_buffer_append_text(out, "Transfer-Encoding: chunked\r\n");
-        }
+        fy_buffer_append_text(out, "Transfer-Encoding: chunked\r\n");
         return;
     }
     int64_t len = req->body.kind == FY_REQUEST_NO_BODY ? 0 : req->body.len;
@@ -195,7 +185,7 @@ int fy_request_write_head(const ferry_request *req, const struct fy_head_options
         APPEND_FIELD(out, "User-Agent", options->user_agent, strlen(options->user_agent));
     }
     append_connection(req, options, out);
-    append_framing(req, options, out);
+    append_framing(req, out);
     append_authorization(req, out);
     for (size_t i = 0; i < req->header.count; i++) {
         const struct fy_field *field = &req->header.fields[i];

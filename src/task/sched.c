@@ -333,6 +333,10 @@ void fy_tasks_finish(struct fy_sched *sched)
         fy_yield();
     }
     fy_cancels_forget(sched);
+    /* While the stacks that timers lie on are there: who disarms one later finds it disarmed. */
+    while (sched->timers.first != NULL) {
+        fy_timer_disarm(&sched->timers, sched->timers.first);
+    }
     FY_LIST_EACH_SAFE(link, &sched->tasks)
     {
         struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
@@ -344,5 +348,4 @@ void fy_tasks_finish(struct fy_sched *sched)
         }
     }
     fy_list_init(&sched->ready);
-    sched->timers.first = NULL;
 }

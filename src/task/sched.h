@@ -59,7 +59,8 @@ struct fy_post {
     void (*run)(struct fy_post *post);
 };
 
-/* Something to be closed when the scheduler's thread ends: a connection, a dial. */
+/* Something to be done when the scheduler's thread ends: in sched->exit_hooks, closed (a connection, a
+ * dial); in sched->leftovers, let go, because the task that held it has been discarded. */
 struct fy_exit_hook {
     struct fy_link link;
     void (*run)(struct fy_exit_hook *hook);
@@ -82,6 +83,7 @@ struct fy_sched {
     struct fy_spares spares;       /* buffers for connections that have something to read */
     struct fy_link cancels;        /* of fy_cancel: requests that watch a context */
     struct fy_link exit_hooks;     /* of fy_exit_hook, newest first */
+    struct fy_link leftovers;      /* of fy_exit_hook: run once the thread's tasks are no more */
     struct fy_link open_responses; /* watch/ledger.c's; outlives the thread, as a response may */
     /* Touched without the lock, from other threads and from signal handlers. */
     int wake_fd;                     /* an eventfd in the poller */

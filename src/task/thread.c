@@ -70,6 +70,15 @@ void fy_sched_unlock(struct fy_sched *sched)
 
 /* ------------------------------------------------------------------------------------ the end */
 
+static void run_hooks(struct fy_link *hooks)
+{
+    struct fy_link *link;
+    while ((link = fy_list_pop_front(hooks)) != NULL) {
+        struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
+        hook->run(hook);
+    }
+}
+
 /* Closes what the thread leaves behind. Its library tasks see their connections closed and end;
  * users' tasks that are still parked are discarded, as goroutines are when a program ends. */
 static void detach(void *arg)
@@ -78,13 +87,10 @@ static void detach(void *arg)
     mine_set(sched);
     fy_sched_lock(sched);
     fy_poll_now(); /* what others have posted is done while what it is about still stands */
-    struct fy_link *link;
-    while ((link = fy_list_pop_front(&sched->exit_hooks)) != NULL) {
-        struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
-        hook->run(hook);
-    }
+    run_hooks(&sched->exit_hooks);
     fy_poll_now(); /* and what they were about to post when the hooks stopped them */
     fy_tasks_finish(sched);
+    run_hooks(&sched->leftovers);
     pthread_mutex_lock(&lives);
     atomic_store(&sched->alive, false);
     /* Whoever found it alive a moment ago may still be about to write to its descriptor. */
@@ -127,6 +133,7 @@ static struct fy_sched *find_or_make(void)
     fy_list_init(&sched->tasks);
     fy_list_init(&sched->cancels);
     fy_list_init(&sched->exit_hooks);
+    fy_list_init(&sched->leftovers);
     fy_list_init(&sched->open_responses);
     sched->wake_fd = -1;
     sched->poller.fd = -1;

@@ -14,6 +14,7 @@
 #include "http/framing.h"
 #include "task/chan.h"
 #include "task/context.h"
+#include "task/sched.h"
 
 struct fy_persist_conn;
 
@@ -44,8 +45,8 @@ enum fy_body_fate {
 
 struct fy_exchange {
     int holds;
-    ferry_request
-        *req; /* the caller's; not touched once 'written' has closed and the trip is over */
+    struct fy_exit_hook leftover; /* in sched->leftovers while a task waits in the round trip */
+    ferry_request *req; /* the caller's; not touched once 'written' is closed and the trip over */
     struct fy_persist_conn *conn;
     ferry_transport *transport;
     void (*put_trace)(void *arg, int put_result); /* the request may be gone by then; NULL: none */

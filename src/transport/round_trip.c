@@ -57,10 +57,23 @@ static int rewind_body(ferry_request *req, ferry_error *err)
     return 0;
 }
 
+/* The thread has ended, and with it the task that waited: what it held is let go here. */
+static void let_go(struct fy_exit_hook *hook)
+{
+    struct fy_exchange *exchange = FY_CONTAINER(hook, struct fy_exchange, leftover);
+    struct fy_case answer = FY_RECEIVE_FROM(&exchange->answer);
+    if (fy_select(&answer, 1, FY_AT_ONCE, "") == 0 && answer.value != NULL) {
+        fy_response_close(answer.value);
+    }
+    fy_exchange_release(exchange);
+}
+
 static struct fy_exchange *exchange_for(ferry_transport *transport, ferry_request *req)
 {
     struct fy_exchange *exchange = fy_exchange_new(transport, req);
     if (exchange != NULL) {
+        exchange->leftover.run = let_go;
+        fy_list_push_front(&fy_sched_running()->leftovers, &exchange->leftover.link);
         exchange->close_asked = req->close || transport->set.disable_keep_alives;
         exchange->expects_continue = req->body.kind != FY_REQUEST_NO_BODY && req->body.len != 0 &&
                                      transport->set.expect_continue_timeout_ms >= 0 &&
@@ -126,6 +139,7 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
         if (!again) {
             end(exchange);
         }
+        fy_list_remove(&exchange->leftover.link);
         fy_exchange_release(exchange);
         if (!again && res == NULL) {
             *err = cause;

@@ -36,6 +36,8 @@ struct fixture {
     ferry_transport *transports[MOST]; /* each with a hold, so that what it left can be looked at */
     bool freed[MOST];
     int transport_count;
+    void *kept[MOST];
+    int kept_count;
 };
 
 int transport_test_setup(void **state)
@@ -106,6 +108,9 @@ int transport_test_teardown(void **state)
         fy_transport_release(fixture->transports[i]);
     }
     fy_leave();
+    for (int i = 0; i < fixture->kept_count; i++) {
+        free(fixture->kept[i]);
+    }
     free(fixture);
     return result;
 }
@@ -149,6 +154,16 @@ ferry_transport *transport_with(void **state, const ferry_transport_options *opt
     fy_transport_hold(transport);
     fixture->transports[fixture->transport_count++] = transport;
     return transport;
+}
+
+void *keep_copy(void **state, const void *initial, size_t size)
+{
+    struct fixture *fixture = *state;
+    void *copy = malloc(size);
+    assert_non_null(copy);
+    assert_true(fixture->kept_count < MOST);
+    fixture->kept[fixture->kept_count++] = copy;
+    return memcpy(copy, initial, size);
 }
 
 void transport_done(void **state, ferry_transport *transport)
@@ -293,6 +308,12 @@ void assert_error_at(const ferry_error *err, int code, const char *text, const c
         print_error("%s:%d: \"%s\" does not say \"%s\"\n", file, line, err->message, text);
         _fail(file, line);
     }
+}
+
+void assert_failed_at(struct outcome outcome, int code, const char *text, const char *file,
+                      int line)
+{
+    assert_error_at(&outcome.err, code, text, file, line);
 }
 
 ferry_request *request(const char *method, const char *url)

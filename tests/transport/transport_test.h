@@ -65,6 +65,12 @@ struct origin *serve_reply(void **state, const char *bytes);
 struct origin *serve_replies(void **state, const struct origin_reply *replies, size_t count);
 ferry_transport *transport_with(void **state, const ferry_transport_options *options);
 
+/* A zero-filled struct, or one with these members, that lives until the origins have stopped: what a
+ * serve function works with must not go with the test's own frame.
+ * struct gates *gates = KEPT(state, struct gates); */
+#define KEPT(state, type, ...) ((type *)keep_copy((state), &(type){__VA_ARGS__}, sizeof(type)))
+void *keep_copy(void **state, const void *initial, size_t size);
+
 /* Frees a transport before the end of the test; what it left is still looked at there. */
 void transport_done(void **state, ferry_transport *transport);
 
@@ -129,10 +135,12 @@ void read_body(ferry_response *res, struct outcome *outcome);
     assert_got_at((outcome), (wanted_status), (wanted_body), __FILE__, __LINE__)
 /* text: a part of the message; NULL: any. */
 #define assert_failed(outcome, code, text) \
-    assert_error_at(&(outcome).err, (code), (text), __FILE__, __LINE__)
+    assert_failed_at((outcome), (code), (text), __FILE__, __LINE__)
 #define assert_error(err, code, text) assert_error_at((err), (code), (text), __FILE__, __LINE__)
 void assert_got_at(struct outcome outcome, int status, const char *body, const char *file,
                    int line);
+void assert_failed_at(struct outcome outcome, int code, const char *text, const char *file,
+                      int line);
 void assert_error_at(const ferry_error *err, int code, const char *text, const char *file,
                      int line);
 

@@ -1,0 +1,264 @@
+/*
+ * What stands in a transport's place: mocks without a network, wrappers around a transport; what
+ * they are handed, and what the client makes of what they return.
+ */
+#include "wire_test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "http/request.h"
+
+/* Notes what it was handed and answers without a network. */
+struct recorder {
+    char method[16];
+    char url[256];
+    char head[1024];  /* as it would have gone out */
+    int64_t body_len; /* -2: there is no body */
+    bool close;
+    int calls;
+    int status; /* of the answer; 0: it neither answers nor fails */
+};
+
+static ferry_response *record(void *self, ferry_request *req, ferry_error *err)
+{
+    struct recorder *recorder = self;
+    struct fy_buffer head = {0};
+    struct fy_head_options options = {.user_agent = req->send.user_agent};
+    recorder->calls++;
+    snprintf(recorder->method, sizeof recorder->method, "%s", ferry_request_method(req));
+    snprintf(recorder->url, sizeof recorder->url, "%s", ferry_request_url(req));
+    if (fy_request_write_head(req, &options, &head, err) == 0) {
+        snprintf(recorder->head, sizeof recorder->head, "%.*s", (int)head.len, head.bytes);
+    }
+    fy_buffer_free(&head);
+    recorder->body_len = req->body.kind == FY_REQUEST_NO_BODY ? -2 : req->body.len;
+    recorder->close = req->close;
+    return recorder->status != 0 ? ferry_response_new(recorder->status, "mocked", 6) : NULL;
+}
+
+static ferry_client *recording(struct recorder *recorder)
+{
+    const ferry_round_tripper tripper = {.round_trip = record, .self = recorder};
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper));
+    assert_non_null(client);
+    return client; /* the struct was copied */
+}
+
+static void send_recorded(struct recorder *recorder, ferry_request *req)
+{
+    ferry_client *client = recording(recorder);
+    struct wire_answer answer = wire_send(client, req);
+    assert_int_equal(answer.status, recorder->status);
+    assert_string_equal(answer.body, "mocked");
+    wire_answer_free(&answer);
+    ferry_request_free(req);
+    ferry_client_free(client);
+}
+
+static void test_CL_004_get_as_it_is_handed_on(void **state)
+{
+    struct recorder recorder = {.status = 200};
+    (void)state;
+    send_recorded(&recorder, request("GET", "http://dummy.faketld/"));
+    assert_string_equal(recorder.method, "GET");
+    assert_string_equal(recorder.url, "http://dummy.faketld/");
+    assert_string_equal(recorder.head,
+                        "GET / HTTP/1.1\r\nHost: dummy.faketld\r\nUser-Agent: ferry/" FERRY_VERSION
+                        "\r\n\r\n");
+    assert_int_equal(recorder.body_len, -2);
+    assert_int_equal(recorder.calls, 1);
+}
+
+static void test_CL_005_RQ_027_post_as_it_is_handed_on(void **state)
+{
+    static const char json[] = "{\"key\":\"value\"}";
+    struct recorder recorder = {.status = 201};
+    (void)state;
+    ferry_request *req = request("POST", "http://dummy.faketld/");
+    assert_int_equal(ferry_request_set_header(req, "Content-Type", "application/json"), 0);
+    assert_int_equal(ferry_request_set_body(req, json, sizeof json - 1), 0);
+    send_recorded(&recorder, req);
+    assert_string_equal(recorder.method, "POST");
+    assert_string_equal(recorder.url, "http://dummy.faketld/");
+    assert_false(recorder.close);
+    assert_int_equal(recorder.body_len, sizeof json - 1);
+    assert_non_null(
+        strstr(recorder.head, "\r\nContent-Length: 15\r\nContent-Type: application/json"));
+}
+
+static void test_CL_030_RQ_039_credentials(void **state)
+{
+    struct recorder recorder = {.status = 200};
+    (void)state;
+    send_recorded(&recorder, request("GET", "http://My%20User:My%20Pass@dummy.faketld/"));
+    assert_non_null(strstr(recorder.head, "\r\nAuthorization: Basic TXkgVXNlcjpNeSBQYXNz\r\n"));
+    assert_string_equal(recorder.url,
+                        "http://dummy.faketld/"); /* the password is not passed about */
+}
+
+/* CL-054: a body is there even where there is none. */
+static ferry_response *answer_nothing(void *self, ferry_request *req, ferry_error *err)
+{
+    (void)self;
+    (void)req;
+    (void)err;
+    return ferry_response_new(200, NULL, 0);
+}
+
+static void test_CL_054_no_body_is_an_empty_one(void **state)
+{
+    const ferry_round_tripper tripper = {.round_trip = answer_nothing};
+    (void)state;
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper));
+    ferry_request *req = request("GET", "http://a.example/x");
+    ferry_error err = {0};
+    char buf[4];
+    ferry_response *res = ferry_client_do(client, req, &err);
+    ferry_request_free(req);
+    ferry_client_free(client);
+    assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), 0);
+    assert_int_equal(ferry_response_length(res), 0);
+    assert_string_equal(ferry_response_url(res), "http://a.example/x"); /* the client's doing */
+    ferry_response_close(res);
+}
+
+static void test_neither_answer_nor_error(void **state)
+{
+    struct recorder recorder = {.status = 0};
+    (void)state;
+    ferry_client *client = recording(&recorder);
+    struct wire_answer answer = wire_get(client, "http://a.example/");
+    assert_string_equal(answer.err.message, "Get \"http://a.example/\": the round tripper brought "
+                                            "neither response nor error");
+    assert_int_equal(answer.err.code, FERRY_EUNSUPPORTED);
+    ferry_client_free(client);
+}
+
+/* --------------------------------------------------------------------- around a transport */
+
+/* Counts and names what goes through. */
+struct logger {
+    ferry_transport *transport;
+    int sent;
+    int failed;
+    char log[512];
+};
+
+static ferry_response *log_and_send(void *self, ferry_request *req, ferry_error *err)
+{
+    struct logger *logger = self;
+    size_t len = strlen(logger->log);
+    ferry_response *res = ferry_transport_round_trip(logger->transport, req, err);
+    *(res != NULL ? &logger->sent : &logger->failed) += 1;
+    snprintf(logger->log + len, sizeof logger->log - len, "%s %d;", ferry_request_method(req),
+             res != NULL ? ferry_response_status(res) : -err->code);
+    return res;
+}
+
+static void test_logger_around_a_transport(void **state)
+{
+    static const struct origin_reply replies[] = {
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"},
+        {.bytes = "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"},
+        {.bytes = "nonsense", .then = ORIGIN_THEN_CLOSE},
+    };
+    struct origin *origin = serve_replies(state, replies, 3);
+    struct logger logger = {.transport = transport_with(state, NULL)};
+    const ferry_round_tripper tripper = {.round_trip = log_and_send, .self = &logger};
+    ferry_client *client =
+        ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper, .user_agent = "logged/1"));
+    ferry_request *req = wire_request("PUT", origin, "/");
+    assert_int_equal(ferry_request_set_body(req, "x", 1), 0);
+    wire_expect(client, req, 200, "hello");
+    wire_expect(client, req, 503, "busy");
+    struct wire_answer answer = wire_send(client, req);
+    char sentence[256]; /* with the verb and the URL once */
+    snprintf(sentence, sizeof sentence,
+             "Put \"%s\": malformed response: no HTTP/1 status line (byte 0 of the head)",
+             ferry_request_url(req));
+    assert_string_equal(answer.err.message, sentence);
+    assert_string_equal(logger.log, "PUT 200;PUT 503;PUT -9;");
+    assert_int_equal(logger.sent, 2);
+    assert_int_equal(logger.failed, 1);
+    assert_non_null(strstr(origin_request(origin, 0).head, "\r\nUser-Agent: logged/1\r\n"));
+    assert_int_equal(stats_of(logger.transport).dials, 1);
+    ferry_request_free(req);
+    ferry_client_free(client);
+}
+
+/* The client's deadline reaches the transport below. */
+static void serve_nothing(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    (void)origin_read_request(conn);
+    (void)origin_wait_eof(conn, -1);
+}
+
+static void test_deadline_reaches_the_transport_below(void **state)
+{
+    struct origin *origin = serve_with(state, serve_nothing, NULL);
+    struct logger logger = {.transport = transport_with(state, NULL)};
+    const ferry_round_tripper tripper = {.round_trip = log_and_send, .self = &logger};
+    ferry_client *client =
+        ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper, .timeout_ms = 30));
+    struct wire_answer answer = wire_get(client, origin_url(origin, "/"));
+    assert_error(&answer.err, FERRY_ETIMEOUT, "client timeout exceeded");
+    ferry_client_free(client);
+}
+
+/* ------------------------------------------------------------------------------ one-line calls */
+
+static void test_one_line_calls(void **state)
+{
+    static const struct origin_reply replies[] = {
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"},
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"},
+        {.bytes = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"},
+        {.bytes = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"},
+    };
+    struct origin *origin = serve_replies(state, replies, 4);
+    ferry_error err = {0};
+    const char *url = origin_url(origin, "/");
+    ferry_response *res = ferry_get(url, &err);
+    char *body = ferry_response_read_all(res, 100, NULL, &err);
+    assert_string_equal(body, "hello");
+    free(body);
+    ferry_response_close(res);
+    res = ferry_head(url, &err);
+    assert_int_equal(ferry_response_length(res), 5);
+    ferry_response_close(res);
+    res = ferry_post(url, "text/plain", "data", 4, &err);
+    assert_int_equal(ferry_response_status(res), 201);
+    ferry_response_close(res);
+    res = (ferry_post)(url, NULL, NULL, 0, &err);
+    ferry_response_close(res);
+    assert_string_equal(err.message, "");
+    struct origin_request posted = origin_request(origin, 2);
+    assert_non_null(strstr(posted.head, "\r\nContent-Length: 4\r\nContent-Type: text/plain\r\n"));
+    assert_string_equal(posted.body, "data");
+    assert_non_null(strstr(origin_request(origin, 3).head, "\r\nContent-Length: 0\r\n\r\n"));
+    assert_int_equal(origin_counts(origin).accepted, 1);
+    res = ferry_post(url, "text/\r\nplain", "data", 4, &err); /* a setter's refusal is reported */
+    assert_null(res);
+    assert_error(&err, FERRY_EINVAL,
+                 "the value of the field Content-Type has a control byte in it");
+    assert_null(ferry_get("nonsense", &err));
+    assert_int_equal(err.code, FERRY_EURL);
+    ferry_transport_close_idle(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TRANSPORT_TEST(test_CL_004_get_as_it_is_handed_on),
+        TRANSPORT_TEST(test_CL_005_RQ_027_post_as_it_is_handed_on),
+        TRANSPORT_TEST(test_CL_030_RQ_039_credentials),
+        TRANSPORT_TEST(test_CL_054_no_body_is_an_empty_one),
+        TRANSPORT_TEST(test_neither_answer_nor_error),
+        TRANSPORT_TEST(test_logger_around_a_transport),
+        TRANSPORT_TEST(test_deadline_reaches_the_transport_below),
+        TRANSPORT_TEST(test_one_line_calls),
+    };
+    return cmocka_run_group_tests_name("client: round trippers", tests, NULL, NULL);
+}

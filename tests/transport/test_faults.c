@@ -1,0 +1,329 @@
+/*
+ * Streams that fail where a kernel's socket would not be talked into it: a write that fails at its
+ * first byte or after it, a read that fails with an error of its own, a deadline on the stream.
+ *
+ * The program is linked so that fy_socket_stream_new, which makes the stream of a dial function's
+ * socket, is the one below.
+ */
+#include "transport_test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "bytes.h"
+#include "net/socket_stream.h"
+
+struct fy_stream *__real_fy_socket_stream_new(int fd);
+struct fy_stream *__wrap_fy_socket_stream_new(int fd);
+
+#define MOST_STREAMS 8
+
+/* What is to go wrong, on which stream: the first made is 1. All on one thread. */
+static struct {
+    int made;
+    int stream;          /* faulty streams: from the first to this one */
+    int write;           /* which of its writes fails: 1 is the first; 0: none */
+    bool a_byte_goes;    /* ... after one byte went, and with the connection at its end */
+    int read_after;      /* reads fail after this many bytes; -1: none does */
+    int64_t deadline_ms; /* for reads; -1: none */
+} fault;
+
+/* One stream's, which outlives it. */
+static struct faulty {
+    struct fy_stream *stream;
+    int fd;
+    const struct fy_stream_ops *real;
+    struct fy_stream_ops ops;
+    int writes, bytes_read;
+    bool broken;
+} faulty[MOST_STREAMS];
+
+static struct faulty *of(struct fy_stream *stream)
+{
+    int i = MOST_STREAMS - 1;
+    while (i > 0 && faulty[i].stream != stream) { /* the latest that had this address */
+        i--;
+    }
+    return &faulty[i];
+}
+
+static ssize_t faulty_writev(struct fy_stream *stream, const struct iovec *iov, int count,
+                             const char *why)
+{
+    struct faulty *self = of(stream);
+    self->writes++;
+    if (self->broken) {
+        return -EPIPE;
+    }
+    if (self->writes != fault.write) {
+        return self->real->writev(stream, iov, count, why);
+    }
+    self->broken = true;
+    if (!fault.a_byte_goes) {
+        return -EPIPE;
+    }
+    struct iovec byte = {iov[0].iov_base, 1};
+    ssize_t written = self->real->writev(stream, &byte, 1, why);
+    shutdown(self->fd, SHUT_RDWR); /* to be read as the server's end */
+    return written;
+}
+
+static ssize_t faulty_read(struct fy_stream *stream, void *buf, size_t len, const char *why)
+{
+    struct faulty *self = of(stream);
+    if (fault.read_after >= 0) {
+        size_t left = (size_t)(fault.read_after - self->bytes_read);
+        if (left == 0) {
+            return -EBADMSG;
+        }
+        len = len < left ? len : left;
+    }
+    ssize_t got = self->real->read(stream, buf, len, why);
+    self->bytes_read += got > 0 ? (int)got : 0;
+    return got;
+}
+
+struct fy_stream *__wrap_fy_socket_stream_new(int fd)
+{
+    struct fy_stream *stream = __real_fy_socket_stream_new(fd);
+    if (stream == NULL || fault.made == MOST_STREAMS || ++fault.made > fault.stream) {
+        return stream;
+    }
+    struct faulty *self = &faulty[fault.made - 1];
+    *self = (struct faulty){.stream = stream, .fd = fd, .real = stream->ops, .ops = *stream->ops};
+    self->ops.writev = faulty_writev;
+    self->ops.read = faulty_read;
+    stream->ops = &self->ops;
+    if (fault.deadline_ms >= 0) {
+        stream->read_deadline = fy_after_ms(fault.deadline_ms);
+    }
+    return stream;
+}
+
+/* No faults on streams to come, but those that the test then sets. */
+static void no_faults(void)
+{
+    memset(&fault, 0, sizeof fault);
+    memset(faulty, 0, sizeof faulty);
+    fault.read_after = -1;
+    fault.deadline_ms = -1;
+}
+
+static ferry_transport *faulty_transport(void **state, struct origin *origin)
+{
+    struct dial_hook *hook = KEPT(state, struct dial_hook, .port = origin_port(origin));
+    no_faults();
+    return transport_with(state, FERRY_TRANSPORT_OPTIONS(.dial = dial_hook, .dial_arg = hook));
+}
+
+/* --------------------------------------------------------------------------------------- retries */
+
+static ssize_t read_text(void *arg, void *buf, size_t len)
+{
+    const char **text = arg;
+    size_t left = strlen(*text);
+    size_t give = left < len ? left : len;
+    memcpy(buf, *text, give);
+    *text += give;
+    return (ssize_t)give;
+}
+
+static const char *replayed;
+
+static int rewind_text(void *arg)
+{
+    *(const char **)arg = replayed;
+    return 0;
+}
+
+/* Three equal requests; the second meets a failing write on the reused connection. */
+static void retry_once(void **state, const char *method, bool body, bool a_byte_goes)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = faulty_transport(state, origin);
+    ferry_request *req = request(method, origin_url(origin, "/"));
+    const char *text = replayed = "foo\n";
+
+    if (body) {
+        ferry_request_set_body_reader(req, read_text, rewind_text, &text, 4);
+    }
+    fault.stream = 1;
+    fault.a_byte_goes = a_byte_goes;
+    assert_got(send_and_read(transport, req), 200, "1");
+    fault.write = faulty[0].writes + 1;
+    assert_got(send_and_read(transport, req), 200, "2");
+    assert_int_equal(stats_of(transport).retries, 1);
+    assert_got(send_and_read(transport, req), 200, "2");
+    assert_int_equal(stats_of(transport).retries, 1);
+    assert_int_equal(stats_of(transport).dials, 2);
+    assert_int_equal(origin_counts(origin).requests, 3);
+    for (size_t i = 1; i < 3; i++) {
+        struct origin_request first = origin_request(origin, 0);
+        struct origin_request again = origin_request(origin, i);
+        assert_string_equal(again.head, first.head);
+        assert_int_equal(again.body_len, body ? 4 : 0);
+        assert_memory_equal(body ? again.body : "", "foo\n", body ? 4 : 0);
+    }
+    ferry_request_free(req);
+}
+
+static void test_TR_064_retry_get(void **state)
+{
+    retry_once(state, "GET", false, true);
+}
+
+static void test_TR_064_retry_get_with_body(void **state)
+{
+    retry_once(state, "GET", true, true);
+}
+
+static void test_TR_064_retry_delete(void **state)
+{
+    retry_once(state, "DELETE", false, false);
+}
+
+static void test_TR_064_retry_post_with_body(void **state)
+{
+    retry_once(state, "POST", true, false);
+}
+
+/* Something of it went out: a POST may have been acted upon. */
+static void test_no_retry_of_a_post_half_written(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = faulty_transport(state, origin);
+    ferry_request *req = request("POST", origin_url(origin, "/"));
+
+    ferry_request_set_body(req, "body", 4);
+    fault.stream = 1;
+    fault.a_byte_goes = true;
+    assert_got(send_and_read(transport, req), 200, "1");
+    fault.write = faulty[0].writes + 1;
+    struct outcome outcome = send_and_read(transport, req);
+    assert_int_equal(outcome.status, 0);
+    assert_int_not_equal(outcome.err.code, 0);
+    assert_int_equal(stats_of(transport).retries, 0);
+    assert_int_equal(stats_of(transport).connections, 0);
+    ferry_request_free(req);
+}
+
+static void test_TR_125_broken_connections_are_not_kept(void **state)
+{
+    struct origin *origin = serve_reply(state, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    ferry_transport *transport = faulty_transport(state, origin);
+
+    fault.stream = 4;
+    fault.write = 1;
+    for (int i = 0; i < 4; i++) {
+        struct outcome outcome = get(transport, origin_url(origin, "/"));
+        assert_failed(outcome, FERRY_EWRITE, "write: ");
+        assert_int_equal(outcome.err.os_errno, EPIPE);
+        assert_int_equal(stats_of(transport).connections, 0);
+    }
+    assert_got(get(transport, origin_url(origin, "/")), 200, "");
+    assert_int_equal(stats_of(transport).dials, 5);
+    assert_int_equal(stats_of(transport).retries, 0);
+    assert_int_equal(stats_of(transport).reuses, 0);
+    assert_int_equal(stats_of(transport).idle, 1);
+}
+
+/* ----------------------------------------------------------------------------------- reads' errors */
+
+static void test_TR_106_the_read_error_itself(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = faulty_transport(state, origin);
+
+    fault.stream = 1;
+    fault.read_after = 0;
+    struct outcome outcome = get(transport, origin_url(origin, "/"));
+    assert_failed(outcome, FERRY_EREAD, "read: ");
+    assert_int_equal(outcome.err.os_errno, EBADMSG);
+    assert_memory_equal(outcome.err.message, "read: ", 6); /* and nothing around it */
+}
+
+#define CHUNKED_HEAD "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+static void test_CH_008_read_error_behind_a_chunk(void **state)
+{
+    struct origin *origin = serve_reply(state, CHUNKED_HEAD "5\r\nhello\r\n0\r\n\r\n");
+    ferry_transport *transport = faulty_transport(state, origin);
+
+    fault.stream = 1;
+    fault.read_after = (int)strlen(CHUNKED_HEAD "5\r\nhello");
+    struct outcome outcome = get(transport, origin_url(origin, "/"));
+    assert_int_equal(outcome.status, 200);
+    assert_string_equal(outcome.body, "hello");
+    assert_int_equal(outcome.body_len, -1);
+    assert_failed(outcome, FERRY_EREAD, "read: ");
+    assert_int_equal(outcome.err.os_errno, EBADMSG);
+    assert_int_equal(stats_of(transport).connections, 0);
+}
+
+/* At every place in a response, the error is the one that happened. */
+static void test_read_error_anywhere(void **state)
+{
+    static const char reply[] = CHUNKED_HEAD "5\r\nhello\r\n0\r\nTrailer: x\r\n\r\n";
+    struct origin *origin = serve_reply(state, reply);
+    struct dial_hook hook = {.port = origin_port(origin)};
+
+    for (int at = 0; at < (int)strlen(reply); at++) {
+        no_faults();
+        ferry_transport *transport =
+            ferry_transport_new(FERRY_TRANSPORT_OPTIONS(.dial = dial_hook, .dial_arg = &hook));
+        assert_non_null(transport);
+        fault.stream = 1;
+        fault.read_after = at;
+        assert_failed(get(transport, origin_url(origin, "/")), FERRY_EREAD, "read: ");
+        assert_int_equal(stats_of(transport).connections, 0);
+        ferry_transport_free(transport);
+    }
+}
+
+static void serve_endless(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    if (origin_read_request(conn) && origin_send(conn, BYTES("HTTP/1.1 200 OK\r\n\r\n"))) {
+        while (origin_send(conn, BYTES("for ever and ever and "))) {}
+    }
+}
+
+static void test_TR_036_a_streams_deadline(void **state)
+{
+    struct origin *origin = serve_with(state, serve_endless, NULL);
+    ferry_transport *transport = faulty_transport(state, origin);
+
+    fault.stream = 5;
+    fault.deadline_ms = 100;
+    for (int i = 0; i < 5; i++) {
+        ferry_response *res = open_get(transport, origin_url(origin, "/"));
+        ferry_error err = {0};
+        char buf[4096];
+        ssize_t got;
+        do {
+            got = ferry_response_read(res, buf, sizeof buf, &err);
+        } while (got > 0);
+        assert_int_equal(got, -1);
+        assert_error(&err, FERRY_ETIMEOUT, "reading the body of ");
+        assert_int_equal(stats_of(transport).connections, 0);
+        ferry_response_close(res);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TRANSPORT_TEST(test_TR_064_retry_get),
+        TRANSPORT_TEST(test_TR_064_retry_get_with_body),
+        TRANSPORT_TEST(test_TR_064_retry_delete),
+        TRANSPORT_TEST(test_TR_064_retry_post_with_body),
+        TRANSPORT_TEST(test_no_retry_of_a_post_half_written),
+        TRANSPORT_TEST(test_TR_125_broken_connections_are_not_kept),
+        TRANSPORT_TEST(test_TR_106_the_read_error_itself),
+        TRANSPORT_TEST(test_CH_008_read_error_behind_a_chunk),
+        TRANSPORT_TEST(test_read_error_anywhere),
+        TRANSPORT_TEST(test_TR_036_a_streams_deadline),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

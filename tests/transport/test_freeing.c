@@ -1,0 +1,206 @@
+/*
+ * A transport that is freed while something of it is in use: that goes on to its end, and the
+ * transport's memory goes with the last of it.
+ */
+#include "transport_test.h"
+
+#include <stdio.h>
+
+#include "bytes.h"
+#include "transport/transport.h"
+
+/* Holds on the freed transport but the fixture's own. */
+static int holds(const ferry_transport *transport)
+{
+    return atomic_load(&transport->holds) - 1;
+}
+
+static void test_freed_with_responses_open(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.drain_bytes = -1));
+    ferry_response *res[3];
+    struct outcome outcome = {0};
+
+    for (int i = 0; i < 3; i++) {
+        res[i] = open_get(transport, origin_url(origin, "/"));
+    }
+    read_body(res[0], &outcome); /* idle now, and closed with the transport */
+    transport_done(state, transport);
+    assert_int_equal(stats_of(transport).idle, 0);
+    assert_int_equal(stats_of(transport).connections, 2);
+    assert_int_equal(holds(transport), 3); /* the first response's exchange has one's connection */
+    ferry_response_close(res[0]);
+
+    outcome = (struct outcome){0};
+    read_body(res[1], &outcome); /* still to be had, to its end */
+    assert_string_equal(outcome.body, "2");
+    assert_int_equal(stats_of(transport).put_results[FERRY_PUT_TRANSPORT_FREED], 1);
+    ferry_response_close(res[1]);
+    assert_int_equal(stats_of(transport).connections, 1);
+
+    ferry_response_close(res[2]); /* unread */
+    assert_int_equal(stats_of(transport).connections, 0);
+    assert_eventually(holds(transport) == 0);
+}
+
+/* A request that gave up leaves its dial behind; what that brings is not kept. */
+static void freed_with_a_dial_in_flight(void **state, bool fails)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    struct dial_hook hook = {
+        .port = origin_port(origin), .stall_from = 1, .fail_from = fails ? 1 : 0};
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.dial = dial_hook, .dial_arg = &hook));
+    ferry_context *context = ferry_context_new(-1);
+    struct call call = {.transport = transport, .url = "http://one.example/", .context = context};
+
+    start_call(&call);
+    assert_eventually(hook.begun == 1);
+    ferry_context_cancel(context);
+    assert_eventually(call.done);
+    assert_failed(call.outcome, FERRY_ECANCELED, "while waiting for a connection");
+    transport_done(state, transport);
+    assert_true(holds(transport) > 0);
+    hook.let_go = 1;
+    assert_eventually(holds(transport) == 0);
+    assert_int_equal(stats_of(transport).connections, 0);
+    assert_int_equal(stats_of(transport).idle, 0);
+    if (!fails) {
+        assert_eventually(origin_counts(origin).accepted == 1 && origin_counts(origin).open == 0);
+    }
+    ferry_context_free(context);
+}
+
+static void test_freed_with_a_dial_in_flight(void **state)
+{
+    freed_with_a_dial_in_flight(state, false);
+}
+
+static void test_freed_with_a_failing_dial_in_flight(void **state)
+{
+    freed_with_a_dial_in_flight(state, true);
+}
+
+/* The answer came, the request's body still has not: its reader is somebody else's business. */
+static void serve_early(struct origin_conn *conn, void *arg)
+{
+    char head[4096];
+    (void)arg;
+    if (origin_read_head(conn, head, sizeof head) > 0) {
+        origin_send(conn, BYTES("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly"));
+        origin_wait_eof(conn, -1);
+    }
+}
+
+struct endless {
+    bool enough, done;
+};
+
+static ssize_t read_endless(void *arg, void *buf, size_t len)
+{
+    struct endless *endless = arg;
+    (void)buf;
+    (void)len;
+    while (!endless->enough) {
+        ferry_sleep(1);
+    }
+    return 0;
+}
+
+static void note_done(void *arg)
+{
+    ((struct endless *)arg)->done = true;
+}
+
+static void test_freed_with_an_upload_stuck(void **state)
+{
+    struct origin *origin = serve_with(state, serve_early, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_request *req = request("POST", origin_url(origin, "/"));
+    struct endless endless = {0};
+
+    ferry_request_set_body_reader(req, read_endless, NULL, &endless, -1);
+    ferry_request_set_body_done(req, note_done, &endless);
+    assert_got(send_and_read(transport, req), 200, "early");
+    assert_int_equal(stats_of(transport).connections, 0);
+    transport_done(state, transport);
+    assert_true(holds(transport) > 0);
+    assert_false(endless.done);
+    endless.enough = true;
+    assert_eventually(endless.done);
+    assert_eventually(holds(transport) == 0);
+    ferry_request_free(req);
+}
+
+/* On a thread of its own, and left to it. */
+struct reader {
+    ferry_transport *transport;
+    const char *url;
+    struct gate open, go;
+    struct outcome outcome;
+};
+
+static void open_and_read_later(void *arg)
+{
+    struct reader *reader = arg;
+    ferry_request *req = ferry_request_new("GET", reader->url, NULL);
+    ferry_response *res = ferry_transport_round_trip(reader->transport, req, &reader->outcome.err);
+    ferry_request_free(req);
+    gate_open(&reader->open);
+    gate_wait(&reader->go, SOON_MS);
+    if (res != NULL) {
+        read_body(res, &reader->outcome);
+        ferry_response_close(res);
+    }
+}
+
+static void test_freed_with_a_response_open_on_another_thread(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+    struct reader reader = {.transport = transport, .url = origin_url(origin, "/")};
+    struct side side;
+
+    start_side(&side, open_and_read_later, &reader);
+    assert_eventually(gate_is_open(&reader.open));
+    transport_done(state, transport);
+    gate_open(&reader.go);
+    end_side(&side);
+    assert_string_equal(reader.outcome.body, "1");
+    assert_int_equal(stats_of(transport).connections, 0);
+    assert_int_equal(holds(transport), 0);
+}
+
+/* The default transport is never freed: it only loses its idle connections. */
+static void test_default_transport_is_not_freed(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+
+    for (int i = 1; i <= 2; i++) {
+        char number[4];
+        struct outcome outcome = {0};
+        ferry_response *res = ferry_get(origin_url(origin, "/"), &outcome.err);
+        assert_non_null(res);
+        read_body(res, &outcome);
+        ferry_response_close(res);
+        snprintf(number, sizeof number, "%d", i);
+        assert_string_equal(outcome.body, number);
+        assert_int_equal(stats_of(NULL).idle, 1);
+        ferry_transport_free(ferry_default_transport());
+        assert_int_equal(stats_of(NULL).connections, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TRANSPORT_TEST(test_freed_with_responses_open),
+        TRANSPORT_TEST(test_freed_with_a_dial_in_flight),
+        TRANSPORT_TEST(test_freed_with_a_failing_dial_in_flight),
+        TRANSPORT_TEST(test_freed_with_an_upload_stuck),
+        TRANSPORT_TEST(test_freed_with_a_response_open_on_another_thread),
+        TRANSPORT_TEST(test_default_transport_is_not_freed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
