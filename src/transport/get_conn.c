@@ -187,6 +187,8 @@ static void start_dial(struct fy_want *want)
 {
     struct fy_dial_job *job = job_new(want);
     struct fy_task *task = NULL;
+    /* A failed job gives back only the hold that it took: the request, or the queue, has another.
+     * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     want->has_place = false; /* it is the dial's now */
     if (job != NULL) {
         task = fy_task_start(FY_TASK_LIBRARY, FY_STACK_LARGE, "dial", dial_task, job);

@@ -154,7 +154,7 @@ void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure fa
     conn->stream->ops->close(conn->stream);
     fy_chan_close(&conn->closed);
     if (fy_pool_forget(conn)) {
-        fy_persist_conn_release(conn); /* never the last: the loops have theirs */
+        conn->holds--; /* the pool's; never the last: the loops have theirs */
     }
 }
 

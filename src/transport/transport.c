@@ -38,7 +38,7 @@ static int settle(struct fy_transport_settings *set, const ferry_transport_optio
             given->max_header_bytes == 0 ? (size_t)256 * 1024 : given->max_header_bytes,
         .max_header_fields = choose_limit(given->max_header_fields, 200),
         .disable_keep_alives = given->disable_keep_alives != 0,
-        .drain_bytes = choose(given->drain_bytes, 256 * 1024),
+        .drain_bytes = choose(given->drain_bytes, (int64_t)256 * 1024),
         .drain_ms = choose(given->drain_ms, 50),
         .dial = given->dial,
         .dial_arg = given->dial_arg,

@@ -207,6 +207,25 @@ static void test_drain_is_over_in_bytes(void **state)
     assert_eventually(gate_is_open(&parts->failed));
 }
 
+/* The same where the bytes come by and by, and then no more: they are counted, not waited for. */
+static void test_drain_is_over_in_bytes_to_come(void **state)
+{
+    char later[3000];
+    memset(later, 'x', sizeof later - 1);
+    later[sizeof later - 1] = '\0';
+    struct parts *parts =
+        KEPT(state, struct parts, .at_once = CHUNKED "ffff\r\nsome", .later = later);
+    struct origin *origin = serve_with(state, serve_parts, parts);
+    ferry_transport *transport = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.drain_bytes = 1000, .drain_ms = 10 * SOON_MS));
+
+    ferry_response_close(open_get(transport, origin_url(origin, "/")));
+    assert_int_equal(stats_of(transport).connections, 1);
+    gate_open(&parts->go);
+    assert_eventually(stats_of(transport).connections == 0);
+    assert_int_equal(stats_of(transport).drained, 0);
+}
+
 /* The defaults stand: a body of 256 KiB is drained, one of a byte more, the connection's second, is
  * not. */
 static void serve_pattern(struct origin_conn *conn, void *arg)
@@ -325,6 +344,7 @@ int main(void)
         TRANSPORT_TEST(test_drain_stops_at_garbage),
         TRANSPORT_TEST(test_drain_is_over_in_time),
         TRANSPORT_TEST(test_drain_is_over_in_bytes),
+        TRANSPORT_TEST(test_drain_is_over_in_bytes_to_come),
         TRANSPORT_TEST(test_drain_256_kib_by_default),
         TRANSPORT_TEST(test_drain_does_not_hold_up_another_request),
         TRANSPORT_TEST(test_drained_connection_serves_the_queue),

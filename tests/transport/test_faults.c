@@ -208,6 +208,60 @@ static void test_no_retry_of_a_post_half_written(void **state)
     ferry_request_free(req);
 }
 
+/* The server's word on the request says more than the broken pipe, even if it comes a little later. */
+static void serve_late_refusal(struct origin_conn *conn, void *failed)
+{
+    char head[4096];
+    if (origin_read_head(conn, head, sizeof head) > 0 && origin_wait(conn, failed) &&
+        origin_sleep(conn, 20)) {
+        origin_send(conn, BYTES("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"));
+        origin_wait_eof(conn, -1);
+    }
+}
+
+static void open_gate(void *failed, const ferry_error *err)
+{
+    if (err != NULL) {
+        gate_open(failed);
+    }
+}
+
+static void test_answer_after_a_failed_write(void **state)
+{
+    struct gate *failed = KEPT(state, struct gate);
+    struct origin *origin = serve_with(state, serve_late_refusal, failed);
+    ferry_transport *transport = faulty_transport(state, origin);
+    ferry_request *req = request("POST", origin_url(origin, "/"));
+    const char *text = "foo\n";
+
+    ferry_request_set_body_reader(req, read_text, NULL, &text, 4);
+    ferry_request_set_trace(req, FERRY_TRACE(.wrote_request = open_gate), failed);
+    fault.stream = 1;
+    fault.write = 2; /* the body's: the head has gone */
+    assert_got(send_and_read(transport, req), 413, "no");
+    assert_eventually(stats_of(transport).connections == 0);
+    ferry_request_free(req);
+}
+
+/* And if it does not come, the failure itself is told. */
+static void test_no_answer_after_a_failed_write(void **state)
+{
+    struct gate *never = KEPT(state, struct gate);
+    struct origin *origin = serve_with(state, serve_late_refusal, never);
+    ferry_transport *transport = faulty_transport(state, origin);
+    ferry_request *req = request("POST", origin_url(origin, "/"));
+    const char *text = "foo\n";
+
+    ferry_request_set_body_reader(req, read_text, NULL, &text, 4);
+    fault.stream = 1;
+    fault.write = 2;
+    struct outcome outcome = send_and_read(transport, req);
+    assert_failed(outcome, FERRY_EWRITE, "write: ");
+    assert_int_equal(outcome.err.os_errno, EPIPE);
+    assert_int_equal(stats_of(transport).connections, 0);
+    ferry_request_free(req);
+}
+
 static void test_TR_125_broken_connections_are_not_kept(void **state)
 {
     struct origin *origin = serve_reply(state, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
@@ -319,6 +373,8 @@ int main(void)
         TRANSPORT_TEST(test_TR_064_retry_delete),
         TRANSPORT_TEST(test_TR_064_retry_post_with_body),
         TRANSPORT_TEST(test_no_retry_of_a_post_half_written),
+        TRANSPORT_TEST(test_answer_after_a_failed_write),
+        TRANSPORT_TEST(test_no_answer_after_a_failed_write),
         TRANSPORT_TEST(test_TR_125_broken_connections_are_not_kept),
         TRANSPORT_TEST(test_TR_106_the_read_error_itself),
         TRANSPORT_TEST(test_CH_008_read_error_behind_a_chunk),
