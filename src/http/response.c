@@ -26,6 +26,7 @@ ferry_response *fy_response_new(void)
     res->minor = 1;
     res->length = -1;
     fy_list_init(&res->entry.link);
+    fy_list_init(&res->leftover.link);
     return res;
 }
 
@@ -92,6 +93,38 @@ FERRY_API const char *ferry_response_trailer(const ferry_response *res, const ch
 
 /* ----------------------------------------------------------------------------------- the body */
 
+/* The last to leave a closed response frees it. */
+static void drop_use(ferry_response *res)
+{
+    if (--res->users > 0) {
+        return;
+    }
+    fy_list_remove(&res->leftover.link);
+    if (res->closed) {
+        if (res->ops->release != NULL) {
+            res->ops->release(res->body);
+        }
+        fy_response_free(res);
+    }
+}
+
+/* The thread has ended, and with it the tasks that were in the response. */
+static void forget_users(struct fy_exit_hook *hook)
+{
+    ferry_response *res = FY_CONTAINER(hook, ferry_response, leftover);
+    res->users = 1;
+    res->reading = false;
+    drop_use(res);
+}
+
+static void hold_use(ferry_response *res)
+{
+    if (res->users++ == 0) {
+        res->leftover.run = forget_users;
+        fy_list_push_front(&res->sched->leftovers, &res->leftover.link);
+    }
+}
+
 /* Enters the scheduler of a response and keeps the response from being freed by a close that comes
  * from another task meanwhile. NULL and *err when this is another thread's response. */
 static struct fy_sched *begin_use(ferry_response *res, ferry_error *err)
@@ -107,16 +140,8 @@ static struct fy_sched *begin_use(ferry_response *res, ferry_error *err)
                 "the response to %s is used on a thread that did not open it", res->url);
         return NULL;
     }
-    res->users++;
+    hold_use(res);
     return sched;
-}
-
-/* The last to leave a closed response frees it. */
-static void drop_use(ferry_response *res)
-{
-    if (--res->users == 0 && res->closed) {
-        fy_response_free(res);
-    }
 }
 
 static void end_use(ferry_response *res)
@@ -156,7 +181,13 @@ static ssize_t read_body(ferry_response *res, void *buf, size_t len, ferry_error
     if (res->ended || len == 0) {
         return 0;
     }
+    if (res->reading) {
+        return fy_fail(err, FERRY_EINVAL, 0, "the response to %s is being read by another task",
+                       res->url);
+    }
+    res->reading = true;
     ssize_t got = res->ops->read(res->body, buf, len, err);
+    res->reading = false;
     res->entry.last_read = res->sched->now;
     if (res->closed) {
         return fail_closed(res, "read", err);
@@ -345,7 +376,7 @@ FERRY_API int64_t ferry_response_save(ferry_response *res, int fd, ferry_error *
 static void close_now(ferry_response *res, bool may_park)
 {
     fy_ledger_close(&res->entry);
-    res->users++;
+    hold_use(res);
     res->closed = true;
     res->ops->close(res->body, may_park);
     drop_use(res);

@@ -12,9 +12,8 @@
 
 #include "base/arena.h"
 #include "http/header.h"
+#include "task/sched.h"
 #include "watch/ledger.h"
-
-struct fy_sched;
 
 /* What a response's body can do. All are called under the lock of the response's scheduler. */
 struct fy_body_ops {
@@ -22,9 +21,11 @@ struct fy_body_ops {
     ssize_t (*read)(void *body, void *buf, size_t len, ferry_error *err);
     /* As ferry_response_write; NULL: this body cannot. */
     ssize_t (*write)(void *body, const void *buf, size_t len, ferry_error *err);
-    /* The response is closed, whatever has been read; the body is not used again. may_park false:
+    /* The response is closed, whatever has been read; no read or write begins after this. may_park false:
      * the caller is another thread. */
     void (*close)(void *body, bool may_park);
+    /* The last of the response's users has left: nothing of it is called after this. NULL: nothing to do. */
+    void (*release)(void *body);
 };
 
 /* Used by one caller at a time; the ledger's part is read under the scheduler's lock. */
@@ -43,7 +44,10 @@ struct ferry_response {
     ferry_error *failure; /* the first failed read's, told again by the next; NULL: none */
     bool ended;           /* a read has returned 0 */
     bool closed;          /* ferry_response_close has been called */
+    bool reading;         /* a task is in a read of the body */
     int users;            /* calls that are in it: the last to leave a closed one frees it */
+    struct fy_exit_hook
+        leftover; /* in sched->leftovers while there are users: the thread may end */
     struct fy_ledger_entry entry;
 };
 

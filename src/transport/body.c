@@ -265,7 +265,6 @@ static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
     if (exchange->fate != FY_FATE_NONE || exchange->framing.kind == FY_BODY_NONE) {
         return 0;
     }
-    fy_exchange_hold(exchange); /* another task may close the response meanwhile */
     exchange->reading = true;
     ssize_t got = fy_body_read_some(exchange, buf, len, true, err);
     exchange->reading = false;
@@ -277,7 +276,6 @@ static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
     } else if (at_end(exchange)) {
         settle(exchange, FY_FATE_END);
     }
-    fy_exchange_release(exchange);
     return got;
 }
 
@@ -300,13 +298,10 @@ static ssize_t body_write(void *self, const void *buf, size_t len, ferry_error *
     struct fy_exchange *exchange = self;
     struct fy_persist_conn *conn = exchange->conn;
     struct iovec iov = {(void *)buf, len};
-    fy_exchange_hold(exchange);
     int result = conn->is_closed ? -ECANCELED
                                  : fy_stream_write_all(conn->stream, &iov, 1,
                                                        "writing to an upgraded connection");
-    ssize_t written = result == 0 ? (ssize_t)len : fail_body_write(exchange, result, err);
-    fy_exchange_release(exchange);
-    return written;
+    return result == 0 ? (ssize_t)len : fail_body_write(exchange, result, err);
 }
 
 /* ------------------------------------------------------------------------------------- the close
@@ -367,12 +362,17 @@ static void body_close(void *self, bool may_park)
     }
     exchange->res = NULL;
     FY_COUNT_DOWN(exchange->transport, open_responses);
-    fy_exchange_release(exchange);
 }
 
-static const struct fy_body_ops ops = {.read = body_read, .close = body_close};
+static void body_release(void *self)
+{
+    fy_exchange_release(self);
+}
+
+static const struct fy_body_ops ops = {
+    .read = body_read, .close = body_close, .release = body_release};
 static const struct fy_body_ops tunnel_ops = {
-    .read = body_read, .write = body_write, .close = body_close};
+    .read = body_read, .write = body_write, .close = body_close, .release = body_release};
 
 void fy_body_attach(struct fy_exchange *exchange, ferry_response *res)
 {

@@ -289,6 +289,25 @@ static void save_into_pipe(void *arg)
     ferry_request_free(req);
 }
 
+/* Two tasks in one body would take each other's bytes: the second is told so, the first reads on. */
+static void test_a_second_reader_is_refused(void **state)
+{
+    struct origin *origin = serve_with(state, serve_stalled, (void *)SIZED);
+    ferry_transport *transport = transport_with(state, NULL);
+    struct user first = {.res = open_get(transport, origin_url(origin, "/"))};
+    ferry_error err;
+    char byte;
+
+    assert_int_equal(ferry_go(read_until_it_fails, &first), 0);
+    assert_eventually(first.begun && first.result == 4);
+    assert_int_equal(ferry_response_read(first.res, &byte, 1, &err), -1);
+    assert_error(&err, FERRY_EINVAL, "is being read by another task");
+    assert_false(first.ended);
+    ferry_response_close(first.res);
+    assert_eventually(first.ended);
+    assert_error(&first.err, FERRY_ECLOSED, NULL);
+}
+
 static void test_close_while_a_save_writes(void **state)
 {
     struct gate *failed = KEPT(state, struct gate);
@@ -334,6 +353,7 @@ int main(void)
         TRANSPORT_TEST(test_close_from_a_thread_under_a_tunnels_read_and_write),
         TRANSPORT_TEST(test_TR_047_close_an_endless_body),
         TRANSPORT_TEST(test_close_races_the_end),
+        TRANSPORT_TEST(test_a_second_reader_is_refused),
         TRANSPORT_TEST(test_close_while_a_save_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,7 +210,7 @@ static void test_drain_is_over_in_bytes(void **state)
 /* The same where the bytes come by and by, and then no more: they are counted, not waited for. */
 static void test_drain_is_over_in_bytes_to_come(void **state)
 {
-    char later[3000];
+    static char later[3000]; /* the origin's thread sends it */
     memset(later, 'x', sizeof later - 1);
     later[sizeof later - 1] = '\0';
     struct parts *parts =

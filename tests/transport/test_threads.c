@@ -261,6 +261,39 @@ static void leave_open(void *arg)
     (void)!ferry_response_read(leaver->begun, &byte, 1, NULL);
 }
 
+static void read_for_ever(void *arg)
+{
+    char buf[64];
+    while (ferry_response_read(arg, buf, sizeof buf, NULL) > 0) {}
+}
+
+/* Ends with a task of its own in the middle of a read, of a response that outlives the thread. */
+static void leave_reading(void *arg)
+{
+    struct leaver *leaver = arg;
+    leaver->open = open_quietly(leaver);
+    if (ferry_go(read_for_ever, leaver->open) == 0) {
+        ferry_sleep(MOMENT_MS);
+    }
+}
+
+static void test_thread_ends_with_a_read_under_way(void **state)
+{
+    struct origin *origin = serve_with(state, serve_stalled, (void *)SOME_OF_9);
+    ferry_transport *transport = transport_with(state, NULL);
+    struct leaver leaver = {.transport = transport, .url = origin_url(origin, "/")};
+
+    run_elsewhere(leave_reading, &leaver);
+    assert_non_null(leaver.open);
+    assert_int_equal(stats_of(transport).connections, 0);
+    assert_int_equal(ferry_num_tasks(), 1);
+    assert_int_equal(ferry_open_responses(NULL), 1);
+    ferry_response_close(
+        leaver.open); /* frees it, though the reader never left: leak checkers see it */
+    assert_int_equal(ferry_open_responses(NULL), 0);
+    assert_int_equal(stats_of(transport).open_responses, 0);
+}
+
 static void test_thread_ends_with_idle_connections(void **state)
 {
     struct origin *origin = serve_with(state, serve_identity, NULL);
@@ -398,6 +431,7 @@ int main(void)
         TRANSPORT_TEST(test_close_on_another_thread),
         TRANSPORT_TEST(test_close_on_another_thread_drains),
         TRANSPORT_TEST(test_close_on_another_thread_wakes_the_owner),
+        TRANSPORT_TEST(test_thread_ends_with_a_read_under_way),
         TRANSPORT_TEST(test_thread_ends_with_idle_connections),
         TRANSPORT_TEST(test_thread_ends_with_open_responses),
         TRANSPORT_TEST(test_thread_after_one_that_ended),
