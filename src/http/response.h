@@ -21,10 +21,11 @@ struct fy_body_ops {
     ssize_t (*read)(void *body, void *buf, size_t len, ferry_error *err);
     /* As ferry_response_write; NULL: this body cannot. */
     ssize_t (*write)(void *body, const void *buf, size_t len, ferry_error *err);
-    /* The response is closed, whatever has been read; no read or write begins after this. may_park false:
-     * the caller is another thread. */
+    /* The response is closed, whatever has been read; no read or write begins after this. may_park
+     * false: the caller is another thread. */
     void (*close)(void *body, bool may_park);
-    /* The last of the response's users has left: nothing of it is called after this. NULL: nothing to do. */
+    /* The last of the response's users has left: nothing of it is called after this. NULL: nothing
+     * to do. */
     void (*release)(void *body);
 };
 

@@ -28,9 +28,9 @@ struct attempt {
     int result;               /* 0 or -errno; valid when it does not run */
 };
 
-/* What explains a failure best, the least first: that this machine has no way to such an address (no
- * IPv6, no network, no zone); another address' refusal; that this process has run out of memory or
- * descriptors, for then the others may well have answered; that the race was stopped. */
+/* What explains a failure best, the least first: that this machine has no way to such an address
+ * (no IPv6, no network, no zone); another address' refusal; that this process has run out of memory
+ * or descriptors, for then the others may well have answered; that the race was stopped. */
 enum telling { TELLS_NO_WAY, TELLS_REFUSAL, TELLS_EXHAUSTION, TELLS_STOP };
 
 struct race {

@@ -144,8 +144,8 @@ static bool socket_has_input(struct fy_stream *stream)
     return false;
 }
 
-/* What the poller saw before may be used up by now, and is looked at; what it sees while this waits is
- * news, and costs no look. */
+/* What the poller saw before may be used up by now, and is looked at; what it sees while this waits
+ * is news, and costs no look. */
 static int socket_wait_readable(struct fy_stream *stream, const char *why)
 {
     struct socket_stream *self = of(stream);

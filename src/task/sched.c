@@ -270,9 +270,9 @@ static void begin(void *arg)
     switch_away(sched, next != NULL ? next : &sched->root);
 }
 
-/* Stacks end at multiples of 64 KiB, so that the same frame of every task would fall into the same few
- * sets of the processor's caches. Each task begins some cache lines lower than the last, within its
- * stack's first page. */
+/* Stacks end at multiples of 64 KiB, so that the same frame of every task would fall into the same
+ * few sets of the processor's caches. Each task begins some cache lines lower than the last, within
+ * its stack's first page. */
 static size_t colour(struct fy_sched *sched)
 {
     return (size_t)(sched->colour++ % 32) * 64;

@@ -59,8 +59,9 @@ struct fy_post {
     void (*run)(struct fy_post *post);
 };
 
-/* Something to be done when the scheduler's thread ends: in sched->exit_hooks, closed (a connection, a
- * dial); in sched->leftovers, let go, because the task that held it has been discarded. */
+/* Something to be done when the scheduler's thread ends: in sched->exit_hooks, closed (a
+ * connection, a dial); in sched->leftovers, let go, because the task that held it has been
+ * discarded. */
 struct fy_exit_hook {
     struct fy_link link;
     void (*run)(struct fy_exit_hook *hook);

@@ -17,8 +17,8 @@ struct fy_spares {
     unsigned count;
 };
 
-/* A buffer of FY_SPARE_BYTES, from malloc() if there is no spare one; NULL when out of memory. It may
- * also be given to realloc() and free(). */
+/* A buffer of FY_SPARE_BYTES, from malloc() if there is no spare one; NULL when out of memory. It
+ * may also be given to realloc() and free(). */
 void *fy_spare_take(struct fy_spares *spares);
 
 /* Gives back a buffer of that size; NULL is fine. */

@@ -21,8 +21,7 @@
 
 #define READING "reading a response's body"
 
-/* ---------------------------------------------------------------------------- from the connection
- */
+/* -------------------------------------------------------------------------- from the connection */
 
 static int fail_read(struct fy_persist_conn *conn, ssize_t negative_errno, ferry_error *err)
 {
@@ -227,8 +226,7 @@ ssize_t fy_body_read_some(struct fy_exchange *exchange, void *buf, size_t len, b
     }
 }
 
-/* ------------------------------------------------------------------------------------- the fates
- */
+/* ------------------------------------------------------------------------------------ the fates */
 
 /* Whether the last byte has been taken: known with it, where the length or the last chunk tells. */
 static bool at_end(const struct fy_exchange *exchange)
@@ -304,8 +302,7 @@ static ssize_t body_write(void *self, const void *buf, size_t len, ferry_error *
     return result == 0 ? (ssize_t)len : fail_body_write(exchange, result, err);
 }
 
-/* ------------------------------------------------------------------------------------- the close
- */
+/* ------------------------------------------------------------------------------------ the close */
 
 /* Whether reading on may save the connection: its length, where known, is within the limit. */
 static bool worth_draining(const struct fy_exchange *exchange)

@@ -19,7 +19,8 @@
  * until the rest of a short body, already on its way, is here and its connection can be had. */
 #define DRAIN_GRACE_MS 5
 
-/* How old the last look at the descriptors may be before idle connections are taken at their word. */
+/* How old the last look at the descriptors may be before idle connections are taken at their word.
+ */
 #define STALE_AFTER FY_MILLISECOND
 
 /* ------------------------------------------------------------------------------------- dialing */
@@ -288,43 +289,51 @@ static struct fy_want *want_new(ferry_transport *transport, ferry_request *req)
     return want;
 }
 
-/* Parks until the want is served or has failed (0), the cancel has ended (1) or the time is over
- * (2). */
-static int wait_for(struct fy_want *want, struct fy_cancel *cancel, int64_t deadline,
-                    struct fy_persist_conn **conn, const char *why)
+enum outcome {
+    ANSWERED, /* served, or failed: the connection, or NULL and the want's error */
+    CANCELED,
+    TIME_OVER
+};
+
+/* Parks until the want has an answer, the cancel has ended, or the time is over. */
+static enum outcome wait_for(struct fy_want *want, struct fy_cancel *cancel, int64_t deadline,
+                             struct fy_persist_conn **conn, const char *why)
 {
     struct fy_case cases[] = {
         FY_RECEIVE_FROM(&want->ready),
         FY_RECEIVE_FROM(&cancel->done),
     };
     switch (fy_select(cases, 2, deadline, why)) {
-    case 0: *conn = cases[0].value; return 0;
-    case 1: return 1;
-    default: return 2;
+    case 0: *conn = cases[0].value; return ANSWERED;
+    case 1: return CANCELED;
+    default: return TIME_OVER;
     }
 }
 
-static void begin_dial(struct fy_want *want, int entry, struct fy_cancel *cancel, int *outcome,
-                       struct fy_persist_conn **conn)
+/* Sees to it that a connection comes, and waits for it. */
+static enum outcome await_conn(struct fy_want *want, int entry, struct fy_cancel *cancel,
+                               struct fy_persist_conn **conn)
 {
-    *outcome = 2;
     if (entry == FY_WANT_QUEUED) {
         fy_pool_evict_foreign(want->transport, want->host);
-        return;
+        return wait_for(want, cancel, FY_NEVER, conn,
+                        "waiting for a connection's place at its host");
     }
     if (entry == FY_WANT_DRAIN) {
-        *outcome = wait_for(want, cancel, fy_after_ms(DRAIN_GRACE_MS), conn,
-                            "waiting for a closed body to be read on, before dialing");
-        if (*outcome != 2) {
+        enum outcome outcome = wait_for(want, cancel, fy_after_ms(DRAIN_GRACE_MS), conn,
+                                        "waiting for a closed body to be read on, before dialing");
+        if (outcome != TIME_OVER) {
             give_place_back(want);
-            return;
+            return outcome;
         }
     }
     start_dial(want);
+    return wait_for(want, cancel, FY_NEVER, conn, "waiting for a connection");
 }
 
-/* A dial that has been cancelled is over in a moment, and is waited for, so that a cancelled request leaves
- * nothing behind; but not a user's dial function, which knows nothing of the cancel. */
+/* A dial that has been cancelled is over in a moment, and is waited for, so that a cancelled
+ * request leaves nothing behind; but not a user's dial function, which knows nothing of the
+ * cancel. */
 static void await_canceled_dial(struct fy_want *want)
 {
     if (want->dial != NULL && want->dial->canceled.closed && want->transport->set.dial == NULL) {
@@ -336,7 +345,6 @@ static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_reque
                                          struct fy_cancel *cancel, ferry_error *err)
 {
     struct fy_persist_conn *conn = NULL;
-    int outcome;
     struct fy_want *want = want_new(transport, req);
     if (want == NULL) {
         fy_fail_memory(err);
@@ -349,13 +357,7 @@ static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_reque
         fy_fail_memory(err);
         return NULL;
     }
-    begin_dial(want, entry, cancel, &outcome, &conn);
-    if (outcome == 2) {
-        outcome = wait_for(want, cancel, FY_NEVER, &conn,
-                           want->dial != NULL ? "waiting for a connection"
-                                              : "waiting for a connection's place at its host");
-    }
-    if (outcome == 1) {
+    if (await_conn(want, entry, cancel, &conn) == CANCELED) {
         fy_cancel_error(cancel, err);
         fy_error_suffix(err, " while waiting for a connection");
         want_end(want, true);

@@ -126,8 +126,7 @@ static bool try_put_idle_conn(struct fy_exchange *exchange)
     return note_put(exchange, result);
 }
 
-/* ------------------------------------------------------------------------------- the body's fate
- */
+/* ------------------------------------------------------------------------------ the body's fate */
 
 /* Reads on a body that was closed early, within the transport's limits: whether its end came. */
 static bool drain(struct fy_exchange *exchange)
@@ -191,8 +190,7 @@ static bool await_body_fate(struct fy_exchange *exchange)
     }
 }
 
-/* -------------------------------------------------------------------------------------- the loop
- */
+/* ------------------------------------------------------------------------------------- the loop */
 
 static void deliver(struct fy_exchange *exchange, ferry_response *res)
 {

@@ -60,8 +60,7 @@ static int write_out(struct writing *w, struct iovec *iov, int count)
     return 0;
 }
 
-/* --------------------------------------------------------------------------- bodies of each kind
- */
+/* -------------------------------------------------------------------------- bodies of each kind */
 
 /* Calls the user's reader, outside the lock. Meanwhile the connection may be closed, and nobody
  * waits for a loop that is in a user's function. */
