@@ -583,11 +583,16 @@ typedef struct ferry_stats {
     uint64_t open_responses; /* responses not closed now */
     uint64_t waiting;        /* requests waiting for a connection now */
 } ferry_stats;
+
+/* An initialiser for one: ferry_stats stats = FERRY_STATS_INIT; */
 #ifdef __cplusplus
-#define FERRY_STATS_INIT    \
-    {                       \
-        sizeof(ferry_stats) \
-    }
+static inline ferry_stats ferry_stats_init(void)
+{
+    ferry_stats stats = {};
+    stats.size = sizeof stats;
+    return stats;
+}
+#define FERRY_STATS_INIT ferry_stats_init()
 #else
 #define FERRY_STATS_INIT            \
     {                               \
