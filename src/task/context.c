@@ -136,11 +136,6 @@ void fy_cancel_error(const struct fy_cancel *cancel, ferry_error *err)
     }
 }
 
-int64_t fy_cancel_deadline(const struct fy_cancel *cancel)
-{
-    return cancel->timer.armed ? cancel->timer.when : FY_NEVER;
-}
-
 void fy_cancels_check(struct fy_sched *sched)
 {
     FY_LIST_EACH(link, &sched->cancels)

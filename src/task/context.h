@@ -45,7 +45,4 @@ bool fy_cancel_ended(struct fy_cancel *cancel);
 /* Fills *err with the reason why it ended. */
 void fy_cancel_error(const struct fy_cancel *cancel, ferry_error *err);
 
-/* The time at which it will have ended, at the latest. */
-int64_t fy_cancel_deadline(const struct fy_cancel *cancel);
-
 #endif

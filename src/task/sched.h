@@ -109,9 +109,6 @@ struct fy_sched *fy_sched_running(void);
 /* The running task. */
 struct fy_task *fy_self(void);
 
-/* Whether this thread is the one that the scheduler belongs to. */
-bool fy_sched_is_mine(const struct fy_sched *sched);
-
 /* Another scheduler's lock, for a thread that holds none. */
 void fy_sched_lock(struct fy_sched *sched);
 void fy_sched_unlock(struct fy_sched *sched);

@@ -51,11 +51,6 @@ struct fy_task *fy_self(void)
     return mine_get()->current;
 }
 
-bool fy_sched_is_mine(const struct fy_sched *sched)
-{
-    return mine_get() == sched;
-}
-
 void fy_sched_lock(struct fy_sched *sched)
 {
     while (sem_wait(&sched->lock) != 0) {
