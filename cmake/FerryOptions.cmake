@@ -6,6 +6,10 @@ option(FERRY_BUILD_EXAMPLES "Build the programs in examples/" ${PROJECT_IS_TOP_L
 option(FERRY_BUILD_BENCH "Build the programs in bench/" OFF)
 option(FERRY_BUILD_FUZZERS "Build the fuzzers in fuzz/ (needs clang with libFuzzer)" OFF)
 option(FERRY_WITH_IDN "Names beyond ASCII in URLs (needs libidn2)" ON)
+option(FERRY_WITH_ZLIB "Decoding of gzip and deflate (needs zlib)" ON)
+option(FERRY_WITH_BROTLI "Decoding of br (needs libbrotlidec)" ON)
+option(FERRY_WITH_ZSTD "Decoding of zstd (needs libzstd)" ON)
+option(FERRY_WITH_PSL "No cookies for public suffixes, by the list of libpsl" ON)
 option(FERRY_WERROR "Treat warnings as errors" OFF)
 
 set(FERRY_SANITIZE "" CACHE STRING

@@ -94,7 +94,10 @@ enum ferry_error_code {
     FERRY_ECLOSED = 16,       /* the response was closed while it was being read */
     FERRY_EABANDONED = 17,    /* not returned by this version: nobody read the response */
     FERRY_ETHREAD = 18,       /* the response was read on a thread that did not open it */
-    FERRY_EUNSUPPORTED = 19   /* this build, or this response, cannot do that */
+    FERRY_EUNSUPPORTED = 19,  /* this build, or this response, cannot do that */
+    FERRY_ETLS = 20,          /* the TLS handshake failed, or the TLS settings cannot be used */
+    FERRY_ECERTIFICATE = 21,  /* the server's certificate was refused; the message says why */
+    FERRY_EREDIRECT = 22      /* redirects went on for too long, or one was refused */
 };
 
 /* Owned by the caller, filled only on failure. The message is one sentence, for people:
@@ -136,7 +139,13 @@ FERRY_API const char *ferry_response_proto(const ferry_response *res);
 /* The URL that this response came from, in normalised form and without a password. */
 FERRY_API const char *ferry_response_url(const ferry_response *res);
 
-/* Body bytes as announced by Content-Length; -1 if unknown (chunked, or until the connection
+/* Whether the transport decodes the body (gzip, deflate, br, zstd). It does if it has asked for
+ * that itself, which it does unless the request has an Accept-Encoding or Range field of its own, is
+ * a HEAD, or the transport's disable_compression is set. The fields Content-Encoding and
+ * Content-Length are then gone, and the length is unknown. */
+FERRY_API int ferry_response_decoded(const ferry_response *res);
+
+/* Body bytes as announced by Content-Length; -1 if unknown (chunked, decoded, or until the connection
  * closes). In the response to HEAD it is the announced length although no body follows. */
 FERRY_API int64_t ferry_response_length(const ferry_response *res);
 
@@ -314,6 +323,85 @@ FERRY_API int ferry_request_set_target(ferry_request *req, const char *target);
  * none. */
 FERRY_API void ferry_request_set_context(ferry_request *req, ferry_context *context);
 
+/* Sets Basic credentials (RFC 7617) in the Authorization field. password NULL: ""; user NULL removes
+ * the field, and then the URL's are not sent either. A user with a colon in it is refused. */
+FERRY_API int ferry_request_set_basic_auth(ferry_request *req, const char *user,
+                                           const char *password);
+
+/* Sets a Bearer token (RFC 6750) in the Authorization field; NULL removes it. */
+FERRY_API int ferry_request_set_bearer(ferry_request *req, const char *token);
+
+/* Adds a cookie to the request's one Cookie field. A name that is no token is refused, and so is a
+ * value with control bytes, quotes, semicolons, backslashes or bytes beyond ASCII; one with spaces
+ * or commas is put in quotes. */
+FERRY_API int ferry_request_add_cookie(ferry_request *req, const char *name, const char *value);
+
+/* -------------------------------------------------------------------------------------- cookies */
+
+/* A jar keeps the cookies that servers set, and gives each request those that are for it, as
+ * RFC 6265bis has it: a client with a cookie_jar does both by itself. Free to share between clients
+ * and threads. Kept: 180 cookies for a domain, 3000 in all, 4096 bytes for a name and its value; the
+ * ones not used for longest go first. Cookies for a whole public suffix ("co.uk") are refused by the
+ * list of libpsl; a build without it only refuses those for names without a dot. */
+typedef struct ferry_cookie_jar ferry_cookie_jar;
+
+/* Frees a jar, which no client may use any more. NULL is fine. */
+FERRY_API void ferry_cookie_jar_free(ferry_cookie_jar *jar);
+
+/* Makes an empty jar; NULL when out of memory. */
+FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_cookie_jar_free)
+    ferry_cookie_jar *ferry_cookie_jar_new(void);
+
+/* Adds the cookies of a file in the Netscape format. Lines that are no cookies, that have expired,
+ * or that no server could have set, are passed over. 0, or -1. */
+FERRY_API int ferry_cookie_jar_load(ferry_cookie_jar *jar, const char *path, ferry_error *err);
+
+/* Writes a file in the Netscape format, session cookies included, readable by its owner only; a file
+ * that is there is replaced at once or not at all. (SameSite has no place in the format.) 0, or -1. */
+FERRY_API int ferry_cookie_jar_save(ferry_cookie_jar *jar, const char *path, ferry_error *err);
+
+/* Does what a Set-Cookie field with this value does in a response from the URL: stores, replaces,
+ * or, when it has expired already, removes. 0, or -1 with the reason for which it is refused. */
+FERRY_API int ferry_cookie_jar_set(ferry_cookie_jar *jar, const char *url, const char *set_cookie,
+                                   ferry_error *err);
+
+/* Returns what the Cookie field of a request to the URL would be ("a=1; b=2"; "": none goes with
+ * it), from malloc(); the caller frees it. NULL on error. */
+FERRY_API FERRY_MUST_USE char *ferry_cookie_jar_get(ferry_cookie_jar *jar, const char *url,
+                                                    ferry_error *err);
+
+/* Drops all cookies. */
+FERRY_API void ferry_cookie_jar_clear(ferry_cookie_jar *jar);
+
+/* How many cookies there are that have not expired. */
+FERRY_API size_t ferry_cookie_jar_count(ferry_cookie_jar *jar);
+
+/* A cookie as it is shown. The strings are valid during the call. */
+typedef struct ferry_cookie {
+    size_t size;        /* sizeof(ferry_cookie) */
+    const char *name;   /* "" for a cookie without one */
+    const char *value;  /* without the quotes around it, if there were any */
+    const char *domain; /* "example.org" */
+    const char *path;   /* "/" */
+    int64_t expires;    /* seconds since 1970; 0: with the session */
+    int host_only;      /* not for the hosts inside the domain */
+    int secure;
+    int http_only;
+    int same_site; /* enum ferry_same_site: kept, not acted upon, since there are no sites here */
+} ferry_cookie;
+
+enum ferry_same_site {
+    FERRY_SAME_SITE_UNSET = 0,
+    FERRY_SAME_SITE_NONE = 1,
+    FERRY_SAME_SITE_LAX = 2,
+    FERRY_SAME_SITE_STRICT = 3
+};
+
+/* Calls fn for every cookie that has not expired, oldest first, with the jar locked: fn may not use
+ * the jar. 0, or -1 when out of memory. */
+typedef void (*ferry_cookie_fn)(void *arg, const ferry_cookie *cookie);
+FERRY_API int ferry_cookie_jar_each(ferry_cookie_jar *jar, ferry_cookie_fn fn, void *arg);
+
 /* --------------------------------------------------------------------------------------- traces */
 
 /* Why a connection did not go back into the pool; FERRY_PUT_OK: it did. */
@@ -414,6 +502,19 @@ typedef struct ferry_round_tripper {
     void *self;
 } ferry_round_tripper;
 
+/* What an on_redirect function says. */
+enum ferry_redirect_word {
+    FERRY_REDIRECT_FOLLOW = 0,
+    FERRY_REDIRECT_STOP = 1, /* the redirect itself is the response, its body not read yet */
+    FERRY_REDIRECT_FAIL = -1 /* the send fails, with err if that was filled */
+};
+
+/* Asked before a redirect is followed: next is the request that would go out (its URL, method and
+ * fields can be looked at, its fields also changed, for this hop; cookies of the jar come on top),
+ * res the response that redirects, not to be read or closed; count is 1 for the first redirect. */
+typedef int (*ferry_redirect_fn)(void *arg, ferry_request *next, const ferry_response *res,
+                                 int count, ferry_error *err);
+
 /* Options of a client; zero means default. */
 typedef struct ferry_client_options {
     /* sizeof(ferry_client_options): FERRY_CLIENT_OPTIONS() fills it in. */
@@ -431,6 +532,29 @@ typedef struct ferry_client_options {
 
     /* Copied. Default: "ferry/" and the version; "": send none. */
     const char *user_agent;
+
+    /* How many redirects are followed: 301, 302 and 303 by a GET (or HEAD), 307 and 308 by the same
+     * again, unless its body cannot be rewound (RFC 9110 section 15.4). Credentials and cookies set
+     * on the request go to its own host and the hosts inside it, on the same port, and never from
+     * https to http. Default 10, more is FERRY_EREDIRECT; -1: none is followed. */
+    int max_redirects;
+
+    /* Asked before each redirect; on_redirect_arg is its argument. Default: all are followed. */
+    ferry_redirect_fn on_redirect;
+    void *on_redirect_arg;
+
+    /* Borrowed until the client is freed. Default: cookies are neither kept nor sent. */
+    ferry_cookie_jar *cookie_jar;
+
+    /* Copied. Answers a 401 that asks for Digest credentials (RFC 7616: MD5 or SHA-256, "auth"), by
+     * sending the request once more, to the host that the request was made for and to no other. A
+     * server that only takes what is not done here: FERRY_EUNSUPPORTED. Default: none. */
+    const char *digest_user;
+    const char *digest_password;
+
+    /* Copied. A .netrc file, read for each request that has no credentials, which are then sent as
+     * Basic ones; "": the file of $NETRC, or .netrc in $HOME. Default: none is read. */
+    const char *netrc;
 } ferry_client_options;
 
 /* What to connect to, as a dial function is told. Valid during the call. */
@@ -505,6 +629,13 @@ typedef struct ferry_transport_options {
     /* Makes the connections instead; NULL: ferry does. dial_arg is its first argument. */
     ferry_dial_fn dial;
     void *dial_arg;
+
+    /* When true: no Accept-Encoding of ferry's own is sent, and nothing is decoded. */
+    int disable_compression;
+
+    /* A body may decode to this many bytes, however few came over the wire; more is FERRY_ETOOBIG
+     * from the read. Default: no limit. */
+    int64_t max_decoded_bytes;
 } ferry_transport_options;
 
 /* Pointers to a compound literal with its size filled in:
@@ -611,6 +742,105 @@ FERRY_API void ferry_transport_stats(const ferry_transport *transport, ferry_sta
 FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
     ferry_response *ferry_transport_round_trip(ferry_transport *transport, ferry_request *req,
                                                ferry_error *err);
+
+/* ---------------------------------------------------------------------------------------- forms */
+
+/* A name and a value. */
+typedef struct ferry_field {
+    const char *name;
+    const char *value;
+} ferry_field;
+
+/* Encodes text as application/x-www-form-urlencoded does (WHATWG URL, section 5): a space becomes
+ * "+". From malloc(), NUL-terminated; the caller frees it. NULL when out of memory. */
+FERRY_API FERRY_MUST_USE char *ferry_urlencode(const char *text, size_t len);
+
+/* Likewise a row of fields, in order: "a=1&b=2". */
+FERRY_API FERRY_MUST_USE char *ferry_urlencode_fields(const ferry_field *fields, size_t count);
+
+/* Body of encoded fields, which are copied, and its Content-Type. */
+FERRY_API int ferry_request_set_urlencoded(ferry_request *req, const ferry_field *fields,
+                                           size_t count);
+
+/* POSTs encoded fields, on the default client; as ferry_post(). */
+FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close) ferry_response *ferry_post_form(
+    const char *url, const ferry_field *fields, size_t count, ferry_error *err);
+FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
+    ferry_response *ferry_post_form_at(const char *url, const ferry_field *fields, size_t count,
+                                       ferry_error *err, const char *file, int line);
+#ifndef FERRY_NO_CALL_SITES
+#define ferry_post_form(url, fields, count, err) \
+    ferry_post_form_at(url, fields, count, err, __FILE__, __LINE__)
+#endif
+
+/* multipart/form-data (RFC 7578): fields and files in one body. Used by one caller at a time. */
+typedef struct ferry_form ferry_form;
+
+/* NULL when out of memory. Give it to ferry_form_free(). */
+FERRY_API FERRY_MUST_USE ferry_form *ferry_form_new(ferry_error *err);
+
+/* Not while a request that has it is being sent; NULL is fine. */
+FERRY_API void ferry_form_free(ferry_form *form);
+
+/* Each adds a part and returns 0, or -1 with nothing added. All is copied. In names and file names
+ * CR, LF and quotes are percent-encoded, as browsers do it. */
+FERRY_API int ferry_form_add_text(ferry_form *form, const char *name, const char *value,
+                                  ferry_error *err);
+
+/* filename and content_type may be NULL: none is sent. */
+FERRY_API int ferry_form_add_data(ferry_form *form, const char *name, const void *data, size_t len,
+                                  const char *filename, const char *content_type, ferry_error *err);
+
+/* A regular file, opened now and read during the send, as long as it is now. filename NULL: the last
+ * part of path; content_type NULL: application/octet-stream. */
+FERRY_API int ferry_form_add_file(ferry_form *form, const char *name, const char *path,
+                                  const char *filename, const char *content_type, ferry_error *err);
+
+/* The form as it is now becomes the request's body, with Content-Length and Content-Type; it can be
+ * sent again. Borrowed until the request is freed or given another body; for one request at a time.
+ */
+FERRY_API int ferry_request_set_form(ferry_request *req, ferry_form *form);
+
+/* -------------------------------------------------------------------------------- event streams */
+
+/* Server-Sent Events (WHATWG HTML, section 9.2): what a server sends as text/event-stream. A stream
+ * is used by one caller at a time, on one thread. */
+typedef struct ferry_event_stream ferry_event_stream;
+
+/* One event. The strings are valid until the stream's next call. */
+typedef struct ferry_event {
+    const char *id;   /* of the last event that had one; "": none yet */
+    const char *type; /* "message" unless the server names another */
+    const char *data; /* its lines joined by LF; NUL-terminated, and may have NULs inside */
+    size_t data_len;
+    int64_t retry_ms; /* the server's wish for the wait before a reconnect; -1: it has none */
+} ferry_event;
+
+/* Reads events from a response, whatever its type, and takes it over: it is closed with the stream.
+ * NULL when out of memory; then the response is still the caller's. */
+FERRY_API FERRY_MUST_USE ferry_event_stream *ferry_event_stream_new(ferry_response *res,
+                                                                    ferry_error *err);
+
+/* Reads events from what the request brings, sending it with the first next() and again whenever the
+ * connection ends, after the time that the server names (3,000 unless it does), longer after
+ * failures in a row, with the last event's id as Last-Event-ID. reconnects: how often in a row
+ * without an event between; 0: never; -1: no limit. Client (NULL: the default one) and request are
+ * borrowed until the stream is freed; the request's timeout holds for each connection, its context
+ * for everything. */
+FERRY_API FERRY_MUST_USE ferry_event_stream *
+ferry_event_stream_open(ferry_client *client, ferry_request *req, int reconnects, ferry_error *err);
+
+/* Waits for the next event: 1; 0: there will be no more (the response has ended, or the server has
+ * answered 204); -1 on error, after which there are no more either. What is not ended by an empty
+ * line is no event. */
+FERRY_API int ferry_event_stream_next(ferry_event_stream *stream, ferry_event *event,
+                                      ferry_error *err);
+
+/* The last event's id, to go on from another time; "": none. Valid until the next call. */
+FERRY_API const char *ferry_event_stream_last_id(const ferry_event_stream *stream);
+
+/* Closes and frees; NULL is fine. */
+FERRY_API void ferry_event_stream_free(ferry_event_stream *stream);
 
 /* ---------------------------------------------------------------------------------------- tasks */
 

@@ -25,6 +25,8 @@ all             cmd:ninja       ninja-build             ninja-build         ninj
 all             cmd:pkg-config  pkg-config              pkgconf             pkgconf         pkgconf             pkgconf
 all             pc:libcares     libc-ares-dev           c-ares-devel        c-ares          c-ares-dev          c-ares
 all             pc:liburiparser liburiparser-dev        uriparser-devel     uriparser       uriparser-dev       uriparser
+all             pc:openssl      libssl-dev              openssl-devel           openssl         openssl-dev         openssl
+all             pc:libpsl       libpsl-dev              libpsl-devel        libpsl          libpsl-dev          libpsl
 all             pc:libidn2      libidn2-dev             libidn2-devel       libidn2         libidn2-dev         libidn2
 all             pc:libmicrohttpd libmicrohttpd-dev      libmicrohttpd-devel libmicrohttpd   libmicrohttpd-dev   libmicrohttpd
 all             pc:cmocka       libcmocka-dev           libcmocka-devel     cmocka          cmocka-dev          cmocka

@@ -36,6 +36,9 @@ const char *ferry_strerror(int code)
         NAME(FERRY_EABANDONED);
         NAME(FERRY_ETHREAD);
         NAME(FERRY_EUNSUPPORTED);
+        NAME(FERRY_ETLS);
+        NAME(FERRY_ECERTIFICATE);
+        NAME(FERRY_EREDIRECT);
     }
 #undef NAME
     return "FERRY_E?";
@@ -152,6 +155,7 @@ const char *fy_errno_text(int os_errno)
     case ENETUNREACH: return "network is unreachable";
     case ENFILE: return "too many open files in system";
     case ENOBUFS: return "no buffer space available";
+    case ENODATA: return "connection ended without close_notify"; /* FY_TRUNCATED */
     case ENODEV: return "no such device";
     case ENOENT: return "no such file or directory";
     case ENOMEM: return "out of memory";

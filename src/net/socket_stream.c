@@ -230,6 +230,51 @@ static int socket_shutdown_write(struct fy_stream *stream)
     return shutdown(self->io.fd, SHUT_WR) == 0 ? 0 : -errno;
 }
 
+/* ----------------------------------------------------------------------------- without parking */
+
+static ssize_t socket_try_read(struct fy_stream *stream, void *buf, size_t len)
+{
+    struct socket_stream *self = of(stream);
+    if (self->io.fd < 0) {
+        return -ECANCELED;
+    }
+    ssize_t got = recv(self->io.fd, buf, len, MSG_DONTWAIT);
+    if (got == 0 && self->error != 0) {
+        return -self->error;
+    }
+    if (got >= 0) {
+        return got;
+    }
+    if (errno == EINTR) {
+        return -EAGAIN;
+    }
+    if (errno == EAGAIN) {
+        nothing_there(&self->io);
+        return -EAGAIN;
+    }
+    return broken(self);
+}
+
+static ssize_t socket_try_write(struct fy_stream *stream, const void *buf, size_t len)
+{
+    struct socket_stream *self = of(stream);
+    if (self->io.fd < 0) {
+        return -ECANCELED;
+    }
+    ssize_t written = send(self->io.fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (written >= 0) {
+        return written;
+    }
+    if (errno == EINTR) {
+        return -EAGAIN;
+    }
+    if (errno == EAGAIN) {
+        fy_io_filled(&self->io);
+        return -EAGAIN;
+    }
+    return broken(self);
+}
+
 /* ---------------------------------------------------------------------------------- its life */
 
 static void socket_close(struct fy_stream *stream)
@@ -249,6 +294,8 @@ static const struct fy_stream_ops socket_ops = {
     .send_file = socket_send_file,
     .wait_readable = socket_wait_readable,
     .has_input = socket_has_input,
+    .try_read = socket_try_read,
+    .try_write = socket_try_write,
     .shutdown_write = socket_shutdown_write,
     .close = socket_close,
     .free = socket_free,

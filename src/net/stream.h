@@ -7,6 +7,7 @@
 #ifndef FY_NET_STREAM_H
 #define FY_NET_STREAM_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,12 +39,19 @@ struct fy_stream_ops {
     /* Whether a read would return at once (bytes, end or error), asked without parking. Knows what
      * the poller has seen, not what has come since it last looked. */
     bool (*has_input)(struct fy_stream *stream);
+    /* As read and writev, with -EAGAIN instead of parking, and no word about deadlines. NULL: this
+     * kind of stream cannot. */
+    ssize_t (*try_read)(struct fy_stream *stream, void *buf, size_t len);
+    ssize_t (*try_write)(struct fy_stream *stream, const void *buf, size_t len);
     /* Ends the writing side only (a half close): 0 or -errno. */
     int (*shutdown_write)(struct fy_stream *stream);
     /* Ends it at once; tasks parked in it go on with -ECANCELED. Again and again if you like. */
     void (*close)(struct fy_stream *stream);
     /* Closes and frees it. Nobody may be in it. */
     void (*free)(struct fy_stream *stream);
+    /* Why it failed, where there is more to say than an errno tells: a sentence, or NULL. Valid as
+     * long as the stream. NULL: this kind of stream never knows more. */
+    const char *(*failure)(const struct fy_stream *stream);
 };
 
 /* The first member of every kind of stream. */
@@ -54,6 +62,11 @@ struct fy_stream {
     int64_t read_deadline;
     int64_t write_deadline;
 };
+
+/* As -errno of a read: the peer has ended a TLS connection without saying so in TLS (close_notify, RFC
+ * 8446 section 6.1), so that anybody on the way may have cut it off. Where a message's framing does
+ * not depend on the end this means what 0 means; where it does, the message is truncated. */
+#define FY_TRUNCATED ENODATA
 
 /* Writes all of it, changing iov as it goes: 0 or -errno. */
 int fy_stream_write_all(struct fy_stream *stream, struct iovec *iov, int count, const char *why);

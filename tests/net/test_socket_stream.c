@@ -256,6 +256,49 @@ static void writer(void *arg)
     self->done = true;
 }
 
+/* Without parking, and whatever the deadlines say. */
+static void tries(void **state)
+{
+    struct pair pair = make(net_test_unix_pair);
+    char buf[4];
+    (void)state;
+    pair.stream->read_deadline = 0;
+    pair.stream->write_deadline = 0;
+    assert_int_equal(pair.stream->ops->try_read(pair.stream, buf, sizeof buf), -EAGAIN);
+    peer_sends(&pair, "ab");
+    assert_int_equal(pair.stream->ops->try_read(pair.stream, buf, 1), 1);
+    assert_int_equal(pair.stream->ops->try_read(pair.stream, buf, sizeof buf), 1);
+    assert_int_equal(pair.stream->ops->try_read(pair.stream, buf, sizeof buf), -EAGAIN);
+    assert_int_equal(pair.stream->ops->try_write(pair.stream, "cd", 2), 2);
+    assert_int_equal(recv(pair.peer, buf, sizeof buf, 0), 2);
+    fill(&pair);
+    assert_int_equal(pair.stream->ops->try_write(pair.stream, "x", 1), -EAGAIN);
+    hang_up(&pair);
+    assert_int_equal(pair.stream->ops->try_write(pair.stream, "x", 1), -EPIPE);
+    pair.stream->ops->close(pair.stream);
+    assert_int_equal(pair.stream->ops->try_read(pair.stream, buf, 1), -ECANCELED);
+    assert_int_equal(pair.stream->ops->try_write(pair.stream, buf, 1), -ECANCELED);
+    drop(&pair);
+}
+
+/* A try that found nothing must not make a later read miss what comes. */
+static void read_after_a_try(void **state)
+{
+    struct pair pair = make(net_test_unix_pair);
+    struct reader parked = {.stream = pair.stream};
+    char byte;
+    (void)state;
+    assert_int_equal(pair.stream->ops->try_read(pair.stream, &byte, 1), -EAGAIN);
+    net_test_go(reader, &parked);
+    net_test_yield();
+    assert_false(parked.done);
+    peer_sends(&pair, "x");
+    net_test_yield();
+    assert_true(parked.done);
+    assert_int_equal(parked.result, 1);
+    drop(&pair);
+}
+
 static void close_under_parked_tasks(void **state)
 {
     struct pair pair = make(net_test_unix_pair);
@@ -535,6 +578,8 @@ int main(void)
         TEST(read_deadline),
         TEST(write_deadline),
         TEST(close_under_parked_tasks),
+        TEST(tries),
+        TEST(read_after_a_try),
         TEST(closed_when_ready),
         TEST(busy_peer_leaves_turns_to_others),
         TEST(write_all_skips_empty_buffers),

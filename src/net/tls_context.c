@@ -1,0 +1,262 @@
+/*
+ * The configuration of TLS: options in, an SSL_CTX out, which all connections of a transport share.
+ * What it needs from files is read here, once.
+ */
+#include "net/tls_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+int fy_tls_fail_openssl(ferry_error *err, int code, const char *text)
+{
+    /* The newest says most: what OpenSSL could not do, not which part of a part gave up. */
+    unsigned long error = ERR_peek_last_error();
+    const char *reason = ERR_reason_error_string(error);
+    if (error != 0 && ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) {
+        code = FERRY_ENOMEM;
+        reason = "out of memory";
+    }
+    fy_fail(err, code, code == FERRY_ENOMEM ? ENOMEM : 0, "%s%s%s", text,
+            text[0] != '\0' ? ": " : "", reason != NULL ? reason : "OpenSSL does not say why");
+    ERR_clear_error();
+    return -1;
+}
+
+/* ------------------------------------------------------------------------- versions and ciphers */
+
+static int set_versions(SSL_CTX *context, const struct fy_tls_options *options, ferry_error *err)
+{
+    int min = options->min_version != 0 ? options->min_version : FY_TLS_1_2;
+    int max = options->max_version;
+    if (min < FY_TLS_1_2 || min > FY_TLS_1_3 ||
+        (max != 0 && (max < FY_TLS_1_2 || max > FY_TLS_1_3))) {
+        return fy_fail(err, FERRY_EINVAL, 0, "tls: versions are TLS 1.2 and TLS 1.3");
+    }
+    if (max != 0 && max < min) {
+        return fy_fail(err, FERRY_EINVAL, 0, "tls: the highest version is below the lowest");
+    }
+    if (!SSL_CTX_set_min_proto_version(context, min) ||
+        !SSL_CTX_set_max_proto_version(context, max)) {
+        return fy_tls_fail_openssl(err, FERRY_ETLS, "tls: versions");
+    }
+    return 0;
+}
+
+static int set_ciphers(SSL_CTX *context, const struct fy_tls_options *options, ferry_error *err)
+{
+    /* Keys of 2048 bits and no SHA-1 in signatures, whatever the system's default is; a cipher list
+     * that ends in @SECLEVEL=1 says otherwise. */
+    if (SSL_CTX_get_security_level(context) < 2) {
+        SSL_CTX_set_security_level(context, 2);
+    }
+    if (options->ciphers != NULL && !SSL_CTX_set_cipher_list(context, options->ciphers)) {
+        ERR_clear_error();
+        return fy_fail(err, FERRY_EINVAL, 0, "tls: no such ciphers: %s", options->ciphers);
+    }
+    if (options->cipher_suites != NULL &&
+        !SSL_CTX_set_ciphersuites(context, options->cipher_suites)) {
+        ERR_clear_error();
+        return fy_fail(err, FERRY_EINVAL, 0, "tls: no such cipher suites: %s",
+                       options->cipher_suites);
+    }
+    return 0;
+}
+
+/* "h2,http/1.1" as RFC 7301 section 3.1 has it: each name behind its length. */
+static int set_alpn(SSL_CTX *context, const char *names, ferry_error *err)
+{
+    unsigned char wire[256];
+    size_t len = 0;
+    if (names == NULL) {
+        names = "http/1.1";
+    }
+    while (*names != '\0') {
+        size_t name = strcspn(names, ",");
+        if (name == 0 || name > 255 || len + 1 + name > sizeof wire) {
+            return fy_fail(err, FERRY_EINVAL, 0, "tls: protocol names (ALPN) are unusable: %s",
+                           names);
+        }
+        wire[len++] = (unsigned char)name;
+        memcpy(wire + len, names, name);
+        len += name;
+        names += name + (names[name] == ',');
+    }
+    if (len > 0 && SSL_CTX_set_alpn_protos(context, wire, (unsigned)len) != 0) { /* 0 is success */
+        return fy_tls_fail_openssl(err, FERRY_ETLS, "tls: protocol names (ALPN)");
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------------------------------- pins */
+
+/* A pin's base64, of len characters, is 32 bytes. */
+static bool decode_pin(const char *text, size_t len, unsigned char pin[FY_TLS_PIN_LEN])
+{
+    unsigned char bytes[33]; /* EVP_DecodeBlock counts the padding as bytes */
+    if (len != 44 || text[43] != '=' || text[42] == '=' ||
+        EVP_DecodeBlock(bytes, (const unsigned char *)text, 44) != 33) {
+        return false;
+    }
+    memcpy(pin, bytes, FY_TLS_PIN_LEN);
+    return true;
+}
+
+static int set_pins(struct fy_tls_config *config, const char *text, ferry_error *err)
+{
+    static const char prefix[] = "sha256//";
+    if (text == NULL) {
+        return 0;
+    }
+    size_t most = 1;
+    for (const char *c = text; *c != '\0'; c++) {
+        most += *c == ';';
+    }
+    config->pins = malloc(most * sizeof *config->pins);
+    if (config->pins == NULL) {
+        return fy_fail_memory(err);
+    }
+    for (;;) {
+        size_t len = strcspn(text, ";");
+        if (strncmp(text, prefix, strlen(prefix)) != 0 ||
+            !decode_pin(text + strlen(prefix), len - strlen(prefix),
+                        config->pins[config->pin_count])) {
+            return fy_fail(err, FERRY_EINVAL, 0,
+                           "tls: a pinned public key is \"sha256//\" and 32 bytes in base64: %s",
+                           text);
+        }
+        config->pin_count++;
+        if (text[len] == '\0') {
+            return 0;
+        }
+        text += len + 1;
+    }
+}
+
+/* ------------------------------------------------------------------------------------- key log */
+
+static void log_key(const SSL *ssl, const char *line)
+{
+    const struct fy_tls_config *config = fy_tls_stream_of(ssl)->config;
+    char text[512];
+    size_t len = strlen(line);
+    if (len < sizeof text) {
+        memcpy(text, line, len);
+        text[len] = '\n';
+        /* One write, so that lines of several connections do not mix. A full disk is no reason to
+         * end a connection. */
+        ssize_t written = write(config->key_log_fd, text, len + 1);
+        (void)written;
+    }
+}
+
+static int open_key_log(struct fy_tls_config *config, const char *path, ferry_error *err)
+{
+    const char *wanted = path != NULL ? path : secure_getenv("SSLKEYLOGFILE");
+    if (wanted == NULL || *wanted == '\0') {
+        return 0;
+    }
+    config->key_log_fd = open(wanted, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (config->key_log_fd >= 0) {
+        SSL_CTX_set_keylog_callback(config->context, log_key);
+    } else if (path != NULL) {
+        return fy_fail(err, FERRY_EINVAL, errno, "tls: key log %s: %s", path, fy_errno_text(errno));
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------ sessions */
+
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct fy_tls_stream *stream = fy_tls_stream_of(ssl);
+    fy_tls_sessions_put(&stream->config->sessions, stream->session_key, session);
+    return 0; /* what is kept is a copy */
+}
+
+static void set_modes(struct fy_tls_config *config)
+{
+    SSL_CTX *context = config->context;
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+    /* A server that asks for another handshake over TLS 1.2 is refused, as by everybody. */
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(context, fy_tls_verify, config);
+    if (config->resume) {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(context, keep_session);
+    } else {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+        SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    }
+}
+
+/* ------------------------------------------------------------------------------------- its life */
+
+/* The system's settings for OpenSSL are heeded, its clean-up at exit is not wanted: other threads
+ * may be at work then, the monitor for one. */
+static void begin_openssl(void)
+{
+    OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
+
+struct fy_tls_config *fy_tls_config_new(const struct fy_tls_options *options, ferry_error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, begin_openssl);
+    struct fy_tls_config *config = calloc(1, sizeof *config);
+    if (config == NULL) {
+        fy_fail_memory(err);
+        return NULL;
+    }
+    atomic_init(&config->holds, 1);
+    config->key_log_fd = -1;
+    config->verify = !options->insecure_skip_verify;
+    config->resume = !options->disable_resumption;
+    fy_tls_sessions_init(&config->sessions);
+    ERR_clear_error();
+    config->context = SSL_CTX_new(TLS_client_method());
+    if (config->context == NULL) {
+        fy_tls_fail_openssl(err, FERRY_ETLS, "tls");
+        goto fail;
+    }
+    set_modes(config);
+    if (set_versions(config->context, options, err) != 0 ||
+        set_ciphers(config->context, options, err) != 0 ||
+        set_alpn(config->context, options->alpn, err) != 0 ||
+        set_pins(config, options->pinned_public_keys, err) != 0 ||
+        (config->verify && fy_tls_load_trust(config->context, options, err) != 0) ||
+        fy_tls_load_certificate(config->context, options, err) != 0 ||
+        open_key_log(config, options->key_log_file, err) != 0) {
+        goto fail;
+    }
+    return config;
+fail:
+    fy_tls_config_release(config);
+    return NULL;
+}
+
+struct fy_tls_config *fy_tls_config_hold(struct fy_tls_config *config)
+{
+    atomic_fetch_add_explicit(&config->holds, 1, memory_order_relaxed);
+    return config;
+}
+
+void fy_tls_config_release(struct fy_tls_config *config)
+{
+    if (config == NULL || atomic_fetch_sub_explicit(&config->holds, 1, memory_order_acq_rel) > 1) {
+        return;
+    }
+    fy_tls_sessions_free(&config->sessions);
+    SSL_CTX_free(config->context);
+    if (config->key_log_fd >= 0) {
+        close(config->key_log_fd);
+    }
+    free(config->pins);
+    free(config);
+}

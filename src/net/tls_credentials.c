@@ -1,0 +1,345 @@
+/*
+ * What a TLS configuration is given in files or bytes: whom to trust, and who we are. Called while a
+ * configuration is made. The system's trust store is the same for all configurations, and loaded
+ * once: most of it only when a server first shows a certificate that needs it.
+ */
+#include "net/tls_internal.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <openssl/pem.h>
+
+#include "base/error.h"
+
+/* PEM from a file (if that is not NULL) or from bytes. */
+struct source {
+    const char *what; /* for messages: "CA certificates" */
+    const char *file;
+    const void *bytes;
+    size_t len;
+};
+
+static bool is_given(const struct source *source)
+{
+    return source->file != NULL || source->bytes != NULL;
+}
+
+/* 'tls: CA certificates ca.pem: no such file or directory' */
+static int fail_source(const struct source *source, int os_errno, const char *text,
+                       ferry_error *err)
+{
+    return fy_fail(err, os_errno != 0 ? FERRY_EINVAL : FERRY_ETLS, os_errno, "tls: %s%s%s: %s",
+                   source->what, source->file != NULL ? " " : "",
+                   source->file != NULL ? source->file : "", text);
+}
+
+static int fail_source_openssl(const struct source *source, ferry_error *err)
+{
+    ferry_error cause = {0};
+    fy_tls_fail_openssl(&cause, FERRY_ETLS, "");
+    return cause.code == FERRY_ENOMEM ? fy_fail(err, FERRY_ENOMEM, ENOMEM, "out of memory")
+                                      : fail_source(source, 0, cause.message, err);
+}
+
+static BIO *open_source(const struct source *source, ferry_error *err)
+{
+    BIO *bio = NULL;
+    ERR_clear_error();
+    if (source->file != NULL) {
+        FILE *file = fopen(source->file, "re");
+        if (file == NULL) {
+            fail_source(source, errno, fy_errno_text(errno), err);
+            return NULL;
+        }
+        bio = BIO_new_fp(file, BIO_CLOSE);
+        if (bio == NULL) {
+            fclose(file);
+        }
+    } else if (source->len <= INT_MAX) {
+        bio = BIO_new_mem_buf(source->bytes, (int)source->len);
+    }
+    if (bio == NULL) {
+        fail_source_openssl(source, err);
+    }
+    return bio;
+}
+
+/* In the place of OpenSSL's own, which would ask at the terminal. */
+static int give_password(char *buf, int size, int is_writing, void *password)
+{
+    (void)is_writing;
+    size_t len = password != NULL ? strlen(password) : 0;
+    if (len == 0 || len > (size_t)size) {
+        return -1;
+    }
+    memcpy(buf, password, len);
+    return (int)len;
+}
+
+/* After a read of PEM that gave nothing: whether that was only its end. */
+static bool at_end(void)
+{
+    return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+}
+
+/* --------------------------------------------------------------------------------- whom to trust */
+
+static pthread_mutex_t system_lock = PTHREAD_MUTEX_INITIALIZER; /* guards both */
+static X509_STORE *system_store; /* with a hold of ours for the life of the process */
+static char *system_places;      /* which files and directories the environment named then */
+
+/* What the environment says about the system's store, as one string to be freed. */
+static char *places_now(void)
+{
+    const char *file = secure_getenv("SSL_CERT_FILE");
+    const char *directory = secure_getenv("SSL_CERT_DIR");
+    char *text;
+    return asprintf(&text, "%s\n%s", file != NULL ? file : "", directory != NULL ? directory : "") <
+                   0
+               ? NULL
+               : text;
+}
+
+/* A hold on the store that all share, or NULL with errno or OpenSSL's error. */
+static X509_STORE *hold_system_store(void)
+{
+    X509_STORE *store = NULL;
+    char *places = places_now();
+    if (places == NULL) {
+        return NULL;
+    }
+    pthread_mutex_lock(&system_lock);
+    if (system_store == NULL || strcmp(places, system_places) != 0) {
+        X509_STORE *loaded = X509_STORE_new();
+        if (loaded == NULL || !X509_STORE_set_default_paths(loaded)) {
+            X509_STORE_free(loaded);
+            goto out;
+        }
+        X509_STORE_free(system_store);
+        free(system_places);
+        system_store = loaded;
+        system_places = places;
+        places = NULL;
+    }
+    X509_STORE_up_ref(system_store);
+    store = system_store;
+out:
+    pthread_mutex_unlock(&system_lock);
+    free(places);
+    return store;
+}
+
+static int add_certificates(X509_STORE *store, const struct source *source, ferry_error *err)
+{
+    X509 *certificate;
+    int count = 0;
+    BIO *bio = open_source(source, err);
+    if (bio == NULL) {
+        return -1;
+    }
+    while ((certificate = PEM_read_bio_X509_AUX(bio, NULL, give_password, NULL)) != NULL) {
+        int added = X509_STORE_add_cert(store, certificate);
+        X509_free(certificate);
+        if (!added) {
+            break;
+        }
+        count++;
+    }
+    BIO_free(bio);
+    if (!at_end()) {
+        return fail_source_openssl(source, err);
+    }
+    ERR_clear_error();
+    return count > 0 ? 0 : fail_source(source, 0, "no certificate in it (PEM)", err);
+}
+
+static int add_crls(X509_STORE *store, const struct source *source, ferry_error *err)
+{
+    X509_CRL *crl;
+    int count = 0;
+    BIO *bio = open_source(source, err);
+    if (bio == NULL) {
+        return -1;
+    }
+    while ((crl = PEM_read_bio_X509_CRL(bio, NULL, give_password, NULL)) != NULL) {
+        int added = X509_STORE_add_crl(store, crl);
+        X509_CRL_free(crl);
+        if (!added) {
+            break;
+        }
+        count++;
+    }
+    BIO_free(bio);
+    if (!at_end()) {
+        return fail_source_openssl(source, err);
+    }
+    ERR_clear_error();
+    return count > 0 ? 0 : fail_source(source, 0, "no revocation list in it (PEM)", err);
+}
+
+static int add_directory(X509_STORE *store, const char *path, ferry_error *err)
+{
+    const struct source source = {.what = "CA directory", .file = path};
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return fail_source(&source, errno, fy_errno_text(errno), err);
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        return fail_source(&source, ENOTDIR, fy_errno_text(ENOTDIR), err);
+    }
+    return X509_STORE_load_path(store, path) ? 0 : fail_source_openssl(&source, err);
+}
+
+/* A store of the configuration's own. */
+static int fill_store(X509_STORE *store, const struct fy_tls_options *options, bool with_system,
+                      ferry_error *err)
+{
+    const struct source file = {.what = "CA certificates", .file = options->ca_file};
+    const struct source bytes = {
+        .what = "CA certificates", .bytes = options->ca_bytes, .len = options->ca_len};
+    const struct source crl = {.what = "CRL", .file = options->crl_file};
+    if (with_system && !X509_STORE_set_default_paths(store)) {
+        return fy_tls_fail_openssl(err, FERRY_ETLS, "tls: the system's trust store");
+    }
+    if ((is_given(&file) && add_certificates(store, &file, err) != 0) ||
+        (is_given(&bytes) && add_certificates(store, &bytes, err) != 0) ||
+        (options->ca_directory != NULL && add_directory(store, options->ca_directory, err) != 0)) {
+        return -1;
+    }
+    return is_given(&crl) ? add_crls(store, &crl, err) : 0;
+}
+
+int fy_tls_load_trust(SSL_CTX *context, const struct fy_tls_options *options, ferry_error *err)
+{
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(context);
+    bool has_own =
+        options->ca_file != NULL || options->ca_bytes != NULL || options->ca_directory != NULL;
+    /* OpenSSL looks for no list of a certificate's issuer that is not in the chain, so with lists
+     * the chain has to reach a root. */
+    X509_VERIFY_PARAM_set_flags(param, options->crl_file != NULL
+                                           ? X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL
+                                           : X509_V_FLAG_PARTIAL_CHAIN);
+    if (has_own || options->crl_file != NULL) {
+        return fill_store(SSL_CTX_get_cert_store(context), options,
+                          !has_own || options->ca_and_system, err);
+    }
+    X509_STORE *store = hold_system_store();
+    if (store == NULL) {
+        return fy_tls_fail_openssl(err, FERRY_ETLS, "tls: the system's trust store");
+    }
+    SSL_CTX_set_cert_store(context, store); /* takes the hold */
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------ who we are */
+
+/* The certificate, and behind it those that the server needs to find its root. */
+static int use_chain(SSL_CTX *context, const struct source *source, ferry_error *err)
+{
+    int result = -1;
+    X509 *issuer;
+    X509 *certificate = NULL;
+    BIO *bio = open_source(source, err);
+    if (bio == NULL) {
+        return -1;
+    }
+    certificate = PEM_read_bio_X509_AUX(bio, NULL, give_password, NULL);
+    if (certificate == NULL && at_end()) {
+        fail_source(source, 0, "no certificate in it (PEM)", err);
+        goto out;
+    }
+    if (certificate == NULL || !SSL_CTX_use_certificate(context, certificate)) {
+        fail_source_openssl(source, err);
+        goto out;
+    }
+    while ((issuer = PEM_read_bio_X509(bio, NULL, give_password, NULL)) != NULL) {
+        int added = SSL_CTX_add1_chain_cert(context, issuer);
+        X509_free(issuer);
+        if (!added) {
+            break;
+        }
+    }
+    if (!at_end()) {
+        fail_source_openssl(source, err);
+        goto out;
+    }
+    result = 0;
+out:
+    ERR_clear_error();
+    X509_free(certificate);
+    BIO_free(bio);
+    return result;
+}
+
+/* The reason why a key could not be read, in words about keys. */
+static int fail_key(const struct source *source, const char *password, ferry_error *err)
+{
+    unsigned long error = ERR_peek_last_error();
+    if (at_end() || (password == NULL && ERR_GET_REASON(error) == ERR_R_UNSUPPORTED)) {
+        return fail_source(source, 0, "no private key in it (PEM)", err);
+    }
+    /* A wrong password is found by what comes out making no sense, which OpenSSL tells in many
+     * ways. */
+    if (password == NULL && ERR_GET_REASON(error) == PEM_R_BAD_PASSWORD_READ) {
+        return fail_source(source, 0, "it is encrypted, and no password is given", err);
+    }
+    if (password != NULL) {
+        return fail_source(source, 0, "it cannot be decrypted (is the password right?)", err);
+    }
+    return fail_source_openssl(source, err);
+}
+
+static int use_key(SSL_CTX *context, const struct source *source, const char *password,
+                   ferry_error *err)
+{
+    int result = -1;
+    EVP_PKEY *key = NULL;
+    BIO *bio = open_source(source, err);
+    if (bio == NULL) {
+        return -1;
+    }
+    key = PEM_read_bio_PrivateKey(bio, NULL, give_password, (void *)password);
+    if (key == NULL) {
+        fail_key(source, password, err);
+        goto out;
+    }
+    if (!SSL_CTX_use_PrivateKey(context, key) || !SSL_CTX_check_private_key(context)) {
+        fail_source_openssl(source, err);
+        goto out;
+    }
+    result = 0;
+out:
+    ERR_clear_error();
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    return result;
+}
+
+int fy_tls_load_certificate(SSL_CTX *context, const struct fy_tls_options *options,
+                            ferry_error *err)
+{
+    struct source chain = {.what = "client certificate",
+                           .file = options->certificate_file,
+                           .bytes = options->certificate,
+                           .len = options->certificate_len};
+    struct source key = {.what = "client key",
+                         .file = options->key_file,
+                         .bytes = options->key,
+                         .len = options->key_len};
+    if (!is_given(&chain)) {
+        return is_given(&key) ? fail_source(&key, EINVAL, "it has no client certificate", err) : 0;
+    }
+    if (!is_given(&key)) {
+        key = chain;
+        key.what = "client key";
+    }
+    return use_chain(context, &chain, err) != 0 ||
+                   use_key(context, &key, options->key_password, err) != 0
+               ? -1
+               : 0;
+}

@@ -1,0 +1,156 @@
+/*
+ * What the files of TLS share: the configuration (tls_context.c, tls_credentials.c), the sessions
+ * (tls_session.c), the checks (tls_verify.c), the buffers below SSL (tls_pump.c), the handshake
+ * (tls_handshake.c) and the stream (tls_stream.c).
+ *
+ * No call of OpenSSL's ever parks: its input and output are buffers of the stream's, and what moves
+ * bytes between them and the stream below is called in between. So the task that reads and the one
+ * that writes take turns on one SSL object, though each may be parked in the stream below.
+ */
+#ifndef FY_NET_TLS_INTERNAL_H
+#define FY_NET_TLS_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "net/tls.h"
+
+/* ----------------------------------------------------------------------------------- sessions */
+
+/* Sessions that servers have given us, for the next connection. */
+struct fy_tls_sessions {
+    pthread_mutex_t lock; /* guards both; nothing else is taken under it */
+    struct fy_link list;  /* newest first */
+    unsigned count;
+};
+
+void fy_tls_sessions_init(struct fy_tls_sessions *sessions);
+void fy_tls_sessions_free(struct fy_tls_sessions *sessions);
+
+/* Keeps a copy. Out of memory: it does not. */
+void fy_tls_sessions_put(struct fy_tls_sessions *sessions, const char *key,
+                         const SSL_SESSION *session);
+
+/* One that the caller frees, or NULL. */
+SSL_SESSION *fy_tls_sessions_take(struct fy_tls_sessions *sessions, const char *key);
+
+/* ------------------------------------------------------------------------------ configuration */
+
+#define FY_TLS_PIN_LEN 32 /* SHA-256 */
+
+struct fy_tls_config {
+    atomic_int holds;
+    SSL_CTX *context;                      /* constant once made */
+    bool verify;                           /* constant */
+    unsigned char (*pins)[FY_TLS_PIN_LEN]; /* constant; NULL: none */
+    size_t pin_count;
+    int key_log_fd; /* constant; -1: none. Each line is one write to its end */
+    bool resume;    /* constant */
+    struct fy_tls_sessions sessions;
+};
+
+/* tls_credentials.c: each 0, or -1 with *err. */
+int fy_tls_load_trust(SSL_CTX *context, const struct fy_tls_options *options, ferry_error *err);
+int fy_tls_load_certificate(SSL_CTX *context, const struct fy_tls_options *options,
+                            ferry_error *err);
+
+/* Fails with the newest of OpenSSL's own reasons behind the text, and forgets them all. */
+int fy_tls_fail_openssl(ferry_error *err, int code, const char *text);
+
+/* -------------------------------------------------------------------------------- the stream */
+
+/* Who may read from (or write to) the stream below: one task at a time. */
+struct fy_tls_turn {
+    bool taken;
+    struct fy_chan over; /* whoever gives it back sends to one who waits, if there is one */
+};
+
+/* All under the lock of the scheduler, and all freed with the stream. */
+struct fy_tls_stream {
+    struct fy_stream stream;
+    struct fy_stream *below; /* owned once the handshake is over */
+    struct fy_tls_config *config;
+    SSL *ssl;
+    char *session_key;
+    const char *host; /* the caller's; during the handshake only */
+    /* What has come from below, and not yet gone into SSL. bytes is NULL while there is nothing and
+     * nobody waits for something. Only who has the turn fills it, and only when it is empty. */
+    struct {
+        char *bytes;
+        size_t start, end;
+    } in;
+    bool ended;               /* below has ended */
+    struct fy_buffer out;     /* from SSL, for below */
+    struct fy_buffer sending; /* what was in out, while a task is writing it to below */
+    struct fy_tls_turn filling, flushing;
+    bool closed;
+    bool established;    /* the handshake is over */
+    int read_failed;     /* -errno of all further reads; 0: none. TLS has failed, not below */
+    int write_failed;    /* likewise, of all writes, whichever failed */
+    ferry_error failure; /* the sentence for read_failed == -EPROTO, or for the handshake */
+};
+
+/* A stream before its handshake, or NULL with *err. */
+struct fy_tls_stream *fy_tls_stream_new(struct fy_tls_config *config, struct fy_stream *below,
+                                        ferry_error *err);
+
+/* NULL: it is no TLS stream. */
+struct fy_tls_stream *fy_tls_stream_from(const struct fy_stream *stream);
+
+/* Frees it without touching below. */
+void fy_tls_stream_free(struct fy_tls_stream *self);
+
+/* ----------------------------------------------------------------- tls_pump.c, for the two others */
+
+/* What SSL reads from and writes to: the buffers. NULL: out of memory. */
+BIO *fy_tls_bio_new(struct fy_tls_stream *self);
+
+/* One fill of what SSL reads from; returns 0 as well when another task did it. -errno of below; its
+ * end is no failure. frugal: no buffer is held while it parks. */
+int fy_tls_fill(struct fy_tls_stream *self, int64_t deadline, bool frugal, const char *why);
+
+/* Without parking: 0 when there is news, -EAGAIN when there is none. Below must have a try_read. */
+int fy_tls_try_fill(struct fy_tls_stream *self);
+
+/* Frees the buffer if it is empty and nobody fills it: a stream on which nothing happens keeps
+ * none. */
+void fy_tls_input_rest(struct fy_tls_stream *self);
+
+/* Until all that SSL has written is with below. 0 or -errno. */
+int fy_tls_flush(struct fy_tls_stream *self, const char *why);
+
+/* As much of it as goes without parking. */
+void fy_tls_try_flush(struct fy_tls_stream *self);
+
+/* ------------------------------------------------------------------------------- what went wrong */
+
+/* After a call of SSL's that failed for good: fills self->failure with OpenSSL's reason, unless a
+ * check of ours has said more. Returns -errno. */
+int fy_tls_failed(struct fy_tls_stream *self);
+
+/* tls_handshake.c: the sentence for what OpenSSL's error queue holds, which it empties: the server's
+ * alert, or what we found wrong. */
+void fy_tls_reason(ferry_error *err);
+
+/* ---------------------------------------------------------------------------------- the checks */
+
+/* OpenSSL's callback: all that is checked on certificates, with the sentence in the stream's
+ * failure. */
+int fy_tls_verify(X509_STORE_CTX *store, void *config);
+
+/* Room for "2026-01-02 03:04:05 UTC". */
+#define FY_TLS_TIME_TEXT 32
+void fy_tls_time_text(const ASN1_TIME *time, char text[FY_TLS_TIME_TEXT]);
+
+/* The stream of an SSL object. */
+static inline struct fy_tls_stream *fy_tls_stream_of(const SSL *ssl)
+{
+    return SSL_get_app_data(ssl);
+}
+
+#endif

@@ -1,0 +1,426 @@
+/*
+ * The TLS stream: what the dial's handshake leaves, and transports read and write. Each call asks SSL,
+ * fills or flushes its buffers (tls_pump.c) where it wants that, and asks again. What must hold:
+ * between a call of SSL's and the look at its error queue nothing parks, for the queue is the
+ * thread's.
+ */
+#include "net/tls_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "task/clock.h"
+
+/* As much goes into one record, and as much is encrypted before it is written. */
+#define RECORD_SIZE ((size_t)16384)
+#define BATCH_SIZE (4 * RECORD_SIZE)
+
+/* Beside -errno, from decrypt(). */
+#define NEEDS_INPUT (-EAGAIN)
+#define NEEDS_FLUSH (-EINPROGRESS)
+
+static struct fy_tls_stream *of(struct fy_stream *stream)
+{
+    return FY_CONTAINER(stream, struct fy_tls_stream, stream);
+}
+
+/* ------------------------------------------------------------------------------------ reading */
+
+int fy_tls_failed(struct fy_tls_stream *self)
+{
+    int error = EPROTO;
+    if (self->out.failed || ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE) {
+        error = ENOMEM;
+    }
+    if (self->failure.code == 0) {
+        fy_tls_reason(&self->failure);
+    }
+    ERR_clear_error();
+    return -error;
+}
+
+/* What is there already: bytes, 0 after close_notify, NEEDS_INPUT, NEEDS_FLUSH, or -errno for
+ * good. */
+static ssize_t decrypt(struct fy_tls_stream *self, void *buf, size_t len, bool take)
+{
+    size_t got;
+    if (self->closed) {
+        return -ECANCELED;
+    }
+    if (self->read_failed != 0) {
+        return self->read_failed;
+    }
+    ERR_clear_error();
+    int done =
+        take ? SSL_read_ex(self->ssl, buf, len, &got) : SSL_peek_ex(self->ssl, buf, len, &got);
+    if (done) {
+        return (ssize_t)got;
+    }
+    switch (SSL_get_error(self->ssl, 0)) {
+    case SSL_ERROR_ZERO_RETURN: return 0;
+    case SSL_ERROR_WANT_READ: return NEEDS_INPUT;
+    case SSL_ERROR_WANT_WRITE: return NEEDS_FLUSH;
+    }
+    if (self->ended && self->in.start == self->in.end) {
+        ERR_clear_error();
+        self->read_failed = -FY_TRUNCATED;
+    } else {
+        self->read_failed = fy_tls_failed(self);
+    }
+    return self->read_failed;
+}
+
+/* Before each try: a deadline counts even if there is something to read. */
+static bool too_late(int64_t deadline)
+{
+    return deadline != FY_NEVER && fy_now() >= deadline;
+}
+
+static ssize_t tls_read(struct fy_stream *stream, void *buf, size_t len, const char *why)
+{
+    struct fy_tls_stream *self = of(stream);
+    if (!self->closed && too_late(stream->read_deadline)) {
+        return -ETIMEDOUT;
+    }
+    for (;;) {
+        ssize_t got = decrypt(self, buf, len, true);
+        int failed;
+        if (got == NEEDS_INPUT) {
+            failed = fy_tls_fill(self, stream->read_deadline, false, why);
+        } else if (got == NEEDS_FLUSH) {
+            failed = fy_tls_flush(self, why);
+        } else {
+            return got;
+        }
+        if (failed != 0) {
+            return failed;
+        }
+    }
+}
+
+/* Tickets and key updates make below readable, and bring nothing to read here. */
+static int tls_wait_readable(struct fy_stream *stream, const char *why)
+{
+    struct fy_tls_stream *self = of(stream);
+    if (!self->closed && too_late(stream->read_deadline)) {
+        return -ETIMEDOUT;
+    }
+    for (;;) {
+        char byte;
+        ssize_t got = decrypt(self, &byte, 1, false);
+        int failed;
+        if (got == NEEDS_INPUT) {
+            failed = fy_tls_fill(self, stream->read_deadline, true, why);
+        } else if (got == NEEDS_FLUSH) {
+            failed = fy_tls_flush(self, why);
+        } else {
+            return got == -ECANCELED ? -ECANCELED : 0;
+        }
+        if (failed == -ETIMEDOUT || failed == -ECANCELED) {
+            return failed;
+        }
+        if (failed != 0) {
+            return 0; /* the read will say */
+        }
+    }
+}
+
+static bool tls_has_input(struct fy_stream *stream)
+{
+    struct fy_tls_stream *self = of(stream);
+    for (;;) {
+        char byte;
+        if (decrypt(self, &byte, 1, false) != NEEDS_INPUT) {
+            return true;
+        }
+        if (self->below->ops->try_read == NULL) {
+            return self->below->ops->has_input(self->below);
+        }
+        int failed = fy_tls_try_fill(self);
+        if (failed != 0) {
+            fy_tls_input_rest(self);
+            return failed != -EAGAIN;
+        }
+    }
+}
+
+static ssize_t tls_try_read(struct fy_stream *stream, void *buf, size_t len)
+{
+    struct fy_tls_stream *self = of(stream);
+    for (;;) {
+        ssize_t got = decrypt(self, buf, len, true);
+        if (got == NEEDS_FLUSH) {
+            return -EAGAIN; /* nothing here is worth a wait for a peer that does not read */
+        }
+        if (got != NEEDS_INPUT || self->below->ops->try_read == NULL) {
+            return got;
+        }
+        int failed = fy_tls_try_fill(self);
+        if (failed != 0) {
+            return failed;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------------ writing */
+
+/* What is being written, a record's worth at a time. */
+struct plain {
+    const struct iovec *iov;
+    int count, index;
+    size_t offset;  /* into iov[index] */
+    char *gathered; /* a record made of several buffers; allocated when first needed */
+};
+
+/* The next record's bytes: straight from a buffer that fills one (or is the last), else gathered, so
+ * that a head and its body share a record. len 0: that was all. NULL: out of memory. */
+static const char *next_record(struct plain *plain, size_t *len)
+{
+    *len = 0;
+    while (plain->index < plain->count) {
+        const struct iovec *iov = &plain->iov[plain->index];
+        const char *bytes = (const char *)iov->iov_base + plain->offset;
+        size_t left = iov->iov_len - plain->offset;
+        size_t room = RECORD_SIZE - *len;
+        size_t taken = left < room ? left : room;
+        if (left == 0) {
+            plain->index++;
+            plain->offset = 0;
+            continue;
+        }
+        if (*len == 0 && (left >= RECORD_SIZE || plain->index + 1 == plain->count)) {
+            plain->offset += taken;
+            *len = taken;
+            return bytes;
+        }
+        if (room == 0) {
+            break;
+        }
+        if (plain->gathered == NULL && (plain->gathered = malloc(RECORD_SIZE)) == NULL) {
+            return NULL;
+        }
+        memcpy(plain->gathered + *len, bytes, taken);
+        *len += taken;
+        plain->offset += taken;
+    }
+    return plain->gathered != NULL ? plain->gathered : "";
+}
+
+/* One record. A message of the server's handshake kind that is not all there yet (a ticket in two
+ * records) makes SSL want input first. 0 or -errno. */
+static int encrypt(struct fy_tls_stream *self, const char *bytes, size_t len, const char *why)
+{
+    for (;;) {
+        size_t written;
+        int failed;
+        if (self->closed) {
+            return -ECANCELED;
+        }
+        ERR_clear_error();
+        if (SSL_write_ex(self->ssl, bytes, len, &written)) {
+            return 0;
+        }
+        switch (SSL_get_error(self->ssl, 0)) {
+        case SSL_ERROR_WANT_READ:
+            failed =
+                self->ended ? -EPIPE : fy_tls_fill(self, self->stream.write_deadline, false, why);
+            break;
+        case SSL_ERROR_WANT_WRITE: failed = fy_tls_flush(self, why); break;
+        default: failed = fy_tls_failed(self);
+        }
+        if (failed != 0) {
+            return failed;
+        }
+    }
+}
+
+/* Encrypts a batch of what is to be written. How many bytes that were, or -errno. */
+static ssize_t encrypt_batch(struct fy_tls_stream *self, const struct iovec *iov, int count,
+                             const char *why)
+{
+    struct plain plain = {.iov = iov, .count = count};
+    size_t total = 0;
+    int failed = 0;
+    while (total < BATCH_SIZE && failed == 0) {
+        size_t len;
+        const char *bytes = next_record(&plain, &len);
+        if (bytes == NULL) {
+            failed = -ENOMEM;
+        } else if (len == 0) {
+            break;
+        } else if ((failed = encrypt(self, bytes, len, why)) == 0) {
+            total += len;
+        }
+    }
+    free(plain.gathered);
+    return failed != 0 ? failed : (ssize_t)total;
+}
+
+static ssize_t tls_writev(struct fy_stream *stream, const struct iovec *iov, int count,
+                          const char *why)
+{
+    struct fy_tls_stream *self = of(stream);
+    if (self->closed) {
+        return -ECANCELED;
+    }
+    if (self->write_failed == 0 && too_late(stream->write_deadline)) {
+        return -ETIMEDOUT;
+    }
+    int failed = fy_tls_flush(self, why); /* something of the reader's */
+    if (failed != 0) {
+        return failed;
+    }
+    ssize_t written = encrypt_batch(self, iov, count, why);
+    if (written < 0) {
+        self->write_failed = (int)written;
+        return written;
+    }
+    failed = fy_tls_flush(self, why);
+    if (failed != 0) {
+        self->write_failed = failed; /* what is encrypted cannot be taken back */
+        return failed;
+    }
+    return written;
+}
+
+static ssize_t tls_try_write(struct fy_stream *stream, const void *buf, size_t len)
+{
+    struct fy_tls_stream *self = of(stream);
+    size_t written;
+    fy_tls_try_flush(self);
+    if (self->closed) {
+        return -ECANCELED;
+    }
+    if (self->write_failed != 0) {
+        return self->write_failed;
+    }
+    if (self->flushing.taken || self->out.len > 0) {
+        return -EAGAIN;
+    }
+    ERR_clear_error();
+    if (!SSL_write_ex(self->ssl, buf, len < RECORD_SIZE ? len : RECORD_SIZE, &written)) {
+        switch (SSL_get_error(self->ssl, 0)) {
+        case SSL_ERROR_WANT_READ:
+        case SSL_ERROR_WANT_WRITE: return -EAGAIN;
+        }
+        self->write_failed = fy_tls_failed(self);
+        return self->write_failed;
+    }
+    fy_tls_try_flush(self); /* what does not go now goes before the next */
+    return self->write_failed != 0 ? self->write_failed : (ssize_t)written;
+}
+
+static void say_close_notify(struct fy_tls_stream *self)
+{
+    if (self->established && self->read_failed == 0 && self->write_failed == 0) {
+        ERR_clear_error();
+        (void)SSL_shutdown(self->ssl);
+        ERR_clear_error();
+    }
+}
+
+static int tls_shutdown_write(struct fy_stream *stream)
+{
+    struct fy_tls_stream *self = of(stream);
+    if (self->closed) {
+        return -ECANCELED;
+    }
+    say_close_notify(self);
+    int failed = fy_tls_flush(self, "saying that nothing more follows");
+    return failed != 0 ? failed : self->below->ops->shutdown_write(self->below);
+}
+
+/* ---------------------------------------------------------------------------------- its life */
+
+/* A close_notify that does not go at once does not go: nobody waits for it. Nor can it follow half a
+ * record. */
+static void tls_close(struct fy_stream *stream)
+{
+    struct fy_tls_stream *self = of(stream);
+    if (self->closed) {
+        return;
+    }
+    if (!self->flushing.taken) {
+        say_close_notify(self);
+        fy_tls_try_flush(self);
+    }
+    self->closed = true;
+    self->below->ops->close(self->below);
+}
+
+void fy_tls_stream_free(struct fy_tls_stream *self)
+{
+    if (self->ssl != NULL) {
+        /* Else OpenSSL holds against the session that its connection did not end well. */
+        SSL_set_shutdown(self->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_free(self->ssl);
+    }
+    free(self->in.bytes);
+    fy_buffer_free(&self->out);
+    fy_buffer_free(&self->sending);
+    free(self->session_key);
+    fy_tls_config_release(self->config);
+    free(self);
+}
+
+static void tls_free(struct fy_stream *stream)
+{
+    struct fy_tls_stream *self = of(stream);
+    tls_close(stream);
+    self->below->ops->free(self->below);
+    fy_tls_stream_free(self);
+}
+
+static const char *tls_failure(const struct fy_stream *stream)
+{
+    const struct fy_tls_stream *self = FY_CONTAINER(stream, const struct fy_tls_stream, stream);
+    return self->failure.code != 0 ? self->failure.message : NULL;
+}
+
+static const struct fy_stream_ops tls_ops = {
+    .read = tls_read,
+    .writev = tls_writev,
+    .wait_readable = tls_wait_readable,
+    .has_input = tls_has_input,
+    .try_read = tls_try_read,
+    .try_write = tls_try_write,
+    .shutdown_write = tls_shutdown_write,
+    .close = tls_close,
+    .free = tls_free,
+    .failure = tls_failure,
+};
+
+struct fy_tls_stream *fy_tls_stream_from(const struct fy_stream *stream)
+{
+    return stream->ops == &tls_ops ? FY_CONTAINER(stream, struct fy_tls_stream, stream) : NULL;
+}
+
+struct fy_tls_stream *fy_tls_stream_new(struct fy_tls_config *config, struct fy_stream *below,
+                                        ferry_error *err)
+{
+    struct fy_tls_stream *self = calloc(1, sizeof *self);
+    if (self == NULL) {
+        fy_fail_memory(err);
+        return NULL;
+    }
+    self->stream =
+        (struct fy_stream){.ops = &tls_ops, .read_deadline = FY_NEVER, .write_deadline = FY_NEVER};
+    self->below = below;
+    self->config = fy_tls_config_hold(config);
+    fy_chan_init(&self->filling.over, NULL, 0);
+    fy_chan_init(&self->flushing.over, NULL, 0);
+    ERR_clear_error();
+    self->ssl = SSL_new(config->context);
+    BIO *bio = fy_tls_bio_new(self);
+    if (self->ssl == NULL || bio == NULL) {
+        BIO_free(bio);
+        fy_tls_fail_openssl(err, FERRY_ENOMEM, "");
+        fy_tls_stream_free(self);
+        return NULL;
+    }
+    SSL_set_bio(self->ssl, bio, bio);
+    SSL_set_app_data(self->ssl, self);
+    return self;
+}

@@ -1,0 +1,666 @@
+/*
+ * The TLS stream once it is made: what each call returns, how it ends, and two tasks in it at a time.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "gate.h"
+#include "net/tls_internal.h"
+#include "net_test.h"
+#include "process.h"
+#include "task/sched.h"
+#include "tls_test.h"
+
+static struct tls_server *serve(void (*fn)(SSL *ssl, int fd, void *arg), void *arg)
+{
+    struct tls_server *server = tls_server_start(
+        &(struct tls_server_options){.cert = world.server, .serve = fn, .arg = arg});
+    assert_non_null(server);
+    return server;
+}
+
+static struct fy_stream *open_to(struct tls_server *server)
+{
+    return tls_test_open(&(struct fy_tls_options){.ca_file = world.ca_file},
+                         tls_server_port(server));
+}
+
+/* -------------------------------------------------------------------------------------- its end */
+
+static void close_notify_is_the_end(void **state)
+{
+    (void)state;
+    char buf[4];
+    struct tls_server *server = serve(tls_serve_text, (void *)"hello");
+    struct fy_stream *stream = open_to(server);
+    tls_test_expect(stream, "hello");
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), 0);
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), 0);
+    assert_true(stream->ops->has_input(stream));
+    assert_int_equal(stream->ops->wait_readable(stream, "test"), 0);
+    assert_null(stream->ops->failure(stream));
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+static void cut_off(SSL *ssl, int fd, void *arg)
+{
+    const char *text = arg;
+    SSL_write(ssl, text, (int)strlen(text));
+    shutdown(fd, SHUT_WR);
+}
+
+static void truncation_is_no_end(void **state)
+{
+    (void)state;
+    char buf[4];
+    struct tls_server *server = serve(cut_off, (void *)"hello");
+    struct fy_stream *stream = open_to(server);
+    tls_test_expect(stream, "hello");
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -FY_TRUNCATED);
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -FY_TRUNCATED);
+    assert_true(stream->ops->has_input(stream));
+    assert_int_equal(stream->ops->wait_readable(stream, "test"), 0);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+/* The attacker cuts in the middle of a record. */
+static void half_a_record(SSL *ssl, int fd, void *arg)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    BIO *socket = SSL_get_wbio(ssl);
+    char *bytes;
+    (void)arg;
+    BIO_up_ref(socket);
+    SSL_set0_wbio(ssl, memory);
+    SSL_write(ssl, "hello", 5);
+    long len = BIO_get_mem_data(memory, &bytes);
+    (void)!write(fd, bytes, (size_t)len - 3);
+    SSL_set0_wbio(ssl, socket);
+    shutdown(fd, SHUT_WR);
+}
+
+static void truncated_record(void **state)
+{
+    (void)state;
+    char buf[4];
+    struct tls_server *server = serve(half_a_record, NULL);
+    struct fy_stream *stream = open_to(server);
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -FY_TRUNCATED);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+static void not_tls_any_more(SSL *ssl, int fd, void *arg)
+{
+    (void)ssl;
+    (void)arg;
+    (void)!write(fd, "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
+}
+
+static void garbage(void **state)
+{
+    (void)state;
+    char buf[4];
+    struct tls_server *server = serve(not_tls_any_more, NULL);
+    struct fy_stream *stream = open_to(server);
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -EPROTO);
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -EPROTO);
+    assert_non_null(stream->ops->failure(stream));
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+struct heard {
+    char bytes[64];
+    int len;
+    int error; /* SSL_get_error's, at the end */
+    struct gate finished;
+};
+
+static void listen_to_the_end(SSL *ssl, int fd, void *arg)
+{
+    struct heard *heard = arg;
+    int got;
+    (void)fd;
+    while ((got = SSL_read(ssl, heard->bytes + heard->len, (int)sizeof heard->bytes - heard->len)) >
+           0) {
+        heard->len += got;
+    }
+    heard->error = SSL_get_error(ssl, got);
+    gate_open(&heard->finished);
+}
+
+/* A close says close_notify, without waiting for anything. */
+static void close_says_so(void **state)
+{
+    (void)state;
+    struct heard heard = {0};
+    struct tls_server *server = serve(listen_to_the_end, &heard);
+    struct fy_stream *stream = open_to(server);
+    tls_test_write(stream, "bye");
+    stream->ops->close(stream);
+    stream->ops->close(stream);
+    assert_true(gate_wait(&heard.finished, 10000));
+    assert_int_equal(heard.len, 3);
+    assert_int_equal(heard.error, SSL_ERROR_ZERO_RETURN);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+static void closed_stream(void **state)
+{
+    (void)state;
+    char buf[4];
+    struct iovec iov = {.iov_base = buf, .iov_len = 1};
+    struct tls_server *server = serve(NULL, NULL);
+    struct fy_stream *stream = open_to(server);
+    stream->ops->close(stream);
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -ECANCELED);
+    assert_int_equal(stream->ops->writev(stream, &iov, 1, "test"), -ECANCELED);
+    assert_int_equal(stream->ops->wait_readable(stream, "test"), -ECANCELED);
+    assert_int_equal(stream->ops->shutdown_write(stream), -ECANCELED);
+    assert_int_equal(stream->ops->try_read(stream, buf, 1), -ECANCELED);
+    assert_int_equal(stream->ops->try_write(stream, buf, 1), -ECANCELED);
+    assert_true(stream->ops->has_input(stream));
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+/* The server hears the end, answers, and ends: a half close. */
+static void answer_the_end(SSL *ssl, int fd, void *arg)
+{
+    struct heard *heard = arg;
+    listen_to_the_end(ssl, fd, heard);
+    SSL_write(ssl, heard->bytes, heard->len);
+    SSL_shutdown(ssl);
+}
+
+static void half_close(void **state)
+{
+    (void)state;
+    char buf[4];
+    struct heard heard = {0};
+    struct tls_server *server = serve(answer_the_end, &heard);
+    struct fy_stream *stream = open_to(server);
+    tls_test_write(stream, "over");
+    assert_int_equal(stream->ops->shutdown_write(stream), 0);
+    tls_test_expect(stream, "over");
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), 0);
+    assert_int_equal(heard.error, SSL_ERROR_ZERO_RETURN);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+/* -------------------------------------------------------------------------------- input and none */
+
+struct steps {
+    struct gate one, two;
+};
+
+static void speak_when_told(SSL *ssl, int fd, void *arg)
+{
+    struct steps *steps = arg;
+    (void)fd;
+    gate_wait(&steps->one, 10000);
+    SSL_write(ssl, "abcdef", 6);
+    gate_wait(&steps->two, 10000);
+    SSL_shutdown(ssl);
+}
+
+static bool input_is_there(void *arg)
+{
+    struct fy_stream *stream = arg;
+    fy_poll_now();
+    return stream->ops->has_input(stream);
+}
+
+/* The tickets of TLS 1.3 have come, and are no input. */
+static void tickets_are_no_input(void **state)
+{
+    (void)state;
+    char buf[4];
+    struct steps steps = {0};
+    struct tls_server *server = serve(speak_when_told, &steps);
+    struct fy_stream *stream = open_to(server);
+    struct fy_tls_info info;
+    for (int i = 0; i < 20; i++) {
+        assert_false(input_is_there(stream));
+        usleep(1000);
+    }
+    assert_true(fy_tls_info(stream, &info));
+    assert_string_equal(info.version, "TLSv1.3");
+    assert_int_equal(stream->ops->try_read(stream, buf, sizeof buf), -EAGAIN);
+    gate_open(&steps.one);
+    assert_true(expect_eventually(input_is_there, stream, 10000));
+    assert_int_equal(stream->ops->try_read(stream, buf, 2), 2);
+    assert_memory_equal(buf, "ab", 2);
+    assert_true(stream->ops->has_input(stream));
+    assert_int_equal(stream->ops->wait_readable(stream, "test"), 0);
+    tls_test_expect(stream, "cdef");
+    assert_false(stream->ops->has_input(stream));
+    gate_open(&steps.two);
+    assert_int_equal(stream->ops->wait_readable(stream, "test"), 0);
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), 0);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+struct waiter {
+    struct fy_stream *stream;
+    int result;
+    bool done;
+};
+
+static void waiter(void *arg)
+{
+    struct waiter *self = arg;
+    self->result = self->stream->ops->wait_readable(self->stream, "test wait");
+    self->done = true;
+}
+
+static void reader(void *arg)
+{
+    struct waiter *self = arg;
+    char buf[4];
+    self->result = (int)tls_test_read(self->stream, buf, sizeof buf);
+    self->done = true;
+}
+
+/* A task that is parked in it goes on when another closes it. */
+static void close_under(void (*parked_in)(void *arg))
+{
+    struct steps steps = {0};
+    struct tls_server *server = serve(speak_when_told, &steps);
+    struct waiter parked = {.stream = open_to(server)};
+    net_test_go(parked_in, &parked);
+    net_test_yield();
+    assert_false(parked.done);
+    parked.stream->ops->close(parked.stream);
+    net_test_yield();
+    assert_true(parked.done);
+    assert_int_equal(parked.result, -ECANCELED);
+    tls_test_free(parked.stream);
+    gate_open(&steps.one);
+    gate_open(&steps.two);
+    tls_server_stop(server);
+}
+
+static void close_under_parked_tasks(void **state)
+{
+    (void)state;
+    close_under(waiter);
+    close_under(reader);
+}
+
+static void read_deadline(void **state)
+{
+    (void)state;
+    char buf[4];
+    struct steps steps = {0};
+    struct tls_server *server = serve(speak_when_told, &steps);
+    struct fy_stream *stream = open_to(server);
+    stream->read_deadline = fy_after_ms(5);
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -ETIMEDOUT);
+    assert_int_equal(stream->ops->wait_readable(stream, "test"), -ETIMEDOUT);
+    gate_open(&steps.one);
+    assert_true(expect_eventually(input_is_there, stream, 10000));
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -ETIMEDOUT); /* in spite of it */
+    stream->read_deadline = FY_NEVER;
+    tls_test_expect(stream, "abcdef");
+    gate_open(&steps.two);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+/* ------------------------------------------------------------------------------------ writing */
+
+static void never_read(SSL *ssl, int fd, void *arg)
+{
+    struct gate *enough = arg;
+    (void)ssl;
+    (void)fd;
+    gate_wait(enough, 10000);
+}
+
+static void write_deadline(void **state)
+{
+    (void)state;
+    static char block[65536];
+    struct iovec iov = {.iov_base = block, .iov_len = sizeof block};
+    struct gate enough = {0};
+    struct tls_server *server = serve(never_read, &enough);
+    struct fy_stream *stream = open_to(server);
+    ssize_t written;
+    do {
+        stream->write_deadline = fy_after_ms(20);
+        written = stream->ops->writev(stream, &iov, 1, "test");
+    } while (written > 0);
+    assert_int_equal(written, -ETIMEDOUT);
+    stream->write_deadline = FY_NEVER;
+    /* Half a record has gone: nothing can follow. */
+    assert_int_equal(stream->ops->writev(stream, &iov, 1, "test"), -ETIMEDOUT);
+    gate_open(&enough);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+static void many_buffers(void **state)
+{
+    (void)state;
+    static char large[40000];
+    static char back[sizeof large + 6];
+    struct iovec iov[] = {{.iov_len = 0},
+                          {.iov_base = (char *)"ab", .iov_len = 2},
+                          {.iov_len = 0},
+                          {.iov_base = large, .iov_len = sizeof large},
+                          {.iov_base = (char *)"cdef", .iov_len = 4},
+                          {.iov_len = 0}};
+    struct tls_server *server = serve(NULL, NULL);
+    struct fy_stream *stream = open_to(server);
+    size_t there = 0;
+    for (size_t i = 0; i < sizeof large; i++) {
+        large[i] = (char)(i * 7 + i / 251);
+    }
+    assert_int_equal(fy_stream_write_all(stream, iov, 6, "test"), 0);
+    while (there < sizeof back) {
+        ssize_t got = tls_test_read(stream, back + there, sizeof back - there);
+        assert_true(got > 0);
+        there += (size_t)got;
+    }
+    assert_memory_equal(back, "ab", 2);
+    assert_memory_equal(back + 2, large, sizeof large);
+    assert_memory_equal(back + 2 + sizeof large, "cdef", 4);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+/* ------------------------------------------------------------------------------- both ways at once */
+
+#define MUCH ((size_t)8 << 20)
+
+struct transfer {
+    struct fy_stream *stream;
+    struct fy_chan done;
+    int result;
+    size_t size;
+};
+
+static unsigned char byte_at(size_t i)
+{
+    return (unsigned char)(i * 31 + (i >> 12));
+}
+
+static void write_much(void *arg)
+{
+    struct transfer *self = arg;
+    static unsigned char block[50000];
+    for (size_t at = 0; at < self->size && self->result == 0;) {
+        size_t len = self->size - at < sizeof block ? self->size - at : sizeof block;
+        struct iovec iov = {.iov_base = block, .iov_len = len};
+        for (size_t i = 0; i < len; i++) {
+            block[i] = byte_at(at + i);
+        }
+        self->result = fy_stream_write_all(self->stream, &iov, 1, "test write");
+        at += len;
+    }
+    fy_chan_close(&self->done);
+}
+
+static void read_much(void *arg)
+{
+    struct transfer *self = arg;
+    static unsigned char block[30000];
+    for (size_t at = 0; at < self->size;) {
+        ssize_t got = tls_test_read(self->stream, block, sizeof block);
+        if (got <= 0) {
+            self->result = got == 0 ? -EPIPE : (int)got;
+            break;
+        }
+        for (ssize_t i = 0; i < got; i++) {
+            if (block[i] != byte_at(at + (size_t)i)) {
+                self->result = -EBADMSG;
+            }
+        }
+        at += (size_t)got;
+    }
+    fy_chan_close(&self->done);
+}
+
+static void both_ways(struct fy_stream *stream, size_t size)
+{
+    struct transfer writing = {.stream = stream, .size = size};
+    struct transfer reading = writing;
+    fy_chan_init(&writing.done, NULL, 0);
+    fy_chan_init(&reading.done, NULL, 0);
+    assert_non_null(
+        fy_task_start(FY_TASK_LIBRARY, FY_STACK_SMALL, "test write", write_much, &writing));
+    assert_non_null(
+        fy_task_start(FY_TASK_LIBRARY, FY_STACK_SMALL, "test read", read_much, &reading));
+    fy_chan_receive(&writing.done, NULL, "test");
+    fy_chan_receive(&reading.done, NULL, "test");
+    assert_int_equal(writing.result, 0);
+    assert_int_equal(reading.result, 0);
+    net_test_yield();
+}
+
+static void two_tasks_at_once(void **state)
+{
+    (void)state;
+    struct tls_server *server = serve(NULL, NULL);
+    struct fy_stream *stream = open_to(server);
+    both_ways(stream, MUCH);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+static void two_tasks_at_once_in_1_2(void **state)
+{
+    (void)state;
+    struct tls_server *server = serve(NULL, NULL);
+    struct fy_stream *stream =
+        tls_test_open(&(struct fy_tls_options){.ca_file = world.ca_file, .max_version = FY_TLS_1_2},
+                      tls_server_port(server));
+    both_ways(stream, MUCH);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+/* New keys again and again, each time with the wish that we change ours, too. */
+static void echo_with_new_keys(SSL *ssl, int fd, void *arg)
+{
+    static char buf[16384];
+    int got;
+    (void)fd;
+    (void)arg;
+    while ((got = SSL_read(ssl, buf, sizeof buf)) > 0) {
+        SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED);
+        if (SSL_write(ssl, buf, got) != got) {
+            break;
+        }
+    }
+    SSL_shutdown(ssl);
+}
+
+static void key_updates(void **state)
+{
+    (void)state;
+    struct tls_server *server = serve(echo_with_new_keys, NULL);
+    struct fy_stream *stream = open_to(server);
+    both_ways(stream, MUCH / 8);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+/* A ticket so large that it takes several records, sent one by one. Behind it, an echo. */
+static void ticket_in_pieces(SSL *ssl, int fd, void *arg)
+{
+    static unsigned char data[2000];
+    struct gate *go_on = arg;
+    BIO *memory = BIO_new(BIO_s_mem());
+    BIO *socket = SSL_get_wbio(ssl);
+    unsigned char *bytes;
+    BIO_up_ref(socket);
+    SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), data, sizeof data);
+    SSL_set_max_send_fragment(ssl, 512);
+    SSL_set0_wbio(ssl, memory);
+    SSL_new_session_ticket(ssl);
+    SSL_do_handshake(ssl);
+    size_t len = (size_t)BIO_get_mem_data(memory, (char **)&bytes);
+    size_t first = len > 5 ? 5 + (size_t)(bytes[3] << 8 | bytes[4]) : len;
+    (void)!write(fd, bytes, first);
+    gate_wait(go_on, 10000);
+    (void)!write(fd, bytes + first, len - first);
+    SSL_set0_wbio(ssl, socket);
+    tls_serve_echo(ssl, fd, NULL);
+}
+
+static bool has_half_a_ticket(void *arg)
+{
+    struct fy_stream *stream = arg;
+    fy_poll_now();
+    net_test_yield();
+    return SSL_in_init(fy_tls_stream_from(stream)->ssl);
+}
+
+static void writer(void *arg)
+{
+    struct waiter *self = arg;
+    tls_test_write(self->stream, "ping");
+    self->done = true;
+}
+
+static bool is_done(void *arg)
+{
+    struct waiter *self = arg;
+    fy_poll_now();
+    net_test_yield();
+    return self->done;
+}
+
+/* SSL writes nothing while it has half a message of the server's: the writer waits for the reader,
+ * who alone may read from below. */
+static void write_behind_half_a_ticket(void **state)
+{
+    (void)state;
+    struct gate go_on = {0};
+    struct tls_server *server = serve(ticket_in_pieces, &go_on);
+    struct fy_stream *stream = open_to(server);
+    struct waiter reading = {.stream = stream};
+    struct waiter writing = {.stream = stream};
+    net_test_go(reader, &reading);
+    assert_true(expect_eventually(has_half_a_ticket, stream, 10000));
+    net_test_go(writer, &writing);
+    net_test_yield();
+    assert_false(writing.done);
+    gate_open(&go_on);
+    assert_true(expect_eventually(is_done, &writing, 10000));
+    assert_true(expect_eventually(is_done, &reading, 10000));
+    assert_int_equal(reading.result, 4);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+/* And where nobody reads, the writer does. */
+static void write_without_a_reader(void **state)
+{
+    (void)state;
+    struct gate go_on = {0};
+    struct tls_server *server = serve(ticket_in_pieces, &go_on);
+    struct fy_stream *stream = open_to(server);
+    struct waiter writing = {.stream = stream};
+    while (!stream->ops->has_input(stream) && !has_half_a_ticket(stream)) {}
+    net_test_go(writer, &writing);
+    net_test_yield();
+    assert_false(writing.done);
+    gate_open(&go_on);
+    assert_true(expect_eventually(is_done, &writing, 10000));
+    tls_test_expect(stream, "ping");
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
+/* ---------------------------------------------------------------------------------- TLS in TLS */
+
+/* The server's inner TLS, over the outer one: as an HTTPS proxy with a tunnel to an HTTPS server. */
+static void serve_inner(SSL *outer, int fd, void *arg)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    SSL *inner = SSL_new(context);
+    BIO *bio = BIO_new(BIO_f_ssl());
+    (void)fd;
+    (void)arg;
+    SSL_use_certificate(inner, world.server->x509);
+    SSL_use_PrivateKey(inner, world.server->key);
+    SSL_up_ref(outer);
+    BIO_set_ssl(bio, outer, BIO_CLOSE);
+    SSL_set_bio(inner, bio, bio);
+    if (SSL_accept(inner) == 1) {
+        tls_serve_echo(inner, fd, NULL);
+    }
+    SSL_free(inner);
+    SSL_CTX_free(context);
+}
+
+static void tls_over_tls(void **state)
+{
+    (void)state;
+    char buf[4];
+    ferry_error err = {0};
+    struct tls_server *server = serve(serve_inner, NULL);
+    struct fy_stream *outer = open_to(server);
+    struct fy_tls_config *config =
+        tls_test_config(&(struct fy_tls_options){.ca_file = world.ca_file});
+    struct fy_stream *inner =
+        fy_tls_client(config, outer, "localhost", "inner:443", FY_NEVER, NULL, &err);
+    fy_tls_config_release(config);
+    assert_string_equal(err.message, "");
+    assert_non_null(inner);
+    assert_false(inner->ops->has_input(inner));
+    tls_test_write(inner, "hello");
+    tls_test_expect(inner, "hello");
+    assert_int_equal(inner->ops->try_write(inner, "more", 4), 4);
+    tls_test_expect(inner, "more");
+    both_ways(inner, MUCH / 8);
+    assert_int_equal(inner->ops->shutdown_write(inner), 0);
+    assert_int_equal(tls_test_read(inner, buf, sizeof buf), 0);
+    tls_test_free(inner);
+    tls_server_stop(server);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, net_test_enter, net_test_leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(close_notify_is_the_end),
+        TEST(truncation_is_no_end),
+        TEST(truncated_record),
+        TEST(garbage),
+        TEST(close_says_so),
+        TEST(closed_stream),
+        TEST(half_close),
+        TEST(tickets_are_no_input),
+        TEST(close_under_parked_tasks),
+        TEST(read_deadline),
+        TEST(write_deadline),
+        TEST(many_buffers),
+        TEST(two_tasks_at_once),
+        TEST(two_tasks_at_once_in_1_2),
+        TEST(key_updates),
+        TEST(write_behind_half_a_ticket),
+        TEST(write_without_a_reader),
+        TEST(tls_over_tls),
+    };
+    return cmocka_run_group_tests_name("tls stream", tests, tls_world_make, tls_world_free);
+}
