@@ -90,6 +90,7 @@ void ferry_request_free(ferry_request *req)
     await_writing(req);
     fy_arena_free(&req->arena);
     fy_url_free(&req->url);
+    free(req->own_body);
     free(req->target);
     free(req->method);
     free(req);
@@ -257,6 +258,8 @@ static void note_own_field(ferry_request *req, const char *name, bool set)
         req->no_user_agent = !set;
     } else if (fy_text_is(name, strlen(name), "Authorization")) {
         req->no_authorization = !set;
+    } else if (fy_text_is(name, strlen(name), "Accept-Encoding")) {
+        req->no_accept_encoding = !set;
     }
 }
 
@@ -321,6 +324,8 @@ static int put_body(ferry_request *req, struct fy_request_body body)
 {
     body.done = req->body.done;
     body.done_arg = req->body.done_arg;
+    free(req->own_body);
+    req->own_body = NULL;
     req->body_read = false;
     req->body = body;
     return 0;

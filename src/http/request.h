@@ -60,10 +60,12 @@ struct ferry_request {
     /* What the caller set, in order; never Content-Length, Transfer-Encoding, Trailer; at most one
      * Host; Connection without "close" and "keep-alive". */
     struct fy_header header;
-    size_t stale;          /* bytes of arena that removed fields still hold */
-    bool no_user_agent;    /* the caller removed it */
-    bool no_authorization; /* likewise: the URL's user info is not sent */
+    size_t stale;            /* bytes of arena that removed fields still hold */
+    bool no_user_agent;      /* the caller removed it */
+    bool no_authorization;   /* likewise: the URL's user info is not sent */
+    bool no_accept_encoding; /* likewise: the body comes as the server has it */
     struct fy_request_body body;
+    char *own_body;     /* where body is not the caller's but made for it; or NULL */
     int64_t timeout_ms; /* 0: none */
     bool close; /* asked for by the setter or by "Connection: close", whichever spoke last */
     ferry_context *context; /* borrowed; NULL: none */
@@ -80,12 +82,15 @@ struct ferry_request {
 struct fy_head_options {
     /* Sent unless the request has its own or removed it; NULL or "": none. */
     const char *user_agent;
+    /* Sent as Accept-Encoding; NULL: none. */
+    const char *accept_encoding;
     /* Add "Connection: close": exactly one such field is written, whoever asked for it. */
     bool close;
 };
 
 /* Appends request line and header fields: line, Host, User-Agent, Connection, framing,
- * Authorization from the URL's user info (unless set), the caller's fields in order, empty line.
+ * Authorization from the URL's user info (unless set), the caller's fields in order,
+ * Accept-Encoding, empty line.
  * Connection, Content-Length or Host are never written twice. Body framing: known length ->
  * Content-Length (0 only for POST, PUT, PATCH without a body); unknown -> chunked. CONNECT uses
  * host:port as target and sends its body raw. A set target, and a set Host for CONNECT, take the
@@ -102,6 +107,11 @@ bool fy_request_chunked(const ferry_request *req);
  * known to keep to, which is Go's rule) or an Idempotency-Key or X-Idempotency-Key field, and a
  * body that is absent, in memory, a file, or can be rewound. */
 bool fy_request_replayable(const ferry_request *req);
+
+/* Whether it is for the transport to ask for a content coding, and then to take it off: the caller
+ * has said nothing about codings, and asks for no range, which would be one of the encoded bytes. A
+ * HEAD is not asked about another representation than it was sent for, and a tunnel has none. */
+bool fy_request_leaves_coding(const ferry_request *req);
 
 /* Whether the body can be sent again from its beginning. */
 bool fy_request_rewindable(const ferry_request *req);

@@ -35,6 +35,14 @@ bool fy_request_chunked(const ferry_request *req)
     return req->body.kind == FY_REQUEST_READER && req->body.len < 0 && !is_connect(req);
 }
 
+bool fy_request_leaves_coding(const ferry_request *req)
+{
+    return !req->no_accept_encoding &&
+           fy_header_find(&req->header, "Accept-Encoding", NULL) == NULL &&
+           fy_header_find(&req->header, "Range", NULL) == NULL &&
+           strcmp(req->method, "HEAD") != 0 && !is_connect(req);
+}
+
 /* One field line out of literals and texts. */
 static void append_field(struct fy_buffer *out, const char *name, size_t name_len,
                          const char *value, size_t value_len)
@@ -192,6 +200,10 @@ int fy_request_write_head(const ferry_request *req, const struct fy_head_options
         if (!is_written_above(field)) {
             append_field(out, field->name, field->name_len, field->value, field->value_len);
         }
+    }
+    if (options->accept_encoding != NULL) {
+        APPEND_FIELD(out, "Accept-Encoding", options->accept_encoding,
+                     strlen(options->accept_encoding));
     }
     fy_buffer_append(out, "\r\n", 2);
     return out->failed ? fy_fail_memory(err) : 0;

@@ -64,6 +64,11 @@ FERRY_API int64_t ferry_response_length(const ferry_response *res)
     return res->length;
 }
 
+FERRY_API int ferry_response_decoded(const ferry_response *res)
+{
+    return res->decoded;
+}
+
 FERRY_API const char *ferry_response_header(const ferry_response *res, const char *name)
 {
     return fy_header_get(&res->header, name);

@@ -43,6 +43,7 @@ struct ferry_response {
     const struct fy_body_ops *ops;
     void *body;           /* ops' */
     ferry_error *failure; /* the first failed read's, told again by the next; NULL: none */
+    bool decoded;         /* a content coding is taken off on the way */
     bool ended;           /* a read has returned 0 */
     bool closed;          /* ferry_response_close has been called */
     bool reading;         /* a task is in a read of the body */

@@ -53,6 +53,7 @@ struct fy_exchange {
     void *trace_arg;
     bool trip_over;   /* the send has returned, or is about to: it will not be tried again */
     bool close_asked; /* the request goes out with "Connection: close" */
+    bool decodes;     /* it goes out with ferry's own Accept-Encoding; what comes is decoded */
 
     /* The request's way out. Closed when the write loop is done with the request, whatever came of
      * it. */

@@ -12,6 +12,7 @@
 #include "http/request.h"
 #include "http/response_parse.h"
 #include "transport/body.h"
+#include "transport/decoded_body.h"
 #include "transport/persist_conn.h"
 #include "transport/trace.h"
 
@@ -185,6 +186,19 @@ static int finish(struct reading *r, ferry_response *res)
     return frame(r, res);
 }
 
+/* The coding that the request has asked for by itself is taken off again. What is not a body, or is
+ * a tunnel, has none. */
+static int prepare_decoding(struct reading *r, ferry_response *res,
+                            struct fy_decoded_body **decoded)
+{
+    const struct fy_framing *framing = &r->exchange->framing;
+    if (!r->exchange->decodes || framing->kind == FY_BODY_NONE || framing->kind == FY_BODY_TUNNEL) {
+        return 0;
+    }
+    int64_t max = r->conn->transport->set.max_decoded_bytes;
+    return fy_decoded_body_new(res, max, decoded) == 0 ? 0 : fy_fail_memory(r->err);
+}
+
 ferry_response *fy_response_read(struct fy_exchange *exchange, ferry_error *err)
 {
     struct reading r = {.conn = exchange->conn, .exchange = exchange, .err = err};
@@ -195,7 +209,8 @@ ferry_response *fy_response_read(struct fy_exchange *exchange, ferry_error *err)
         }
         /* 101 is an answer: from then on the connection speaks another protocol. */
         if (res->status >= 200 || res->status == 101) {
-            if (finish(&r, res) != 0) {
+            struct fy_decoded_body *decoded = NULL;
+            if (finish(&r, res) != 0 || prepare_decoding(&r, res, &decoded) != 0) {
                 fy_response_free(res);
                 return NULL;
             }
@@ -204,6 +219,7 @@ ferry_response *fy_response_read(struct fy_exchange *exchange, ferry_error *err)
             }
             res->entry.length = res->length;
             fy_body_attach(exchange, res);
+            fy_decoded_body_attach(decoded);
             return res;
         }
         int status = res->status;

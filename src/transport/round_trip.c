@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "http/decode.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "transport/get_conn.h"
@@ -75,6 +76,8 @@ static struct fy_exchange *exchange_for(ferry_transport *transport, ferry_reques
         exchange->leftover.run = let_go;
         fy_list_push_front(&fy_sched_running()->leftovers, &exchange->leftover.link);
         exchange->close_asked = req->close || transport->set.disable_keep_alives;
+        exchange->decodes = !transport->set.disable_compression && fy_coding_names() != NULL &&
+                            fy_request_leaves_coding(req);
         exchange->expects_continue = req->body.kind != FY_REQUEST_NO_BODY && req->body.len != 0 &&
                                      transport->set.expect_continue_timeout_ms >= 0 &&
                                      fy_header_lists(&req->header, "Expect", "100-continue");

@@ -38,6 +38,8 @@ static int settle(struct fy_transport_settings *set, const ferry_transport_optio
             given->max_header_bytes == 0 ? (size_t)256 * 1024 : given->max_header_bytes,
         .max_header_fields = choose_limit(given->max_header_fields, 200),
         .disable_keep_alives = given->disable_keep_alives != 0,
+        .disable_compression = given->disable_compression != 0,
+        .max_decoded_bytes = choose(given->max_decoded_bytes, -1),
         .drain_bytes = choose(given->drain_bytes, (int64_t)256 * 1024),
         .drain_ms = choose(given->drain_ms, 50),
         .dial = given->dial,

@@ -26,7 +26,9 @@ struct fy_transport_settings {
     size_t max_header_bytes;
     int max_header_fields;
     bool disable_keep_alives;
-    int64_t drain_bytes; /* -1: never */
+    bool disable_compression;
+    int64_t max_decoded_bytes; /* -1: no limit */
+    int64_t drain_bytes;       /* -1: never */
     int64_t drain_ms;
     char *unix_socket;
     ferry_dial_fn dial;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "http/chunk.h"
+#include "http/decode.h"
 #include "http/request.h"
 #include "transport/persist_conn.h"
 #include "transport/trace.h"
@@ -270,6 +271,7 @@ static enum fy_write_state write_request(struct writing *w, struct fy_buffer *he
     struct fy_head_options options = {
         .user_agent = w->req->send.user_agent != NULL ? w->req->send.user_agent : FY_USER_AGENT,
         .close = w->exchange->close_asked,
+        .accept_encoding = w->exchange->decodes ? fy_coding_names() : NULL,
     };
     bool with_body;
     if (fy_request_write_head(w->req, &options, head, w->err) != 0 ||
