@@ -1,0 +1,236 @@
+/*
+ * Server-Sent Events over a response, and over as many responses as it takes: when the connection
+ * ends, the request is sent again after the time that the server has named, with the last event's
+ * id, as the WHATWG HTML standard (section 9.2.3) has it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "client/event_parser.h"
+#include "client/retry_policy.h"
+#include "http/bytes.h"
+#include "http/request.h"
+#include "task/clock.h"
+#include "task/context.h"
+#include "task/sched.h"
+
+#define INPUT ((size_t)16 * 1024)
+#define RETRY_MS 3000       /* until the server names another */
+#define RETRY_MOST_MS 60000 /* how far failures in a row stretch it */
+
+/* One caller's. */
+struct ferry_event_stream {
+    ferry_client *client; /* NULL: the default one */
+    ferry_request *req;   /* borrowed; NULL: made over a response, which is all there is */
+    int reconnects;       /* in a row, without an event between them; -1: no limit */
+    int failures;         /* in a row */
+    ferry_response *res;  /* NULL: the next next() connects */
+    bool over;            /* the server has said that there is no more, or nobody may reconnect */
+    struct fy_event_parser parser;
+    char input[INPUT];
+    size_t input_at, input_len; /* what the parser has not taken */
+};
+
+static ferry_event_stream *new_stream(ferry_error *err)
+{
+    ferry_event_stream *stream = calloc(1, sizeof *stream);
+    if (stream == NULL) {
+        fy_fail_memory(err);
+        return NULL;
+    }
+    stream->parser.retry_ms = -1;
+    return stream;
+}
+
+FERRY_API ferry_event_stream *ferry_event_stream_new(ferry_response *res, ferry_error *err)
+{
+    ferry_event_stream *stream = new_stream(FY_ERROR(err));
+    if (stream != NULL) {
+        stream->res = res;
+    }
+    return stream;
+}
+
+FERRY_API ferry_event_stream *ferry_event_stream_open(ferry_client *client, ferry_request *req,
+                                                      int reconnects, ferry_error *err)
+{
+    ferry_event_stream *stream = new_stream(FY_ERROR(err));
+    if (stream == NULL) {
+        return NULL;
+    }
+    stream->client = client;
+    stream->req = req;
+    stream->reconnects = reconnects;
+    if (ferry_request_header(req, "Accept") == NULL) {
+        (void)ferry_request_set_header(req, "Accept", "text/event-stream");
+    }
+    return stream;
+}
+
+FERRY_API void ferry_event_stream_free(ferry_event_stream *stream)
+{
+    if (stream != NULL) {
+        ferry_response_close(stream->res);
+        fy_event_parser_free(&stream->parser);
+        free(stream);
+    }
+}
+
+FERRY_API const char *ferry_event_stream_last_id(const ferry_event_stream *stream)
+{
+    const struct fy_buffer *id = &stream->parser.last_id;
+    return id->len > 0 ? id->bytes : "";
+}
+
+/* The media type, whatever its parameters. */
+static bool is_event_stream(const ferry_response *res)
+{
+    const char *type = ferry_response_header(res, "Content-Type");
+    return type != NULL && fy_text_is(type, strcspn(type, "; \t"), "text/event-stream");
+}
+
+/* What no further try will change: the caller's mistakes and decisions. */
+static bool is_final(const ferry_event_stream *stream, int code)
+{
+    switch (code) {
+    case FERRY_ERESOLVE:
+    case FERRY_ECONNECT:
+    case FERRY_ETRUNCATED:
+    case FERRY_ESERVERCLOSED:
+    case FERRY_EREAD:
+    case FERRY_EWRITE: return false;
+    case FERRY_ETIMEOUT:
+        return stream->req->context != NULL && ferry_context_error(stream->req->context) != 0;
+    default: return true;
+    }
+}
+
+/* Whether this failure (NULL: a clean end) is followed by another try. */
+static bool goes_on(ferry_event_stream *stream, const ferry_error *failure)
+{
+    if (stream->req == NULL || (failure != NULL && is_final(stream, failure->code))) {
+        return false;
+    }
+    stream->failures++;
+    return stream->reconnects < 0 || stream->failures <= stream->reconnects;
+}
+
+/* Sleeps before a reconnect: the time named by the server, and on top, from the second failure in a
+ * row on, more and more of a chance wait. Ends early with the request's context. */
+static int wait_to_reconnect(ferry_event_stream *stream, ferry_error *err)
+{
+    int64_t ms = stream->parser.retry_ms >= 0 ? stream->parser.retry_ms : RETRY_MS;
+    if (stream->failures > 1) {
+        ms += fy_backoff_ms(ms, RETRY_MOST_MS, stream->failures - 1, fy_jitter());
+    }
+    if (fy_enter() == NULL) {
+        return fy_fail_memory(err);
+    }
+    struct fy_cancel cancel;
+    fy_cancel_begin(&cancel, stream->req->context, FY_NEVER, "request timeout");
+    struct fy_case cases[] = {FY_RECEIVE_FROM(&cancel.done)};
+    bool ended =
+        fy_select(cases, 1, fy_after_ms(ms), "waiting to connect to an event stream again") == 0;
+    if (ended) {
+        fy_cancel_error(&cancel, err);
+    }
+    fy_cancel_end(&cancel);
+    fy_leave();
+    return ended ? -1 : 0;
+}
+
+/* 1: the response is there; 0: the server has ended the stream for good; -1. */
+static int connect_once(ferry_event_stream *stream, ferry_error *err)
+{
+    const char *id = ferry_event_stream_last_id(stream);
+    fy_event_parser_restart(&stream->parser);
+    stream->input_len = 0;
+    if (*id != '\0' && fy_is_field_value(id, strlen(id))) { /* another one cannot be sent */
+        (void)ferry_request_set_header(stream->req, "Last-Event-ID", id);
+    }
+    stream->res = (ferry_client_do)(stream->client, stream->req, err);
+    if (stream->res == NULL) {
+        return -1;
+    }
+    int status = ferry_response_status(stream->res);
+    if (status == 204) {
+        return 0;
+    }
+    if (status != 200 || !is_event_stream(stream->res)) {
+        const char *type = ferry_response_header(stream->res, "Content-Type");
+        return fy_fail(err, FERRY_EUNSUPPORTED, 0,
+                       "%s is no event stream: it answered with status %d and the type \"%.60s\"",
+                       stream->req->url.shown, status, type != NULL ? type : "");
+    }
+    return 1;
+}
+
+/* As connect_once, with as many tries as are allowed. */
+static int connect_somehow(ferry_event_stream *stream, ferry_error *err)
+{
+    for (;;) {
+        if (stream->failures > 0 && wait_to_reconnect(stream, err) != 0) {
+            return -1;
+        }
+        int result = connect_once(stream, err);
+        if (result >= 0 || !goes_on(stream, err)) {
+            return result;
+        }
+    }
+}
+
+static void drop(ferry_event_stream *stream)
+{
+    ferry_response_close(stream->res);
+    stream->res = NULL;
+}
+
+/* Reads on. 1: there is input; 0: the end, nothing will follow; -1. */
+static int more_input(ferry_event_stream *stream, ferry_error *err)
+{
+    for (;;) {
+        if (stream->res == NULL) {
+            int result = connect_somehow(stream, err);
+            if (result != 1) {
+                return result;
+            }
+        }
+        ssize_t got = ferry_response_read(stream->res, stream->input, INPUT, err);
+        if (got > 0) {
+            stream->input_at = 0;
+            stream->input_len = (size_t)got;
+            return 1;
+        }
+        if (!goes_on(stream, got < 0 ? err : NULL)) {
+            return (int)got;
+        }
+        drop(stream);
+    }
+}
+
+FERRY_API int ferry_event_stream_next(ferry_event_stream *stream, ferry_event *event,
+                                      ferry_error *err)
+{
+    err = FY_ERROR(err);
+    while (!stream->over) {
+        size_t taken;
+        int result = fy_event_parser_feed(&stream->parser, stream->input + stream->input_at,
+                                          stream->input_len, &taken, event, err);
+        stream->input_at += taken;
+        stream->input_len -= taken;
+        if (result > 0) {
+            stream->failures = 0;
+            return 1;
+        }
+        if (result == 0) {
+            result = more_input(stream, err);
+        }
+        if (result <= 0) {
+            stream->over = true;
+            drop(stream);
+            return result;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,356 @@
+/*
+ * The hops of one send. Called by the client's loop, on the request's own task.
+ */
+#include "client/hop.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "http/bytes.h"
+#include "http/response.h"
+#include "task/chan.h"
+#include "task/sched.h"
+
+/* As Go: a body of more is not worth a connection. */
+#define PASS_OVER_MAX 2048
+
+void fy_hops_begin(struct fy_hops *hops, ferry_request *req)
+{
+    memset(hops, 0, offsetof(struct fy_hops, first)); /* most requests have one hop */
+    hops->req = req;
+    hops->body_done = req->body.done;
+    req->body.done = NULL;
+}
+
+const ferry_request *fy_hops_first(const struct fy_hops *hops)
+{
+    return hops->changed ? &hops->first : hops->req;
+}
+
+/* A server may answer before it has read the request. The write loop is then still at the body,
+ * which must not change under it; method, URL and fields it has done with, the head being the first
+ * thing that it writes. */
+static void await_writing(struct fy_hops *hops)
+{
+    if (hops->req->writing != NULL && fy_enter() != NULL) {
+        if (hops->req->writing != NULL) {
+            fy_chan_receive(hops->req->writing, NULL,
+                            "waiting for a redirected request to be written");
+        }
+        fy_leave();
+    }
+}
+
+static void drop_own(struct fy_hops *hops)
+{
+    fy_arena_free(&hops->req->arena);
+    fy_url_free(&hops->req->url);
+    free(hops->req->method);
+    free(hops->req->target);
+}
+
+/* The last hop's write loop tells the body's owner if it is not done; else it is told here. */
+static void tell_body_done(struct fy_hops *hops)
+{
+    ferry_request *req = hops->req;
+    if (hops->body_done == NULL) {
+        return;
+    }
+    bool entered = fy_enter() != NULL;
+    req->body.done = hops->body_done;
+    bool over = req->writing == NULL;
+    if (entered) {
+        fy_leave();
+    }
+    if (over && req->body.kind != FY_REQUEST_NO_BODY) {
+        req->body.done(req->body.done_arg);
+    }
+}
+
+void fy_hops_end(struct fy_hops *hops)
+{
+    ferry_request *req = hops->req;
+    if (hops->changed) {
+        if (req->body.kind == FY_REQUEST_NO_BODY) {
+            await_writing(hops); /* only a head; else it would go on with the first one's body */
+        }
+        struct ferry_request last = *req;
+        drop_own(hops);
+        *req = hops->first;
+        req->writing = last.writing;
+        req->send = last.send;
+        req->body_read = hops->body_read || last.body_read;
+    }
+    tell_body_done(hops);
+    fy_buffer_free(&hops->cookies);
+    free(hops->hop_cookies);
+}
+
+/* --------------------------------------------------------------------------- a hop's own fields */
+
+/* Whether a field of the first request goes with this hop. */
+static bool goes_along(const struct fy_hops *hops, const struct fy_field *field, bool with_body,
+                       bool keeps_host)
+{
+    if (fy_text_is(field->name, field->name_len, "Cookie")) {
+        return false; /* put together anew */
+    }
+    if (fy_text_is(field->name, field->name_len, "Host")) {
+        return keeps_host;
+    }
+    return !(hops->secrets_gone && fy_redirect_is_sensitive(field->name)) &&
+           (with_body || !fy_redirect_is_about_body(field->name));
+}
+
+static int copy_fields(struct fy_hops *hops, bool with_body, bool keeps_host, ferry_error *err)
+{
+    ferry_request *req = hops->req;
+    const struct fy_header *from = &hops->first.header;
+    req->arena = (struct fy_arena){0};
+    req->header = (struct fy_header){0};
+    req->stale = 0;
+    for (size_t i = 0; i < from->count; i++) {
+        const struct fy_field *field = &from->fields[i];
+        if (goes_along(hops, field, with_body, keeps_host) &&
+            fy_header_add(&req->header, &req->arena, field->name, field->name_len, field->value,
+                          field->value_len) != 0) {
+            return fy_fail_memory(err);
+        }
+    }
+    if (hops->cookies.len > 0 && !hops->secrets_gone &&
+        fy_header_add(&req->header, &req->arena, "Cookie", strlen("Cookie"), hops->cookies.bytes,
+                      hops->cookies.len) != 0) {
+        return fy_fail_memory(err);
+    }
+    return 0;
+}
+
+/* All Cookie fields as one (RFC 6265 section 5.4 allows no more). */
+static void join_cookies(const struct fy_header *header, struct fy_buffer *out)
+{
+    const struct fy_field *field = NULL;
+    while ((field = fy_header_find(header, "Cookie", field)) != NULL) {
+        fy_buffer_append_text(out, out->len > 0 ? "; " : "");
+        fy_buffer_append(out, field->value, field->value_len);
+    }
+}
+
+/* Before the first change to the request's fields. */
+static void note_cookies(struct fy_hops *hops)
+{
+    if (!hops->cookies_known) {
+        join_cookies(&hops->req->header, &hops->cookies);
+        hops->cookies_known = true;
+    }
+}
+
+int fy_hops_own(struct fy_hops *hops, ferry_error *err)
+{
+    ferry_request *req = hops->req;
+    if (hops->changed) {
+        return 0;
+    }
+    char *method = strdup(req->method);
+    char *target = req->target != NULL ? strdup(req->target) : NULL;
+    struct fy_url url = {0};
+    note_cookies(hops);
+    if (method == NULL || (req->target != NULL && target == NULL) || hops->cookies.failed ||
+        fy_url_copy(&url, &req->url) != 0) {
+        free(method);
+        free(target);
+        return fy_fail_memory(err);
+    }
+    hops->first = *req;
+    hops->changed = true;
+    req->method = method;
+    req->target = target;
+    req->url = url;
+    return copy_fields(hops, true, true, err);
+}
+
+int fy_hops_set(struct fy_hops *hops, const char *name, const char *value, ferry_error *err)
+{
+    if (fy_hops_own(hops, err) != 0) {
+        return -1;
+    }
+    if (ferry_request_set_header(hops->req, name, value) != 0) {
+        *err = hops->req->refused;
+        return -1;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------- cookies */
+
+/* What the caller, or the redirect callback, has put into this hop's Cookie fields. */
+static int note_hop_cookies(struct fy_hops *hops, ferry_error *err)
+{
+    struct fy_buffer joined = {0};
+    if (hops->hop_cookies_known) {
+        return 0;
+    }
+    join_cookies(&hops->req->header, &joined);
+    fy_buffer_append_byte(&joined, '\0');
+    if (joined.failed) {
+        return fy_fail_memory(err);
+    }
+    hops->hop_cookies = joined.bytes;
+    hops->hop_cookies_known = true;
+    return 0;
+}
+
+int fy_hops_add_cookies(struct fy_hops *hops, ferry_cookie_jar *jar, ferry_error *err)
+{
+    struct fy_buffer jars = {0};
+    struct fy_buffer all = {0};
+    int failed = note_hop_cookies(hops, err);
+    if (failed == 0 && fy_cookie_jar_get(jar, &hops->req->url, (int64_t)time(NULL), &jars) != 0) {
+        failed = fy_fail_memory(err);
+    }
+    if (failed == 0 && (jars.len > 0 || hops->changed)) {
+        fy_buffer_append_text(&all, hops->hop_cookies);
+        fy_buffer_append_text(&all, all.len > 0 && jars.len > 0 ? "; " : "");
+        fy_buffer_append(&all, jars.bytes, jars.len);
+        fy_buffer_append_byte(&all, '\0');
+        failed = all.failed ? fy_fail_memory(err)
+                            : fy_hops_set(hops, "Cookie", all.len > 1 ? all.bytes : NULL, err);
+    }
+    fy_buffer_free(&jars);
+    fy_buffer_free(&all);
+    return failed;
+}
+
+/* Takes every pair of that name out of the caller's cookies. */
+static void drop_cookie(struct fy_buffer *cookies, const char *name, size_t len)
+{
+    size_t kept = 0;
+    for (size_t at = 0; at < cookies->len;) {
+        const char *pair = cookies->bytes + at;
+        const char *end = memchr(pair, ';', cookies->len - at);
+        size_t pair_len = end != NULL ? (size_t)(end - pair) : cookies->len - at;
+        at += pair_len + (end != NULL ? 1 : 0);
+        while (pair_len > 0 && *pair == ' ') {
+            pair++;
+            pair_len--;
+        }
+        const char *equals = memchr(pair, '=', pair_len);
+        size_t name_len = equals != NULL ? (size_t)(equals - pair) : 0;
+        if (pair_len > 0 && (name_len != len || memcmp(pair, name, len) != 0)) {
+            if (kept > 0) {
+                memcpy(cookies->bytes + kept, "; ", 2);
+                kept += 2;
+            }
+            memmove(cookies->bytes + kept, pair, pair_len);
+            kept += pair_len;
+        }
+    }
+    cookies->len = kept;
+}
+
+void fy_hops_keep_cookies(struct fy_hops *hops, ferry_cookie_jar *jar, const ferry_response *res)
+{
+    const struct fy_field *field = NULL;
+    note_cookies(hops);
+    while ((field = fy_header_find(&res->header, "Set-Cookie", field)) != NULL) {
+        struct fy_set_cookie set;
+        ferry_error unwanted;
+        /* A cookie that is refused is the server's mistake, or its attack: not the caller's
+         * failure. */
+        (void)fy_cookie_jar_set(jar, &hops->req->url, field->value, field->value_len,
+                                (int64_t)time(NULL), &unwanted);
+        if (hops->cookies.len > 0 &&
+            fy_set_cookie_parse(&set, field->value, field->value_len) == NULL) {
+            drop_cookie(&hops->cookies, set.name.at, set.name.len);
+        }
+    }
+}
+
+/* -------------------------------------------------------------------------------- the next hop */
+
+bool fy_hops_may_repeat(const struct fy_hops *hops)
+{
+    return fy_request_rewindable(hops->req);
+}
+
+int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const char *location,
+                 ferry_error *err)
+{
+    ferry_request *req = hops->req;
+    struct fy_url url;
+    const char *referer = NULL;
+    char *referer_text = NULL;
+    char *method = NULL;
+    if (fy_url_resolve(&url, &req->url, location, err) != 0) {
+        fy_error_prefix(err, "failed to parse Location \"%.100s\"", location);
+        return -1;
+    }
+    if (fy_hops_own(hops, err) != 0) {
+        goto fail;
+    }
+    const char *own_referer = fy_header_get(&hops->first.header, "Referer");
+    referer = fy_redirect_referer(&req->url, &url, own_referer);
+    referer_text = referer != NULL ? strdup(referer) : NULL;
+    method = strdup(redirect->method);
+    if (method == NULL || (referer != NULL && referer_text == NULL)) {
+        fy_fail_memory(err);
+        goto fail;
+    }
+    bool keeps_host = fy_header_get(&req->header, "Host") != NULL &&
+                      fy_redirect_keeps_host(&req->url, &url, location);
+    hops->secrets_gone = hops->secrets_gone || !fy_redirect_same_site(&hops->first.url, &url);
+    drop_own(hops);
+    req->method = method;
+    req->target = NULL;
+    req->url = url;
+    free(hops->hop_cookies);
+    hops->hop_cookies = NULL;
+    hops->hop_cookies_known = false;
+    req->no_authorization = hops->first.no_authorization;
+    if (copy_fields(hops, redirect->with_body, keeps_host, err) != 0) {
+        free(referer_text);
+        return -1;
+    }
+    int failed = 0;
+    if (referer_text != NULL && own_referer == NULL) {
+        failed = fy_hops_set(hops, "Referer", referer_text, err);
+    }
+    free(referer_text);
+    return failed;
+fail:
+    free(method);
+    free(referer_text);
+    fy_url_free(&url);
+    return -1;
+}
+
+void fy_hops_put_body(struct fy_hops *hops, bool with_body)
+{
+    ferry_request *req = hops->req;
+    await_writing(hops);
+    hops->body_read = hops->body_read || req->body_read;
+    if (with_body) {
+        req->body = hops->first.body;
+        req->body_read = hops->body_read;
+    } else {
+        req->body.kind = FY_REQUEST_NO_BODY;
+        req->body.len = 0;
+        req->body_read = false;
+    }
+}
+
+void fy_hops_pass_over(ferry_response *res)
+{
+    char scratch[512];
+    size_t left = PASS_OVER_MAX;
+    if (res->length <= PASS_OVER_MAX) { /* -1, unknown, among them */
+        ssize_t got = 1;
+        while (left > 0 && got > 0) {
+            size_t wanted = left < sizeof scratch ? left : sizeof scratch;
+            got = ferry_response_read(res, scratch, wanted, NULL);
+            left -= got > 0 ? (size_t)got : 0;
+        }
+    }
+    ferry_response_close(res);
+}

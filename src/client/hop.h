@@ -1,0 +1,72 @@
+/*
+ * The hops of one send. A request that is redirected, or sent again with credentials, goes out
+ * several times with another method, URL or other fields each time. The caller's own request object
+ * carries each hop in turn, so that its body, context and trace go along, and what it was is put
+ * back at the end.
+ */
+#ifndef FY_CLIENT_HOP_H
+#define FY_CLIENT_HOP_H
+
+#include <stdbool.h>
+
+#include "base/buffer.h"
+#include "client/cookie_jar.h"
+#include "client/redirect.h"
+#include "http/request.h"
+
+/* Made by fy_hops_begin(). All of the sending task's. */
+struct fy_hops {
+    ferry_request *req;
+    bool changed;      /* req's method, URL and fields are a hop's own, to be freed at the end */
+    bool secrets_gone; /* a hop led away from the first site: what was meant for it stays behind
+                          from then on, even if a later hop leads back */
+    bool body_read;    /* of the first request's body, by a hop */
+    struct fy_buffer cookies; /* the caller's Cookie fields, without those that servers have set;
+                                 valid once cookies_known */
+    bool cookies_known;
+    char *hop_cookies; /* this hop's Cookie field before the jar's were added; NULL: not
+                                 looked at, or none */
+    bool hop_cookies_known;
+    void (*body_done)(void *arg); /* taken out of the body until the last hop */
+    struct ferry_request first;   /* as the caller made it; valid once changed, and large: not even
+                                   zeroed before */
+};
+
+void fy_hops_begin(struct fy_hops *hops, ferry_request *req);
+
+/* Puts the request back as it was. */
+void fy_hops_end(struct fy_hops *hops);
+
+/* The request as its caller made it, and its URL. */
+const ferry_request *fy_hops_first(const struct fy_hops *hops);
+
+/* Gives this hop fields of its own, so that some can be set. -1 when out of memory. */
+int fy_hops_own(struct fy_hops *hops, ferry_error *err);
+
+/* Sets a field on this hop alone. */
+int fy_hops_set(struct fy_hops *hops, const char *name, const char *value, ferry_error *err);
+
+/* Adds the jar's cookies to those that the caller has set. */
+int fy_hops_add_cookies(struct fy_hops *hops, ferry_cookie_jar *jar, ferry_error *err);
+
+/* Gives the response's cookies to the jar; the caller's own of the same names are not sent any
+ * more. */
+void fy_hops_keep_cookies(struct fy_hops *hops, ferry_cookie_jar *jar, const ferry_response *res);
+
+/* Makes the request that follows a redirect to location, but for its body, with which the last
+ * response may still be busy. -1 and *err, a location that is no URL among others. */
+int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const char *location,
+                 ferry_error *err);
+
+/* Gives the next hop the first request's body, from its beginning, or none. Once the last response
+ * is closed: until then its server may be waited for. */
+void fy_hops_put_body(struct fy_hops *hops, bool with_body);
+
+/* Whether the body allows to send the same once more. */
+bool fy_hops_may_repeat(const struct fy_hops *hops);
+
+/* Reads what little is left of a response that is not the last, so that its connection can be used
+ * for the next hop, and closes it. */
+void fy_hops_pass_over(ferry_response *res);
+
+#endif

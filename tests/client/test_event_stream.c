@@ -1,0 +1,235 @@
+/*
+ * Server-Sent Events: what the parser makes of bytes, and how a stream goes on over connections.
+ */
+#include "transport_test.h"
+
+#include <stdio.h>
+
+#include "bytes.h"
+#include "client/event_parser.h"
+
+/* ---- The parser: each event as "id|type|data;" ---- */
+
+static void parse(const char *bytes, size_t len, size_t step, char *out, int64_t *retry_ms)
+{
+    struct fy_event_parser parser = {.retry_ms = -1};
+    ferry_error err;
+    *out = '\0';
+    for (size_t at = 0; at < len;) {
+        size_t taken;
+        ferry_event event;
+        size_t piece = len - at < step ? len - at : step;
+        int result = fy_event_parser_feed(&parser, bytes + at, piece, &taken, &event, &err);
+        assert_true(result >= 0);
+        at += taken;
+        if (result == 1) {
+            out += sprintf(out, "%s|%s|%s;", event.id, event.type, event.data);
+        }
+    }
+    *retry_ms = parser.retry_ms;
+    fy_event_parser_free(&parser);
+}
+
+static void test_parser(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *events;
+        int64_t retry_ms;
+    } cases[] = {
+        {BYTES("data: one\n\n"), "|message|one;", -1},
+        {BYTES("data:one\ndata: two\ndata\n\n"), "|message|one\ntwo\n;", -1},
+        {BYTES("data:  one\n\n"), "|message| one;", -1},
+        {BYTES("data: a\r\n\r\ndata: b\r\rdata: c\n\n"), "|message|a;|message|b;|message|c;", -1},
+        {BYTES("data: a\r\ndata: b\r\n\r\n"), "|message|a\nb;", -1},
+        {BYTES("\xef\xbb\xbf"
+               "data: a\n\n"),
+         "|message|a;", -1},
+        {BYTES("\n\xef\xbb\xbf"
+               "data: a\n\n"),
+         "", -1},
+        {BYTES("event: add\ndata: 1\n\ndata: 2\n\n"), "|add|1;|message|2;", -1},
+        {BYTES("event: add\n\ndata: 2\n\n"), "|message|2;", -1},
+        {BYTES("id: 7\ndata: a\n\ndata: b\n\nid\ndata: c\n\n"),
+         "7|message|a;7|message|b;|message|c;", -1},
+        {BYTES("id: 7\n\ndata: b\n\n"), "7|message|b;", -1},
+        {BYTES("id: 1\ndata: a\n\nid: a\0b\ndata: b\n\n"), "1|message|a;1|message|b;", -1},
+        {BYTES("retry: 150\n\n"), "", 150},
+        {BYTES("retry: 150\nretry: 1s\nretry:\n\n"), "", 150},
+        {BYTES("retry: 99999999999999999999\n\n"), "", INT64_C(31536000000)},
+        {BYTES(": comment\n\n:\ndata: a\n\n"), "|message|a;", -1},
+        {BYTES("Data: a\nnonsense\ndatax: a\n\n"), "", -1},
+        {BYTES("data\n\n"), "|message|;", -1},
+        {BYTES("data: whole\n\ndata: cut off\n"), "|message|whole;", -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        static const size_t steps[] = {1000, 1, 3};
+        for (size_t j = 0; j < 3; j++) {
+            char events[500];
+            int64_t retry_ms;
+            parse(cases[i].bytes, cases[i].len, steps[j], events, &retry_ms);
+            assert_string_equal(events, cases[i].events);
+            assert_int_equal(retry_ms, cases[i].retry_ms);
+        }
+    }
+}
+
+static void test_endless_event(void **state)
+{
+    (void)state;
+    struct fy_event_parser parser = {.retry_ms = -1};
+    ferry_error err = {0};
+    ferry_event event;
+    size_t taken;
+    char line[1000] = "data:";
+    memset(line + 5, 'x', sizeof line - 6);
+    line[sizeof line - 1] = '\n';
+    int result = 0;
+    size_t fed = 0;
+    while (result == 0 && fed <= 2 * FY_EVENT_MAX) {
+        result = fy_event_parser_feed(&parser, line, sizeof line, &taken, &event, &err);
+        fed += sizeof line;
+    }
+    assert_int_equal(result, -1);
+    assert_error(&err, FERRY_ETOOBIG, "an event is longer than");
+    fy_event_parser_free(&parser);
+}
+
+/* ---- Streams ---- */
+
+#define HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+
+static void test_over_a_response(void **state)
+{
+    struct origin *origin =
+        serve_reply(state, HEAD "Content-Length: 40\r\n\r\nid: 1\ndata: one\n\nevent: x\ndata: "
+                                "two\n\ndata: ");
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_error err;
+    ferry_event event;
+    ferry_event_stream *stream =
+        ferry_event_stream_new(open_get(transport, origin_url(origin, "/")), &err);
+    assert_non_null(stream);
+    assert_int_equal(ferry_event_stream_next(stream, &event, &err), 1);
+    assert_string_equal(event.data, "one");
+    assert_int_equal(event.data_len, 3);
+    assert_string_equal(event.id, "1");
+    assert_int_equal(ferry_event_stream_next(stream, &event, &err), 1);
+    assert_string_equal(event.type, "x");
+    assert_string_equal(event.data, "two");
+    assert_int_equal(ferry_event_stream_next(stream, &event, &err), 0);
+    assert_int_equal(ferry_event_stream_next(stream, &event, &err), 0);
+    assert_string_equal(ferry_event_stream_last_id(stream), "1");
+    ferry_event_stream_free(stream);
+    ferry_event_stream_free(NULL);
+}
+
+/* The connection ends, once cleanly and once in the middle of an event: the stream goes on with the
+ * last event's id, until the server says that there is no more. */
+static void test_goes_on_with_the_last_id(void **state)
+{
+    static const struct origin_reply replies[] = {
+        {.bytes = HEAD "\r\nretry: 1\nid: a\ndata: 1\n\n", .then = ORIGIN_THEN_CLOSE},
+        {.bytes = HEAD "Content-Length: 99\r\n\r\nid: b\ndata: 2\n\nid: c\ndata: lost",
+         .then = ORIGIN_THEN_CLOSE},
+        {.bytes = HEAD "Content-Length: 9\r\n\r\ndata: 3\n\n"},
+        {.bytes = "HTTP/1.1 204 No Content\r\n\r\n"},
+    };
+    static const char *const data[] = {"1", "2", "3"};
+    static const char *const ids[] = {"a", "b", "b"};
+    struct origin *origin = serve_replies(state, replies, 4);
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport));
+    ferry_request *req = request("GET", origin_url(origin, "/"));
+    ferry_error err = {0};
+    ferry_event event;
+    ferry_event_stream *stream = ferry_event_stream_open(client, req, 1, &err);
+    assert_non_null(stream);
+    for (int i = 0; i < 3; i++) {
+        if (ferry_event_stream_next(stream, &event, &err) != 1) {
+            fail_msg("event %d: %s", i, err.message);
+        }
+        assert_string_equal(event.data, data[i]);
+        assert_string_equal(event.id, ids[i]);
+    }
+    assert_int_equal(ferry_event_stream_next(stream, &event, &err), 0);
+    assert_int_equal(ferry_event_stream_next(stream, &event, &err), 0);
+    assert_non_null(strstr(origin_request(origin, 0).head, "\r\nAccept: text/event-stream\r\n"));
+    assert_null(strstr(origin_request(origin, 0).head, "Last-Event-ID"));
+    assert_non_null(strstr(origin_request(origin, 1).head, "\r\nLast-Event-ID: a\r\n"));
+    assert_non_null(strstr(origin_request(origin, 2).head, "\r\nLast-Event-ID: b\r\n"));
+    assert_non_null(strstr(origin_request(origin, 3).head, "\r\nLast-Event-ID: b\r\n"));
+    ferry_event_stream_free(stream);
+    ferry_request_free(req);
+    ferry_client_free(client);
+}
+
+static void test_what_is_no_event_stream(void **state)
+{
+    static const struct origin_reply replies[] = {
+        {.bytes = "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: "
+                  "0\r\n\r\n"},
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n"},
+    };
+    struct origin *origin = serve_replies(state, replies, 2);
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport));
+    for (int i = 0; i < 2; i++) {
+        ferry_request *req = request("GET", origin_url(origin, "/"));
+        ferry_error err = {0};
+        ferry_event event;
+        ferry_event_stream *stream = ferry_event_stream_open(client, req, -1, &err);
+        assert_non_null(stream);
+        assert_int_equal(ferry_event_stream_next(stream, &event, &err), -1);
+        assert_error(&err, FERRY_EUNSUPPORTED, i == 0 ? "status 404" : "\"text/html\"");
+        ferry_event_stream_free(stream);
+        ferry_request_free(req);
+    }
+    ferry_client_free(client);
+}
+
+/* A wait for the next try ends with the context. */
+static void cancel_soon(void *context)
+{
+    ferry_yield();
+    ferry_sleep(5);
+    ferry_context_cancel(context);
+}
+
+static void test_cancelled_while_waiting(void **state)
+{
+    struct origin *origin =
+        serve_reply(state, HEAD "Content-Length: 26\r\n\r\nretry: 600000\ndata: one\n\n\n");
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport));
+    ferry_context *context = ferry_context_new(-1);
+    ferry_request *req = request("GET", origin_url(origin, "/"));
+    ferry_request_set_context(req, context);
+    ferry_error err = {0};
+    ferry_event event;
+    ferry_event_stream *stream = ferry_event_stream_open(client, req, -1, &err);
+    assert_int_equal(ferry_event_stream_next(stream, &event, &err), 1);
+    assert_int_equal(event.retry_ms, 600000);
+    assert_int_equal(ferry_go(cancel_soon, context), 0);
+    assert_int_equal(ferry_event_stream_next(stream, &event, &err), -1);
+    assert_error(&err, FERRY_ECANCELED, NULL);
+    ferry_event_stream_free(stream);
+    ferry_request_free(req);
+    ferry_context_free(context);
+    ferry_client_free(client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parser),
+        cmocka_unit_test(test_endless_event),
+        TRANSPORT_TEST(test_over_a_response),
+        TRANSPORT_TEST(test_goes_on_with_the_last_id),
+        TRANSPORT_TEST(test_what_is_no_event_stream),
+        TRANSPORT_TEST(test_cancelled_while_waiting),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,101 @@
+/*
+ * .netrc files: as text, and as a client that was asked to uses them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/netrc.h"
+#include "client_test.h"
+#include "temp_dir.h"
+
+static void test_entries(void **state)
+{
+    static const char text[] = "# login nobody\n"
+                               "machine a.test login alice password \"se cret\\\"\" account x\n"
+                               "machine b.test\n\tpassword onlypw\n"
+                               "macdef init\nmachine c.test login macro password macro\n\n"
+                               "machine A.test login second password second\n"
+                               "machine d.test login\n";
+    static const struct {
+        const char *host, *login, *password;
+        int found;
+    } cases[] = {{"a.test", "alice", "se cret\"", 1},
+                 {"A.TEST", "alice", "se cret\"", 1},
+                 {"b.test", NULL, "onlypw", 1},
+                 {"c.test", NULL, NULL, 0},
+                 {"x.a.test", NULL, NULL, 0},
+                 {"d.test", NULL, NULL, 1},
+                 {"login", NULL, NULL, 0}};
+    struct fy_netrc_entry entry;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(fy_netrc_find(text, cases[i].host, &entry), cases[i].found);
+        assert_true((entry.login == NULL) == (cases[i].login == NULL));
+        assert_true((entry.password == NULL) == (cases[i].password == NULL));
+        if (entry.login != NULL) {
+            assert_string_equal(entry.login, cases[i].login);
+        }
+        if (entry.password != NULL) {
+            assert_string_equal(entry.password, cases[i].password);
+        }
+        fy_netrc_free(&entry);
+    }
+    assert_int_equal(fy_netrc_find("default login anon password me", "any.test", &entry), 1);
+    assert_true(entry.is_default);
+    assert_string_equal(entry.login, "anon");
+    fy_netrc_free(&entry);
+    assert_int_equal(fy_netrc_find("", "any.test", &entry), 0);
+}
+
+static void test_on_the_wire(void **state)
+{
+    char dir[TEMP_DIR_SIZE];
+    char path[TEMP_DIR_SIZE + 8];
+    char reply[256];
+    char value[512];
+    static const char text[] = "machine 127.0.0.1 login bob password pw\n"
+                               "default login anyone password leaked\n";
+    assert_true(temp_dir_make(dir));
+    snprintf(path, sizeof path, "%s/netrc", dir);
+    assert_true(temp_file_write(path, text, sizeof text - 1));
+    struct origin *other = serve_reply(state, "HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n");
+    snprintf(reply, sizeof reply,
+             "HTTP/1.1 302 X\r\nLocation: http://localhost:%d/\r\nContent-Length: 0\r\n\r\n",
+             origin_port(other));
+    struct origin *origin = serve_reply(state, reply);
+    ferry_transport *transport = transport_with(state, NULL);
+
+    ferry_client *client = client_with(transport, (ferry_client_options){.netrc = path});
+    assert_int_equal(client_get(client, origin_url(origin, "/")).status, 200);
+    assert_string_equal(field_of(origin, 0, "Authorization", value), "Basic Ym9iOnB3");
+    /* "default" is not for hosts that a redirect leads to. */
+    assert_string_equal(field_of(other, 0, "Authorization", value), "");
+    ferry_request *req = request("GET", origin_url(origin, "/"));
+    assert_int_equal(ferry_request_set_bearer(req, "own"), 0);
+    assert_int_equal(do_request(client, req).status, 200);
+    assert_string_equal(field_of(origin, 1, "Authorization", value), "Bearer own");
+    ferry_client_free(client);
+
+    client = client_with(transport, (ferry_client_options){0}); /* not asked: not read */
+    ferry_request_set_header(req, "Authorization", NULL);
+    assert_int_equal(do_request(client, req).status, 200);
+    assert_string_equal(field_of(origin, 2, "Authorization", value), "");
+    ferry_client_free(client);
+
+    temp_dir_remove(dir);
+    client = client_with(transport, (ferry_client_options){.netrc = path});
+    ferry_request_free(req);
+    req = request("GET", origin_url(origin, "/"));
+    fails(client, req, FERRY_EREAD, "no such file");
+    ferry_request_free(req);
+    ferry_client_free(client);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        TRANSPORT_TEST(test_entries),
+        TRANSPORT_TEST(test_on_the_wire),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
