@@ -160,6 +160,12 @@ FERRY_API size_t ferry_response_header_count(const ferry_response *res);
 FERRY_API void ferry_response_header_at(const ferry_response *res, size_t i, const char **name,
                                         const char **value);
 
+/* Fills *info with what was agreed on the TLS connection that brought the response, even if that is
+ * closed by now, and returns 1; 0, and all is zero or NULL, when it was no TLS connection. The caller
+ * sets info->size (FERRY_TLS_INFO_INIT). The strings last as long as the response. */
+typedef struct ferry_tls_info ferry_tls_info;
+FERRY_API int ferry_response_tls(const ferry_response *res, ferry_tls_info *info);
+
 /* First value of a trailer field (RFC 9110 section 6.5); NULL until a read of the body has returned
  * 0, and if there is none of that name. Fields about framing, routing or decoding do not belong
  * there (section 6.5.1) and are dropped. */
@@ -402,6 +408,85 @@ enum ferry_same_site {
 typedef void (*ferry_cookie_fn)(void *arg, const ferry_cookie *cookie);
 FERRY_API int ferry_cookie_jar_each(ferry_cookie_jar *jar, ferry_cookie_fn fn, void *arg);
 
+/* ------------------------------------------------------------------------------------------ TLS */
+
+/* Versions of TLS, as they stand in the handshake. Older ones are not spoken (RFC 8996). */
+enum ferry_tls_version { FERRY_TLS_1_2 = 0x0303, FERRY_TLS_1_3 = 0x0304 };
+
+/* How a transport's TLS connections are made; zero means default: everything is checked, against the
+ * system's trust store. Borrowed by ferry_transport_new(), which reads the files, once. What is wrong
+ * with them is told by each request that would use them. Strings of PEM hold one object or several. */
+typedef struct ferry_tls_options {
+    /* sizeof(ferry_tls_options): FERRY_TLS_OPTIONS() fills it in. */
+    size_t size;
+
+    /* Whom to trust: any of the three together. Default: the system's trust store, in which the
+     * environment's SSL_CERT_FILE and SSL_CERT_DIR stand for its file and its directory. A
+     * self-signed or an intermediate certificate named here is trusted by itself. */
+    const char *ca_file;      /* PEM */
+    const char *ca_directory; /* of PEM files, named by hash (openssl rehash) */
+    const void *ca_bytes;     /* PEM, ca_len bytes */
+    size_t ca_len;
+
+    /* When true: the system's trust store beside those. */
+    int ca_and_system;
+
+    /* PEM: revocation lists. Every certificate of a chain then needs a list of its issuer here. */
+    const char *crl_file;
+
+    /* What the public key of the server's own certificate must be, "sha256//" and 32 bytes in base64,
+     * several separated by semicolons. Checked beside all else, and with verification off, too.
+     * Default: none. */
+    const char *pinned_public_keys;
+
+    /* DANGEROUS when true: nothing is known about who answers, and anybody on the way may read and
+     * change everything. For tests. */
+    int insecure_skip_verify;
+
+    /* Who we are, for servers that ask: PEM, the certificate first, then its issuers, from a file or
+     * from certificate_len bytes. The key may stand in the same place. Default: nobody. */
+    const char *certificate_file;
+    const void *certificate;
+    size_t certificate_len;
+    const char *key_file;
+    const void *key;
+    size_t key_len;
+    const char *key_password; /* nobody is ever asked for one */
+
+    /* enum ferry_tls_version; 0: no limit but TLS 1.2 below. */
+    int min_version;
+    int max_version;
+
+    /* Of TLS 1.2 and of TLS 1.3, as OpenSSL writes them (openssl-ciphers(1)). Default: OpenSSL's, with
+     * keys of 2048 bits and no SHA-1 in signatures ("@SECLEVEL=1" in ciphers says otherwise). */
+    const char *ciphers;
+    const char *cipher_suites;
+
+    /* Protocols offered (ALPN, RFC 7301), separated by commas; "": none. Default: "http/1.1". */
+    const char *alpn;
+
+    /* Appended to: the secrets by which Wireshark can read along. Default: the file that the
+     * environment's SSLKEYLOGFILE names, if it is set. */
+    const char *key_log_file;
+
+    /* When true: every connection makes a full handshake. */
+    int disable_resumption;
+} ferry_tls_options;
+
+/* What was agreed in a TLS handshake. */
+struct ferry_tls_info {
+    size_t size;            /* sizeof(ferry_tls_info) */
+    const char *version;    /* "TLSv1.3" */
+    const char *cipher;     /* "TLS_AES_256_GCM_SHA384" */
+    const char *alpn;       /* "http/1.1"; "": the server did not choose */
+    int resumed;            /* a session of an earlier connection: no certificate was sent */
+    int verified;           /* the certificate was checked, now or when the session began */
+    const char *subject;    /* of the server's certificate: "CN = example.com" */
+    const char *issuer;     /* likewise */
+    const char *not_before; /* "2026-01-02 03:04:05 UTC" */
+    const char *not_after;  /* likewise */
+};
+
 /* --------------------------------------------------------------------------------------- traces */
 
 /* Why a connection did not go back into the pool; FERRY_PUT_OK: it did. */
@@ -469,6 +554,10 @@ typedef struct ferry_trace {
     /* What became of the connection when the response had ended: enum ferry_put_result. Where a
      * closed body is being read on, this comes after the close has returned. */
     void (*put_idle_conn)(void *arg, int put_result);
+
+    /* A TLS handshake begins, and has ended: info tells what was agreed (err NULL), or is NULL. */
+    void (*tls_handshake_start)(void *arg);
+    void (*tls_handshake_done)(void *arg, const ferry_tls_info *info, const ferry_error *err);
 } ferry_trace;
 
 /* Follows the request's next sends. The struct is copied. arg is borrowed until the request is
@@ -636,6 +725,13 @@ typedef struct ferry_transport_options {
     /* A body may decode to this many bytes, however few came over the wire; more is FERRY_ETOOBIG
      * from the read. Default: no limit. */
     int64_t max_decoded_bytes;
+
+    /* For the TLS handshake. Default 10,000. */
+    int64_t tls_handshake_timeout_ms;
+
+    /* How https connections are made: FERRY_TLS_OPTIONS(.ca_file = "ca.pem"). Default: everything is
+     * checked, against the system's trust store. */
+    const ferry_tls_options *tls;
 } ferry_transport_options;
 
 /* Pointers to a compound literal with its size filled in:
@@ -650,6 +746,8 @@ typedef struct ferry_transport_options {
     FERRY_OPTIONS_OF(ferry_client_options, .size = sizeof(ferry_client_options), __VA_ARGS__)
 #define FERRY_TRANSPORT_OPTIONS(...) \
     FERRY_OPTIONS_OF(ferry_transport_options, .size = sizeof(ferry_transport_options), __VA_ARGS__)
+#define FERRY_TLS_OPTIONS(...) \
+    FERRY_OPTIONS_OF(ferry_tls_options, .size = sizeof(ferry_tls_options), __VA_ARGS__)
 #define FERRY_TRACE(...) FERRY_OPTIONS_OF(ferry_trace, .size = sizeof(ferry_trace), __VA_ARGS__)
 
 /* Makes a client; NULL options: all defaults. NULL when out of memory. Give it to
@@ -715,7 +813,7 @@ typedef struct ferry_stats {
     uint64_t waiting;        /* requests waiting for a connection now */
 } ferry_stats;
 
-/* An initialiser for one: ferry_stats stats = FERRY_STATS_INIT; */
+/* Initialisers: ferry_stats stats = FERRY_STATS_INIT; */
 #ifdef __cplusplus
 static inline ferry_stats ferry_stats_init(void)
 {
@@ -723,11 +821,22 @@ static inline ferry_stats ferry_stats_init(void)
     stats.size = sizeof stats;
     return stats;
 }
+static inline ferry_tls_info ferry_tls_info_init(void)
+{
+    ferry_tls_info info = {};
+    info.size = sizeof info;
+    return info;
+}
 #define FERRY_STATS_INIT ferry_stats_init()
+#define FERRY_TLS_INFO_INIT ferry_tls_info_init()
 #else
 #define FERRY_STATS_INIT            \
     {                               \
         .size = sizeof(ferry_stats) \
+    }
+#define FERRY_TLS_INFO_INIT            \
+    {                                  \
+        .size = sizeof(ferry_tls_info) \
     }
 #endif
 

@@ -32,6 +32,9 @@ ferry_response *fy_response_new(void)
 
 void fy_response_free(ferry_response *res)
 {
+    if (res->tls_release != NULL) {
+        res->tls_release(res->tls_held);
+    }
     fy_arena_free(&res->arena);
     free(res->failure);
     free(res);
@@ -47,6 +50,15 @@ FERRY_API int ferry_response_status(const ferry_response *res)
 FERRY_API const char *ferry_response_reason(const ferry_response *res)
 {
     return res->reason;
+}
+
+FERRY_API int ferry_response_tls(const ferry_response *res, ferry_tls_info *info)
+{
+    ferry_tls_info all = res->tls != NULL ? *res->tls : (ferry_tls_info){0};
+    size_t size = info->size;
+    all.size = size;
+    memcpy(info, &all, size < sizeof all ? size : sizeof all);
+    return res->tls != NULL;
 }
 
 FERRY_API const char *ferry_response_proto(const ferry_response *res)

@@ -41,7 +41,12 @@ struct ferry_response {
     struct fy_header trailer; /* filled when the body has ended */
     struct fy_sched *sched;   /* that of the thread which opened it */
     const struct fy_body_ops *ops;
-    void *body;           /* ops' */
+    void *body; /* ops' */
+    /* What was agreed on its TLS connection; NULL: it came on no such. Kept by a hold on tls_held,
+     * which tls_release lets go; NULL: neither. */
+    const ferry_tls_info *tls;
+    void *tls_held;
+    void (*tls_release)(void *held);
     ferry_error *failure; /* the first failed read's, told again by the next; NULL: none */
     bool decoded;         /* a content coding is taken off on the way */
     bool ended;           /* a read has returned 0 */

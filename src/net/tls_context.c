@@ -29,12 +29,12 @@ int fy_tls_fail_openssl(ferry_error *err, int code, const char *text)
 
 /* ------------------------------------------------------------------------- versions and ciphers */
 
-static int set_versions(SSL_CTX *context, const struct fy_tls_options *options, ferry_error *err)
+static int set_versions(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err)
 {
-    int min = options->min_version != 0 ? options->min_version : FY_TLS_1_2;
+    int min = options->min_version != 0 ? options->min_version : FERRY_TLS_1_2;
     int max = options->max_version;
-    if (min < FY_TLS_1_2 || min > FY_TLS_1_3 ||
-        (max != 0 && (max < FY_TLS_1_2 || max > FY_TLS_1_3))) {
+    if (min < FERRY_TLS_1_2 || min > FERRY_TLS_1_3 ||
+        (max != 0 && (max < FERRY_TLS_1_2 || max > FERRY_TLS_1_3))) {
         return fy_fail(err, FERRY_EINVAL, 0, "tls: versions are TLS 1.2 and TLS 1.3");
     }
     if (max != 0 && max < min) {
@@ -47,7 +47,7 @@ static int set_versions(SSL_CTX *context, const struct fy_tls_options *options, 
     return 0;
 }
 
-static int set_ciphers(SSL_CTX *context, const struct fy_tls_options *options, ferry_error *err)
+static int set_ciphers(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err)
 {
     /* Keys of 2048 bits and no SHA-1 in signatures, whatever the system's default is; a cipher list
      * that ends in @SECLEVEL=1 says otherwise. */
@@ -205,7 +205,7 @@ static void begin_openssl(void)
     OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL);
 }
 
-struct fy_tls_config *fy_tls_config_new(const struct fy_tls_options *options, ferry_error *err)
+struct fy_tls_config *fy_tls_config_new(const ferry_tls_options *options, ferry_error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, begin_openssl);

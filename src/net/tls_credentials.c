@@ -196,7 +196,7 @@ static int add_directory(X509_STORE *store, const char *path, ferry_error *err)
 }
 
 /* A store of the configuration's own. */
-static int fill_store(X509_STORE *store, const struct fy_tls_options *options, bool with_system,
+static int fill_store(X509_STORE *store, const ferry_tls_options *options, bool with_system,
                       ferry_error *err)
 {
     const struct source file = {.what = "CA certificates", .file = options->ca_file};
@@ -214,7 +214,7 @@ static int fill_store(X509_STORE *store, const struct fy_tls_options *options, b
     return is_given(&crl) ? add_crls(store, &crl, err) : 0;
 }
 
-int fy_tls_load_trust(SSL_CTX *context, const struct fy_tls_options *options, ferry_error *err)
+int fy_tls_load_trust(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err)
 {
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(context);
     bool has_own =
@@ -320,7 +320,7 @@ out:
     return result;
 }
 
-int fy_tls_load_certificate(SSL_CTX *context, const struct fy_tls_options *options,
+int fy_tls_load_certificate(SSL_CTX *context, const ferry_tls_options *options,
                             ferry_error *err)
 {
     struct source chain = {.what = "client certificate",

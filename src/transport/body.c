@@ -23,18 +23,10 @@
 
 /* -------------------------------------------------------------------------- from the connection */
 
-static int fail_read(struct fy_persist_conn *conn, ssize_t negative_errno, ferry_error *err)
+static int fail_read(struct fy_persist_conn *conn, ssize_t got, ferry_error *err)
 {
-    if (conn->is_closed) {
-        *err = conn->why;
-    } else if (negative_errno == 0) {
-        fy_fail(err, FERRY_ETRUNCATED, 0, "the connection ended before the response's body did");
-    } else {
-        int cause = (int)-negative_errno;
-        fy_fail(err, cause == ETIMEDOUT ? FERRY_ETIMEOUT : FERRY_EREAD, cause, "read: %s",
-                fy_errno_text(cause));
-    }
-    return -1;
+    return fy_persist_conn_fail_read(conn, got,
+                                     "the connection ended before the response's body did", err);
 }
 
 static bool would_park(struct fy_persist_conn *conn, bool may_park)
@@ -74,9 +66,6 @@ static ssize_t fill_line(struct fy_persist_conn *conn, size_t max, bool may_park
     if (got == -EMSGSIZE) {
         return fy_fail(err, FERRY_EPROTOCOL, 0,
                        "malformed chunked body: a line of more than %zu bytes", max);
-    }
-    if (got == -ENOMEM) {
-        return fy_fail_memory(err);
     }
     return got > 0 ? got : fail_read(conn, got, err);
 }
@@ -280,11 +269,7 @@ static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
 /* Another task may close the response meanwhile, and then its name is gone. */
 static ssize_t fail_body_write(struct fy_exchange *exchange, int negative_errno, ferry_error *err)
 {
-    if (exchange->conn->is_closed) {
-        *err = exchange->conn->why;
-    } else {
-        fy_fail(err, FERRY_EWRITE, -negative_errno, "write: %s", fy_errno_text(-negative_errno));
-    }
+    (void)fy_persist_conn_fail_write(exchange->conn, negative_errno, err);
     if (exchange->res != NULL) {
         fy_error_prefix(err, "writing to %s", exchange->res->url);
     }
@@ -371,6 +356,11 @@ static const struct fy_body_ops ops = {
 static const struct fy_body_ops tunnel_ops = {
     .read = body_read, .write = body_write, .close = body_close, .release = body_release};
 
+static void release_tls(void *info)
+{
+    fy_tls_info_release(info);
+}
+
 void fy_body_attach(struct fy_exchange *exchange, ferry_response *res)
 {
     fy_exchange_hold(exchange);
@@ -381,6 +371,11 @@ void fy_body_attach(struct fy_exchange *exchange, ferry_response *res)
     }
     res->ops = exchange->framing.kind == FY_BODY_TUNNEL ? &tunnel_ops : &ops;
     res->body = exchange;
+    if (exchange->conn->tls != NULL) {
+        res->tls_held = fy_tls_info_hold(exchange->conn->tls);
+        res->tls_release = release_tls;
+        res->tls = &exchange->conn->tls->shown;
+    }
     res->entry.connection = exchange->conn->number;
     res->entry.holds_connection = exchange->framing.kind != FY_BODY_NONE;
     FY_COUNT(exchange->transport, open_responses);

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "http/request.h"
-#include "net/dial.h"
+#include "net/connect.h"
 #include "transport/idle_pool.h"
 #include "transport/trace.h"
 
@@ -35,6 +35,7 @@ struct fy_dial_job {
     struct fy_exit_hook exit;
     char *name, *host_port; /* copies: the dial may outlive the request */
     uint16_t port;
+    bool secure;            /* https */
     ferry_context *context; /* a hold; NULL: none */
     ferry_trace trace;      /* zeroed when the want is over: its callbacks may be no more */
     void *trace_arg;
@@ -84,10 +85,16 @@ static void want_deliver(struct fy_want *want, struct fy_persist_conn *conn)
     (void)fy_chan_try_send(&want->ready, conn); /* its one place is free */
 }
 
-static struct fy_stream *dial_stream(struct fy_dial_job *job, ferry_error *err)
+static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_info **info,
+                                        ferry_error *err)
 {
     const struct fy_transport_settings *set = &job->transport->set;
-    struct fy_dial dial = {
+    struct fy_connect connect = {.handshake_timeout_ms = set->tls_handshake_timeout_ms};
+    *info = NULL;
+    if (job->secure && (connect.tls = fy_transport_tls(&job->transport->tls, err)) == NULL) {
+        return NULL;
+    }
+    connect.dial = (struct fy_dial){
         .host = job->name,
         .host_port = job->host_port,
         .port = job->port,
@@ -101,7 +108,7 @@ static struct fy_stream *dial_stream(struct fy_dial_job *job, ferry_error *err)
         .trace = &job->trace,
         .trace_arg = job->trace_arg,
     };
-    return fy_dial(&dial, err);
+    return fy_connect(&connect, info, err);
 }
 
 void fy_get_conn_undo(struct fy_persist_conn *conn)
@@ -115,17 +122,19 @@ void fy_get_conn_undo(struct fy_persist_conn *conn)
 
 static struct fy_persist_conn *dial_conn(struct fy_dial_job *job, ferry_error *err)
 {
-    struct fy_stream *stream = dial_stream(job, err);
+    struct fy_tls_info *info;
+    struct fy_stream *stream = connect_stream(job, &info, err);
     if (stream == NULL) {
         return NULL;
     }
     struct fy_persist_conn *conn = NULL;
     if (job->place_lost) {
         fy_fail(err, FERRY_ECANCELED, 0, "the thread that dialed has ended");
-    } else if ((conn = fy_persist_conn_new(job->transport, job->host, stream)) == NULL) {
+    } else if ((conn = fy_persist_conn_new(job->transport, job->host, stream, info)) == NULL) {
         fy_fail_memory(err);
     }
     if (conn == NULL) {
+        fy_tls_info_release(info);
         stream->ops->free(stream);
     }
     return conn;
@@ -167,6 +176,7 @@ static struct fy_dial_job *job_new(struct fy_want *want)
     job->name = strdup(req->url.host);
     job->host_port = strdup(req->url.host_port);
     job->port = req->url.port;
+    job->secure = strcmp(req->url.scheme, "https") == 0;
     job->host = want->host;
     job->want = want;
     want->holds++;

@@ -4,6 +4,7 @@
  */
 #include "transport/persist_conn.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -50,7 +51,7 @@ static void close_with_thread(struct fy_exit_hook *hook)
 }
 
 static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_host *host,
-                                          struct fy_stream *stream)
+                                          struct fy_stream *stream, struct fy_tls_info *tls)
 {
     struct fy_persist_conn *conn = calloc(1, sizeof *conn);
     if (conn == NULL) {
@@ -63,6 +64,7 @@ static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_
     conn->counted = true;
     conn->sched = fy_sched_running();
     conn->stream = stream;
+    conn->tls = tls;
     conn->input.spares = &conn->sched->spares;
     conn->number = atomic_fetch_add_explicit(&next_number, 1, memory_order_relaxed);
     fy_chan_init(&conn->to_read, conn->to_read_place, 1);
@@ -88,9 +90,9 @@ static struct fy_task *start_loop(struct fy_persist_conn *conn, const char *name
 }
 
 struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct fy_host *host,
-                                            struct fy_stream *stream)
+                                            struct fy_stream *stream, struct fy_tls_info *tls)
 {
-    struct fy_persist_conn *conn = conn_alloc(transport, host, stream);
+    struct fy_persist_conn *conn = conn_alloc(transport, host, stream, tls);
     if (conn == NULL) {
         return NULL;
     }
@@ -117,6 +119,7 @@ no_write_loop:
     conn->is_closed = true;
     conn->counted = false;
     conn->stream = NULL;
+    conn->tls = NULL;
     fy_persist_conn_release(conn);
     return NULL;
 }
@@ -134,6 +137,7 @@ void fy_persist_conn_release(struct fy_persist_conn *conn)
     if (conn->stream != NULL) {
         conn->stream->ops->free(conn->stream);
     }
+    fy_tls_info_release(conn->tls);
     fy_conn_input_free(&conn->input);
     fy_transport_release(conn->transport);
     free(conn);
@@ -183,6 +187,44 @@ bool fy_persist_conn_is_fresh(struct fy_persist_conn *conn)
 {
     return !conn->is_closed && fy_conn_input_len(&conn->input) == 0 &&
            !conn->stream->ops->has_input(conn->stream);
+}
+
+/* ------------------------------------------------------------------------------ when it fails */
+
+int fy_persist_conn_fail_read(const struct fy_persist_conn *conn, ssize_t got, const char *ended,
+                              ferry_error *err)
+{
+    const char *failure =
+        conn->stream->ops->failure != NULL ? conn->stream->ops->failure(conn->stream) : NULL;
+    if (conn->is_closed) {
+        *err = conn->why; /* not its consequence, "canceled" */
+        return -1;
+    }
+    switch (got) {
+    case 0: return fy_fail(err, FERRY_ETRUNCATED, 0, "%s", ended);
+    case -FY_TRUNCATED:
+        return fy_fail(err, FERRY_ETRUNCATED, 0,
+                       "%s, and without TLS's close_notify: it may have been cut off on the way",
+                       ended);
+    case -ENOMEM: return fy_fail_memory(err);
+    case -EPROTO:
+        return fy_fail(err, FERRY_ETLS, 0, "tls: %s",
+                       failure != NULL ? failure : fy_errno_text(EPROTO));
+    default:
+        return fy_fail(err, got == -ETIMEDOUT ? FERRY_ETIMEOUT : FERRY_EREAD, (int)-got, "read: %s",
+                       fy_errno_text((int)-got));
+    }
+}
+
+int fy_persist_conn_fail_write(const struct fy_persist_conn *conn, int result, ferry_error *err)
+{
+    if (conn->is_closed) {
+        *err = conn->why;
+        return -1;
+    }
+    return result == -ENOMEM
+               ? fy_fail_memory(err)
+               : fy_fail(err, FERRY_EWRITE, -result, "write: %s", fy_errno_text(-result));
 }
 
 /* ----------------------------------------------------------------------------- the round trip */

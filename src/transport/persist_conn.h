@@ -12,6 +12,7 @@
 #include <ferry.h>
 
 #include "net/stream.h"
+#include "net/tls.h"
 #include "task/chan.h"
 #include "task/sched.h"
 #include "transport/conn_input.h"
@@ -24,6 +25,7 @@ struct fy_persist_conn {
     struct fy_host *host;
     struct fy_sched *sched;
     struct fy_stream *stream; /* closed with the connection, freed with its last hold */
+    struct fy_tls_info *tls;  /* a hold; NULL: no TLS */
     struct fy_conn_input input;
     uint64_t number; /* as dumps and the ledger name it: 1, 2, 3 ... */
 
@@ -58,10 +60,10 @@ struct fy_persist_conn {
 };
 
 /* A connection over a stream, with its loops started, on the running scheduler. Takes the stream
- * over, and the place in the host's count that the caller has reserved; on NULL (out of memory)
- * both stay the caller's. */
+ * over, the hold on what TLS has agreed (NULL: no TLS), and the place in the host's count that the caller has reserved; on NULL (out of memory)
+ * all stay the caller's. */
 struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct fy_host *host,
-                                            struct fy_stream *stream);
+                                            struct fy_stream *stream, struct fy_tls_info *tls);
 
 void fy_persist_conn_hold(struct fy_persist_conn *conn);
 void fy_persist_conn_release(struct fy_persist_conn *conn);
@@ -80,6 +82,14 @@ void fy_persist_conn_wait_gone(struct fy_persist_conn *conn);
 
 /* Whether an idle connection can be used: nothing has come in on it, no end and no byte. */
 bool fy_persist_conn_is_fresh(struct fy_persist_conn *conn);
+
+/* What a read of its stream (or a fill of its input) that brought no bytes means, as *err: got is 0 or
+ * -errno. ended: the sentence for an end that should not have come here. Returns -1. */
+int fy_persist_conn_fail_read(const struct fy_persist_conn *conn, ssize_t got, const char *ended,
+                              ferry_error *err);
+
+/* Likewise for a write that failed with -errno. */
+int fy_persist_conn_fail_write(const struct fy_persist_conn *conn, int result, ferry_error *err);
 
 /* Sends the exchange's request and waits for the response's head. NULL with *err and *failure. The
  * exchange's req is not touched any more when it returns NULL. */

@@ -65,13 +65,11 @@ static void fail_first_byte(struct fy_exchange *exchange, ssize_t got)
     if (conn->is_closed) {
         *err = conn->why;
         exchange->failure = conn->why_failure;
-    } else if (got == 0) {
+    } else if (got == 0 || got == -FY_TRUNCATED) {
         conn->saw_end = true;
         fy_fail(err, FERRY_ESERVERCLOSED, 0, "the server closed the connection without answering");
-    } else if (got == -ENOMEM) {
-        fy_fail_memory(err);
     } else {
-        fy_fail(err, FERRY_EREAD, (int)-got, "read: %s", fy_errno_text((int)-got));
+        (void)fy_persist_conn_fail_read(conn, got, "", err);
     }
 }
 

@@ -50,18 +50,8 @@ static int fill(struct reading *r)
     if (got == -EMSGSIZE) {
         return fail_too_long(r);
     }
-    if (conn->is_closed) {
-        *r->err = conn->why;
-        return -1;
-    }
-    if (got == 0) {
-        return fy_fail(r->err, FERRY_ETRUNCATED, 0,
-                       "the connection ended in the middle of the response's head");
-    }
-    if (got == -ENOMEM) {
-        return fy_fail_memory(r->err);
-    }
-    return fy_fail(r->err, FERRY_EREAD, (int)-got, "read: %s", fy_errno_text((int)-got));
+    return fy_persist_conn_fail_read(
+        conn, got, "the connection ended in the middle of the response's head", r->err);
 }
 
 static struct fy_parse parse_begin(const struct fy_persist_conn *conn)

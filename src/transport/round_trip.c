@@ -31,7 +31,7 @@ static int check(const ferry_request *req, ferry_error *err)
         *err = req->refused;
         return -1;
     }
-    if (strcmp(req->url.scheme, "http") != 0) {
+    if (strcmp(req->url.scheme, "http") != 0 && strcmp(req->url.scheme, "https") != 0) {
         return fy_fail(err, FERRY_ESCHEME, 0, "unsupported protocol scheme \"%s\"",
                        req->url.scheme);
     }

@@ -59,15 +59,8 @@ static int fill(struct fy_exchange *exchange, bool may_park, ferry_error *err)
     if (got == -EMSGSIZE) {
         return fy_fail(err, FERRY_ETOOBIG, 0, "the trailer section is longer than %zu bytes", max);
     }
-    if (got == 0) {
-        return fy_fail(err, FERRY_ETRUNCATED, 0,
-                       "the connection ended before the response's body did");
-    }
-    if (conn->is_closed) {
-        *err = conn->why;
-        return -1;
-    }
-    return fy_fail(err, FERRY_EREAD, (int)-got, "read: %s", fy_errno_text((int)-got));
+    return fy_persist_conn_fail_read(conn, got,
+                                     "the connection ended before the response's body did", err);
 }
 
 int fy_trailer_read(struct fy_exchange *exchange, bool may_park, ferry_error *err)

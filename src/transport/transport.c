@@ -31,6 +31,7 @@ static int settle(struct fy_transport_settings *set, const ferry_transport_optio
         .max_per_host = choose_limit(given->max_per_host, INT_MAX),
         .idle_timeout_ms = choose(given->idle_timeout_ms, 90000),
         .dial_timeout_ms = choose(given->dial_timeout_ms, 30000),
+        .tls_handshake_timeout_ms = choose(given->tls_handshake_timeout_ms, 10000),
         .response_header_timeout_ms = choose(given->response_header_timeout_ms, -1),
         .expect_continue_timeout_ms = choose(given->expect_continue_timeout_ms, 1000),
         .keep_alive_probe_ms = choose(given->keep_alive_probe_ms, 15000),
@@ -66,12 +67,24 @@ FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *op
         return NULL;
     }
     atomic_init(&transport->holds, 1);
-    if (settle(&transport->set, &given) != 0 || fy_pool_init(transport) != 0) {
-        free(transport->set.unix_socket);
-        free(transport);
-        return NULL;
+    if (settle(&transport->set, &given) != 0) {
+        goto no_settings;
+    }
+    if (fy_transport_tls_init(&transport->tls, given.tls) != 0) {
+        goto no_tls;
+    }
+    if (fy_pool_init(transport) != 0) {
+        goto no_pool;
     }
     return transport;
+
+no_pool:
+    fy_transport_tls_destroy(&transport->tls);
+no_tls:
+    free(transport->set.unix_socket);
+no_settings:
+    free(transport);
+    return NULL;
 }
 
 void fy_transport_hold(ferry_transport *transport)
@@ -83,6 +96,7 @@ void fy_transport_release(ferry_transport *transport)
 {
     if (atomic_fetch_sub_explicit(&transport->holds, 1, memory_order_acq_rel) == 1) {
         fy_pool_destroy(transport);
+        fy_transport_tls_destroy(&transport->tls);
         free(transport->set.unix_socket);
         free(transport);
     }

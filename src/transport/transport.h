@@ -16,11 +16,12 @@
 #include <ferry.h>
 
 #include "base/list.h"
+#include "transport/transport_tls.h"
 
 /* As ferry_transport_options, with every default put in and times in a form ready for use. */
 struct fy_transport_settings {
     int max_idle, max_idle_per_host, max_per_host; /* INT_MAX: no limit */
-    int64_t idle_timeout_ms, dial_timeout_ms, response_header_timeout_ms,
+    int64_t idle_timeout_ms, dial_timeout_ms, tls_handshake_timeout_ms, response_header_timeout_ms,
         expect_continue_timeout_ms;
     int64_t keep_alive_probe_ms; /* all these: -1: none */
     size_t max_header_bytes;
@@ -70,6 +71,7 @@ struct fy_counters {
 struct ferry_transport {
     struct fy_transport_settings set; /* never changes */
     struct fy_pool pool;
+    struct fy_transport_tls tls;
     struct fy_counters count;
     atomic_int holds; /* the user's, each connection's, each dial's: freed with the last */
 };

@@ -30,12 +30,7 @@ struct writing {
 
 static int fail_write(struct writing *w, int negative_errno)
 {
-    int cause = -negative_errno;
-    if (w->conn->is_closed) {
-        *w->err = w->conn->why; /* not its consequence, "canceled" */
-        return -1;
-    }
-    return fy_fail(w->err, FERRY_EWRITE, cause, "write: %s", fy_errno_text(cause));
+    return fy_persist_conn_fail_write(w->conn, negative_errno, w->err);
 }
 
 /* Writes it all. */

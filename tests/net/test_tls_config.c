@@ -14,7 +14,7 @@
 #include "net_test.h"
 #include "tls_test.h"
 
-static void refuse(const struct fy_tls_options *options, int code, const char *message)
+static void refuse(const ferry_tls_options *options, int code, const char *message)
 {
     ferry_error err = {0};
     assert_null(fy_tls_config_new(options, &err));
@@ -23,7 +23,7 @@ static void refuse(const struct fy_tls_options *options, int code, const char *m
 }
 
 /* As refuse(), of a message that has a path in it. */
-static void refuse_file(const struct fy_tls_options *options, int code, const char *before,
+static void refuse_file(const ferry_tls_options *options, int code, const char *before,
                         const char *path, const char *after)
 {
     char message[240];
@@ -34,22 +34,21 @@ static void refuse_file(const struct fy_tls_options *options, int code, const ch
 static void versions(void **state)
 {
     (void)state;
-    refuse(&(struct fy_tls_options){.min_version = 0x0302}, FERRY_EINVAL,
+    refuse(&(ferry_tls_options){.min_version = 0x0302}, FERRY_EINVAL,
            "tls: versions are TLS 1.2 and TLS 1.3");
-    refuse(&(struct fy_tls_options){.max_version = 0x0305}, FERRY_EINVAL,
+    refuse(&(ferry_tls_options){.max_version = 0x0305}, FERRY_EINVAL,
            "tls: versions are TLS 1.2 and TLS 1.3");
-    refuse(&(struct fy_tls_options){.min_version = FY_TLS_1_3, .max_version = FY_TLS_1_2},
+    refuse(&(ferry_tls_options){.min_version = FERRY_TLS_1_3, .max_version = FERRY_TLS_1_2},
            FERRY_EINVAL, "tls: the highest version is below the lowest");
 }
 
 static void ciphers_and_protocols(void **state)
 {
     (void)state;
-    refuse(&(struct fy_tls_options){.ciphers = "NOSUCH"}, FERRY_EINVAL,
-           "tls: no such ciphers: NOSUCH");
-    refuse(&(struct fy_tls_options){.cipher_suites = "NOSUCH"}, FERRY_EINVAL,
+    refuse(&(ferry_tls_options){.ciphers = "NOSUCH"}, FERRY_EINVAL, "tls: no such ciphers: NOSUCH");
+    refuse(&(ferry_tls_options){.cipher_suites = "NOSUCH"}, FERRY_EINVAL,
            "tls: no such cipher suites: NOSUCH");
-    refuse(&(struct fy_tls_options){.alpn = "h2,,http/1.1"}, FERRY_EINVAL,
+    refuse(&(ferry_tls_options){.alpn = "h2,,http/1.1"}, FERRY_EINVAL,
            "tls: protocol names (ALPN) are unusable: ,http/1.1");
 }
 
@@ -63,14 +62,14 @@ static void pins(void **state)
                                       "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
                                       "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA!"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        refuse_file(&(struct fy_tls_options){.pinned_public_keys = bad[i]}, FERRY_EINVAL,
+        refuse_file(&(ferry_tls_options){.pinned_public_keys = bad[i]}, FERRY_EINVAL,
                     "tls: a pinned public key is \"sha256//\" and 32 bytes in base64: ", bad[i],
                     "");
     }
     snprintf(two, sizeof two, "%s;", pin);
-    refuse(&(struct fy_tls_options){.pinned_public_keys = two}, FERRY_EINVAL,
+    refuse(&(ferry_tls_options){.pinned_public_keys = two}, FERRY_EINVAL,
            "tls: a pinned public key is \"sha256//\" and 32 bytes in base64: ");
-    fy_tls_config_release(tls_test_config(&(struct fy_tls_options){.pinned_public_keys = pin}));
+    fy_tls_config_release(tls_test_config(&(ferry_tls_options){.pinned_public_keys = pin}));
 }
 
 static void trust(void **state)
@@ -79,21 +78,21 @@ static void trust(void **state)
     const char *none = tls_path("none.pem");
     const char *empty = tls_path("empty.pem");
     assert_true(temp_file_write(empty, "nothing\n", 8));
-    refuse_file(&(struct fy_tls_options){.ca_file = none}, FERRY_EINVAL, "tls: CA certificates ",
-                none, ": no such file or directory");
-    refuse_file(&(struct fy_tls_options){.ca_file = empty}, FERRY_ETLS, "tls: CA certificates ",
-                empty, ": no certificate in it (PEM)");
-    refuse(&(struct fy_tls_options){.ca_bytes = "x", .ca_len = 1}, FERRY_ETLS,
-           "tls: CA certificates: no certificate in it (PEM)");
-    refuse_file(&(struct fy_tls_options){.ca_directory = none}, FERRY_EINVAL, "tls: CA directory ",
-                none, ": no such file or directory");
-    refuse_file(&(struct fy_tls_options){.ca_directory = empty}, FERRY_EINVAL, "tls: CA directory ",
-                empty, ": not a directory");
-    refuse_file(&(struct fy_tls_options){.crl_file = none}, FERRY_EINVAL, "tls: CRL ", none,
+    refuse_file(&(ferry_tls_options){.ca_file = none}, FERRY_EINVAL, "tls: CA certificates ", none,
                 ": no such file or directory");
-    refuse_file(&(struct fy_tls_options){.crl_file = empty}, FERRY_ETLS, "tls: CRL ", empty,
+    refuse_file(&(ferry_tls_options){.ca_file = empty}, FERRY_ETLS, "tls: CA certificates ", empty,
+                ": no certificate in it (PEM)");
+    refuse(&(ferry_tls_options){.ca_bytes = "x", .ca_len = 1}, FERRY_ETLS,
+           "tls: CA certificates: no certificate in it (PEM)");
+    refuse_file(&(ferry_tls_options){.ca_directory = none}, FERRY_EINVAL, "tls: CA directory ",
+                none, ": no such file or directory");
+    refuse_file(&(ferry_tls_options){.ca_directory = empty}, FERRY_EINVAL, "tls: CA directory ",
+                empty, ": not a directory");
+    refuse_file(&(ferry_tls_options){.crl_file = none}, FERRY_EINVAL, "tls: CRL ", none,
+                ": no such file or directory");
+    refuse_file(&(ferry_tls_options){.crl_file = empty}, FERRY_ETLS, "tls: CRL ", empty,
                 ": no revocation list in it (PEM)");
-    refuse_file(&(struct fy_tls_options){.key_log_file = world.directory}, FERRY_EINVAL,
+    refuse_file(&(ferry_tls_options){.key_log_file = world.directory}, FERRY_EINVAL,
                 "tls: key log ", world.directory, ": is a directory");
 }
 
@@ -102,8 +101,8 @@ static void broken_certificate(void **state)
     (void)state;
     static const char text[] = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     ferry_error err = {0};
-    assert_null(fy_tls_config_new(
-        &(struct fy_tls_options){.ca_bytes = text, .ca_len = strlen(text)}, &err));
+    assert_null(
+        fy_tls_config_new(&(ferry_tls_options){.ca_bytes = text, .ca_len = strlen(text)}, &err));
     assert_int_equal(err.code, FERRY_ETLS);
     assert_memory_equal(err.message, "tls: CA certificates: ", 22);
 }
@@ -118,13 +117,13 @@ static void client_certificates(void **state)
     cert_write(certificate, chain, NULL, NULL);
     cert_write(key, (const struct cert *const[]){NULL}, world.client, "secret");
     cert_write(other, (const struct cert *const[]){NULL}, world.server, NULL);
-    refuse_file(&(struct fy_tls_options){.key_file = key}, FERRY_EINVAL, "tls: client key ", key,
+    refuse_file(&(ferry_tls_options){.key_file = key}, FERRY_EINVAL, "tls: client key ", key,
                 ": it has no client certificate");
-    refuse_file(&(struct fy_tls_options){.certificate_file = certificate}, FERRY_ETLS,
+    refuse_file(&(ferry_tls_options){.certificate_file = certificate}, FERRY_ETLS,
                 "tls: client key ", certificate, ": no private key in it (PEM)");
-    refuse_file(&(struct fy_tls_options){.certificate_file = other}, FERRY_ETLS,
+    refuse_file(&(ferry_tls_options){.certificate_file = other}, FERRY_ETLS,
                 "tls: client certificate ", other, ": no certificate in it (PEM)");
-    struct fy_tls_options options = {.certificate_file = certificate, .key_file = key};
+    ferry_tls_options options = {.certificate_file = certificate, .key_file = key};
     refuse_file(&options, FERRY_ETLS, "tls: client key ", key,
                 ": it is encrypted, and no password is given");
     options.key_password = "wrong";

@@ -25,23 +25,21 @@ static struct tls_server *serve(struct tls_server_options options)
 }
 
 /* A handshake that must succeed, and what was agreed in it. */
-static struct fy_tls_info agree(struct tls_server_options server_options,
-                                struct fy_tls_options options)
+static ferry_tls_info agree(struct tls_server_options server_options, ferry_tls_options options)
 {
-    struct fy_tls_info info;
     struct tls_server *server = serve(server_options);
     options.ca_file = world.ca_file;
     struct fy_stream *stream = tls_test_open(&options, tls_server_port(server));
     tls_test_write(stream, "hello");
     tls_test_expect(stream, "hello");
-    assert_true(fy_tls_info(stream, &info));
+    ferry_tls_info info = tls_test_info(stream);
     tls_test_free(stream);
     tls_server_stop(server);
     return info;
 }
 
 /* One that must not. */
-static void refuse(struct tls_server_options server_options, struct fy_tls_options options,
+static void refuse(struct tls_server_options server_options, ferry_tls_options options,
                    const char *message)
 {
     ferry_error err = {0};
@@ -59,8 +57,8 @@ static void refuse(struct tls_server_options server_options, struct fy_tls_optio
 static void newest_version(void **state)
 {
     (void)state;
-    struct fy_tls_info info =
-        agree((struct tls_server_options){.alpn = "http/1.1"}, (struct fy_tls_options){0});
+    ferry_tls_info info =
+        agree((struct tls_server_options){.alpn = "http/1.1"}, (ferry_tls_options){0});
     assert_string_equal(info.version, "TLSv1.3");
     assert_string_equal(info.alpn, "http/1.1");
     assert_string_equal(info.subject, "CN = server");
@@ -73,41 +71,40 @@ static void newest_version(void **state)
 static void versions(void **state)
 {
     (void)state;
-    struct fy_tls_info info =
-        agree((struct tls_server_options){0}, (struct fy_tls_options){.max_version = FY_TLS_1_2});
-    assert_string_equal(info.version, "TLSv1.2");
-    info = agree((struct tls_server_options){.max_version = TLS1_2_VERSION},
-                 (struct fy_tls_options){0});
+    ferry_tls_info info =
+        agree((struct tls_server_options){0}, (ferry_tls_options){.max_version = FERRY_TLS_1_2});
     assert_string_equal(info.version, "TLSv1.2");
     info =
-        agree((struct tls_server_options){0}, (struct fy_tls_options){.min_version = FY_TLS_1_3});
+        agree((struct tls_server_options){.max_version = TLS1_2_VERSION}, (ferry_tls_options){0});
+    assert_string_equal(info.version, "TLSv1.2");
+    info = agree((struct tls_server_options){0}, (ferry_tls_options){.min_version = FERRY_TLS_1_3});
     assert_string_equal(info.version, "TLSv1.3");
     refuse((struct tls_server_options){.max_version = TLS1_2_VERSION},
-           (struct fy_tls_options){.min_version = FY_TLS_1_3},
+           (ferry_tls_options){.min_version = FERRY_TLS_1_3},
            "tls test:443: the server refused: protocol version (none in common)");
 }
 
 static void old_version_only(void **state)
 {
     (void)state;
-    refuse((struct tls_server_options){.max_version = TLS1_1_VERSION}, (struct fy_tls_options){0},
+    refuse((struct tls_server_options){.max_version = TLS1_1_VERSION}, (ferry_tls_options){0},
            "tls test:443: the server refused: protocol version (none in common)");
 }
 
 static void ciphers(void **state)
 {
     (void)state;
-    struct fy_tls_info info =
+    ferry_tls_info info =
         agree((struct tls_server_options){0},
-              (struct fy_tls_options){.cipher_suites = "TLS_CHACHA20_POLY1305_SHA256"});
+              (ferry_tls_options){.cipher_suites = "TLS_CHACHA20_POLY1305_SHA256"});
     assert_string_equal(info.cipher, "TLS_CHACHA20_POLY1305_SHA256");
     info = agree((struct tls_server_options){.max_version = TLS1_2_VERSION},
-                 (struct fy_tls_options){.ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256"});
+                 (ferry_tls_options){.ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256"});
     assert_string_equal(info.cipher, "ECDHE-ECDSA-AES128-GCM-SHA256");
     refuse(
         (struct tls_server_options){.max_version = TLS1_2_VERSION,
                                     .ciphers = "ECDHE-ECDSA-AES256-GCM-SHA384"},
-        (struct fy_tls_options){.ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256"},
+        (ferry_tls_options){.ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256"},
         "tls test:443: the server refused: handshake failure (no cipher in common, or it wants a "
         "client certificate)");
 }
@@ -115,14 +112,14 @@ static void ciphers(void **state)
 static void application_protocols(void **state)
 {
     (void)state;
-    struct fy_tls_info info = agree((struct tls_server_options){.alpn = "http/1.1"},
-                                    (struct fy_tls_options){.alpn = "h2,http/1.1"});
+    ferry_tls_info info = agree((struct tls_server_options){.alpn = "http/1.1"},
+                                (ferry_tls_options){.alpn = "h2,http/1.1"});
     assert_string_equal(info.alpn, "http/1.1");
-    info = agree((struct tls_server_options){0}, (struct fy_tls_options){0});
+    info = agree((struct tls_server_options){0}, (ferry_tls_options){0});
     assert_string_equal(info.alpn, "");
-    info = agree((struct tls_server_options){.alpn = "h2"}, (struct fy_tls_options){.alpn = ""});
+    info = agree((struct tls_server_options){.alpn = "h2"}, (ferry_tls_options){.alpn = ""});
     assert_string_equal(info.alpn, "");
-    refuse((struct tls_server_options){.alpn = "h2"}, (struct fy_tls_options){0},
+    refuse((struct tls_server_options){.alpn = "h2"}, (ferry_tls_options){0},
            "tls test:443: the server refused: no application protocol in common (ALPN)");
 }
 
@@ -132,8 +129,7 @@ static void server_name(void **state)
     static const struct {
         const char *host, *asked_for;
     } cases[] = {{"localhost", "localhost"}, {"localhost.", "localhost"}, {"127.0.0.1", ""}};
-    struct fy_tls_config *config =
-        tls_test_config(&(struct fy_tls_options){.ca_file = world.ca_file});
+    struct fy_tls_config *config = tls_test_config(&(ferry_tls_options){.ca_file = world.ca_file});
     struct tls_server *server = serve((struct tls_server_options){0});
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ferry_error err = {0};
@@ -152,11 +148,10 @@ static void server_name(void **state)
 static void no_tls_stream(void **state)
 {
     (void)state;
-    struct fy_tls_info info;
     int ends[2];
     net_test_unix_pair(ends);
     struct fy_stream *stream = fy_socket_stream_new(ends[0]);
-    assert_false(fy_tls_info(stream, &info));
+    assert_null(fy_tls_info_new(stream));
     tls_test_free(stream);
     close(ends[1]);
 }
@@ -172,8 +167,8 @@ static void client_certificate(void **state)
     char *pem = temp_file_read(file, &len);
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
         const struct tls_server_options server = {.client_ca = world.ca, .max_version = version};
-        agree(server, (struct fy_tls_options){.certificate_file = file});
-        agree(server, (struct fy_tls_options){.certificate = pem, .certificate_len = len});
+        agree(server, (ferry_tls_options){.certificate_file = file});
+        agree(server, (ferry_tls_options){.certificate = pem, .certificate_len = len});
     }
     free(pem);
 }
@@ -187,9 +182,9 @@ static void encrypted_client_key(void **state)
         .name = "deep client", .usage = "clientAuth", .issuer = world.intermediate});
     cert_write(chain, (const struct cert *const[]){deep, world.intermediate, NULL}, NULL, NULL);
     cert_write(key, (const struct cert *const[]){NULL}, deep, "secret");
-    agree((struct tls_server_options){.client_ca = world.ca},
-          (struct fy_tls_options){
-              .certificate_file = chain, .key_file = key, .key_password = "secret"});
+    agree(
+        (struct tls_server_options){.client_ca = world.ca},
+        (ferry_tls_options){.certificate_file = chain, .key_file = key, .key_password = "secret"});
     cert_free(deep);
 }
 
@@ -199,13 +194,13 @@ static void client_certificate_missing(void **state)
     char buf[4];
     refuse(
         (struct tls_server_options){.client_ca = world.ca, .max_version = TLS1_2_VERSION},
-        (struct fy_tls_options){0},
+        (ferry_tls_options){0},
         "tls test:443: the server refused: handshake failure (no cipher in common, or it wants a "
         "client certificate)");
     /* With TLS 1.3 the client's handshake is over before the server says so. */
     struct tls_server *server = serve((struct tls_server_options){.client_ca = world.ca});
     struct fy_stream *stream =
-        tls_test_open(&(struct fy_tls_options){.ca_file = world.ca_file}, tls_server_port(server));
+        tls_test_open(&(ferry_tls_options){.ca_file = world.ca_file}, tls_server_port(server));
     assert_int_equal(tls_test_read(stream, buf, sizeof buf), -EPROTO);
     assert_string_equal(stream->ops->failure(stream),
                         "the server refused: certificate required (the client has none)");
@@ -220,7 +215,7 @@ static void client_certificate_unknown(void **state)
     struct cert *stranger = cert_make(&(struct cert_options){.name = "stranger"});
     cert_write(file, (const struct cert *const[]){stranger, NULL}, stranger, NULL);
     refuse((struct tls_server_options){.client_ca = world.ca, .max_version = TLS1_2_VERSION},
-           (struct fy_tls_options){.certificate_file = file},
+           (ferry_tls_options){.certificate_file = file},
            "tls test:443: the server refused: unknown CA (the client certificate's)");
     cert_free(stranger);
 }
@@ -230,13 +225,13 @@ static void key_log(void **state)
     (void)state;
     const char *by_option = tls_path("keys.log");
     const char *by_environment = tls_path("environment.log");
-    agree((struct tls_server_options){0}, (struct fy_tls_options){.key_log_file = by_option});
+    agree((struct tls_server_options){0}, (ferry_tls_options){.key_log_file = by_option});
     char *text = temp_file_read(by_option, NULL);
     assert_non_null(strstr(text, "CLIENT_HANDSHAKE_TRAFFIC_SECRET "));
     assert_non_null(strstr(text, "\nSERVER_TRAFFIC_SECRET_0 "));
     free(text);
     setenv("SSLKEYLOGFILE", by_environment, 1);
-    agree((struct tls_server_options){.max_version = TLS1_2_VERSION}, (struct fy_tls_options){0});
+    agree((struct tls_server_options){.max_version = TLS1_2_VERSION}, (ferry_tls_options){0});
     unsetenv("SSLKEYLOGFILE");
     text = temp_file_read(by_environment, NULL);
     assert_non_null(text);
@@ -254,7 +249,7 @@ static void shake_hands_with(const char *text, bool ends_then, int64_t deadline,
     int ends[2];
     net_test_tcp_pair(ends);
     struct fy_stream *below = fy_socket_stream_new(ends[0]);
-    struct fy_tls_config *config = tls_test_config(&(struct fy_tls_options){0});
+    struct fy_tls_config *config = tls_test_config(&(ferry_tls_options){0});
     assert_int_equal(write(ends[1], text, strlen(text)), strlen(text));
     if (ends_then) {
         shutdown(ends[1], SHUT_WR);
@@ -316,8 +311,7 @@ static void not_canceled(void **state)
     struct fy_chan never;
     fy_chan_init(&never, NULL, 0);
     struct tls_server *server = serve((struct tls_server_options){0});
-    struct fy_tls_config *config =
-        tls_test_config(&(struct fy_tls_options){.ca_file = world.ca_file});
+    struct fy_tls_config *config = tls_test_config(&(ferry_tls_options){.ca_file = world.ca_file});
     struct fy_stream *stream =
         fy_tls_client(config, tls_test_connect(tls_server_port(server)), "localhost", "test:443",
                       fy_after_ms(10000), &never, &err);

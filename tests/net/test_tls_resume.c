@@ -27,18 +27,17 @@ static struct tls_server *serve(int version)
 static bool resumes(struct fy_tls_config *config, struct tls_server *server, const char *host)
 {
     ferry_error err = {0};
-    struct fy_tls_info info;
     struct fy_stream *stream = tls_test_client(config, tls_server_port(server), host, &err);
     assert_string_equal(err.message, "");
     tls_test_write(stream, "hello"); /* behind the answer there are the tickets */
     tls_test_expect(stream, "hello");
-    assert_true(fy_tls_info(stream, &info));
+    ferry_tls_info info = tls_test_info(stream);
     assert_string_equal(info.subject, "CN = server");
     tls_test_free(stream);
     return info.resumed;
 }
 
-static struct fy_tls_config *trusting(struct fy_tls_options options)
+static struct fy_tls_config *trusting(ferry_tls_options options)
 {
     options.ca_file = world.ca_file;
     return tls_test_config(&options);
@@ -49,7 +48,7 @@ static void both_versions(void **state)
     (void)state;
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
         struct tls_server *server = serve(version);
-        struct fy_tls_config *config = trusting((struct fy_tls_options){0});
+        struct fy_tls_config *config = trusting((ferry_tls_options){0});
         assert_false(resumes(config, server, "localhost"));
         for (int i = 0; i < 10; i++) {
             assert_true(resumes(config, server, "localhost"));
@@ -63,7 +62,7 @@ static void each_host_has_its_own(void **state)
 {
     (void)state;
     struct tls_server *server = serve(0);
-    struct fy_tls_config *config = trusting((struct fy_tls_options){0});
+    struct fy_tls_config *config = trusting((ferry_tls_options){0});
     assert_false(resumes(config, server, "localhost"));
     assert_false(resumes(config, server, "127.0.0.1"));
     assert_true(resumes(config, server, "127.0.0.1"));
@@ -77,8 +76,7 @@ static void disabled(void **state)
     (void)state;
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
         struct tls_server *server = serve(version);
-        struct fy_tls_config *config =
-            trusting((struct fy_tls_options){.disable_resumption = true});
+        struct fy_tls_config *config = trusting((ferry_tls_options){.disable_resumption = true});
         assert_false(resumes(config, server, "localhost"));
         assert_false(resumes(config, server, "localhost"));
         fy_tls_config_release(config);
@@ -91,7 +89,7 @@ static void forgotten(void **state)
 {
     (void)state;
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-        struct fy_tls_config *config = trusting((struct fy_tls_options){0});
+        struct fy_tls_config *config = trusting((ferry_tls_options){0});
         for (int i = 0; i < 3; i++) {
             struct tls_server *server = serve(version);
             assert_false(resumes(config, server, "localhost"));
@@ -119,7 +117,7 @@ static void after_truncation(void **state)
         ferry_error err = {0};
         struct tls_server *server = tls_server_start(&(struct tls_server_options){
             .cert = world.server, .max_version = version, .serve = cut_off});
-        struct fy_tls_config *config = trusting((struct fy_tls_options){0});
+        struct fy_tls_config *config = trusting((ferry_tls_options){0});
         struct fy_stream *stream =
             tls_test_client(config, tls_server_port(server), "localhost", &err);
         assert_non_null(stream);
@@ -146,7 +144,7 @@ static void many_hosts(void **state)
         cert_make(&(struct cert_options){.name = "server", .names = names, .issuer = world.ca});
     struct tls_server *server =
         tls_server_start(&(struct tls_server_options){.cert = cert, .max_version = TLS1_2_VERSION});
-    struct fy_tls_config *config = trusting((struct fy_tls_options){0});
+    struct fy_tls_config *config = trusting((ferry_tls_options){0});
     for (int i = 0; i < 300; i++) {
         char host[32];
         snprintf(host, sizeof host, "h%d.example", i);
@@ -185,7 +183,7 @@ static void many_threads(void **state)
         pthread_t threads[4];
         struct user users[4];
         struct tls_server *server = serve(version);
-        struct fy_tls_config *config = trusting((struct fy_tls_options){0});
+        struct fy_tls_config *config = trusting((ferry_tls_options){0});
         resumes(config, server, "localhost");
         for (int i = 0; i < 4; i++) {
             users[i] = (struct user){.config = fy_tls_config_hold(config), .server = server};

@@ -90,7 +90,7 @@ static void resumes(void **state)
         char expected[64];
         struct s_server server = start((const char *const[]){versions[i][0], NULL});
         struct fy_tls_config *config =
-            tls_test_config(&(struct fy_tls_options){.ca_file = world.ca_file});
+            tls_test_config(&(ferry_tls_options){.ca_file = world.ca_file});
         for (int round = 0; round < 3; round++) {
             snprintf(expected, sizeof expected, "%s, %s, Cipher is", round == 0 ? "New" : "Reused",
                      versions[i][1]);
@@ -111,8 +111,8 @@ static void wants_a_certificate(void **state)
     cert_write(file, (const struct cert *const[]){world.client, NULL}, world.client, NULL);
     struct s_server server = start((const char *const[]){"-Verify", "2", "-CAfile", world.ca_file,
                                                          "-verify_return_error", NULL});
-    struct fy_tls_config *config = tls_test_config(
-        &(struct fy_tls_options){.ca_file = world.ca_file, .certificate_file = file});
+    struct fy_tls_config *config =
+        tls_test_config(&(ferry_tls_options){.ca_file = world.ca_file, .certificate_file = file});
     char *text = page(config, &server);
     assert_non_null(strstr(text, "\nClient certificate\n"));
     free(text);
@@ -120,7 +120,7 @@ static void wants_a_certificate(void **state)
 
     char buf[4];
     struct fy_stream *stream =
-        tls_test_open(&(struct fy_tls_options){.ca_file = world.ca_file}, server.port);
+        tls_test_open(&(ferry_tls_options){.ca_file = world.ca_file}, server.port);
     assert_int_equal(tls_test_read(stream, buf, sizeof buf), -EPROTO);
     assert_string_equal(stream->ops->failure(stream),
                         "the server refused: certificate required (the client has none)");
@@ -134,7 +134,7 @@ static void speaks_tls_1_1_only(void **state)
     ferry_error err = {0};
     struct s_server server =
         start((const char *const[]){"-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0", NULL});
-    assert_null(tls_test_dial(&(struct fy_tls_options){.ca_file = world.ca_file}, server.port,
+    assert_null(tls_test_dial(&(ferry_tls_options){.ca_file = world.ca_file}, server.port,
                               "localhost", &err));
     assert_string_equal(err.message,
                         "tls test:443: the server refused: protocol version (none in common)");
@@ -146,7 +146,7 @@ static void is_not_trusted(void **state)
     (void)state;
     ferry_error err = {0};
     struct s_server server = start((const char *const[]){NULL});
-    assert_null(tls_test_dial(&(struct fy_tls_options){0}, server.port, "localhost", &err));
+    assert_null(tls_test_dial(&(ferry_tls_options){0}, server.port, "localhost", &err));
     assert_int_equal(err.code, FERRY_ECERTIFICATE);
     stop(&server);
 }

@@ -30,8 +30,7 @@ static struct tls_server *serve(void (*fn)(SSL *ssl, int fd, void *arg), void *a
 
 static struct fy_stream *open_to(struct tls_server *server)
 {
-    return tls_test_open(&(struct fy_tls_options){.ca_file = world.ca_file},
-                         tls_server_port(server));
+    return tls_test_open(&(ferry_tls_options){.ca_file = world.ca_file}, tls_server_port(server));
 }
 
 /* -------------------------------------------------------------------------------------- its end */
@@ -233,12 +232,11 @@ static void tickets_are_no_input(void **state)
     struct steps steps = {0};
     struct tls_server *server = serve(speak_when_told, &steps);
     struct fy_stream *stream = open_to(server);
-    struct fy_tls_info info;
     for (int i = 0; i < 20; i++) {
         assert_false(input_is_there(stream));
         usleep(1000);
     }
-    assert_true(fy_tls_info(stream, &info));
+    ferry_tls_info info = tls_test_info(stream);
     assert_string_equal(info.version, "TLSv1.3");
     assert_int_equal(stream->ops->try_read(stream, buf, sizeof buf), -EAGAIN);
     gate_open(&steps.one);
@@ -469,7 +467,7 @@ static void two_tasks_at_once_in_1_2(void **state)
     (void)state;
     struct tls_server *server = serve(NULL, NULL);
     struct fy_stream *stream =
-        tls_test_open(&(struct fy_tls_options){.ca_file = world.ca_file, .max_version = FY_TLS_1_2},
+        tls_test_open(&(ferry_tls_options){.ca_file = world.ca_file, .max_version = FERRY_TLS_1_2},
                       tls_server_port(server));
     both_ways(stream, MUCH);
     tls_test_free(stream);
@@ -619,8 +617,7 @@ static void tls_over_tls(void **state)
     ferry_error err = {0};
     struct tls_server *server = serve(serve_inner, NULL);
     struct fy_stream *outer = open_to(server);
-    struct fy_tls_config *config =
-        tls_test_config(&(struct fy_tls_options){.ca_file = world.ca_file});
+    struct fy_tls_config *config = tls_test_config(&(ferry_tls_options){.ca_file = world.ca_file});
     struct fy_stream *inner =
         fy_tls_client(config, outer, "localhost", "inner:443", FY_NEVER, NULL, &err);
     fy_tls_config_release(config);

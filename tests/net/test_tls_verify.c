@@ -22,14 +22,14 @@
 struct show {
     const struct cert *cert;
     const struct cert *const *chain;
-    const struct fy_tls_options *options; /* NULL: the test's CA is trusted */
-    const char *host;                     /* NULL: localhost */
+    const ferry_tls_options *options; /* NULL: the test's CA is trusted */
+    const char *host;                 /* NULL: localhost */
 };
 
 /* NULL: accepted. Else the message that it must be refused with, behind "tls test:443: ". */
 static void expect(const struct show *show, const char *message)
 {
-    const struct fy_tls_options trusting = {.ca_file = world.ca_file};
+    const ferry_tls_options trusting = {.ca_file = world.ca_file};
     struct tls_server *server =
         tls_server_start(&(struct tls_server_options){.cert = show->cert, .chain = show->chain});
     assert_non_null(server);
@@ -173,7 +173,7 @@ static void self_signed(void **state)
     expect(&(struct show){.cert = cert},
            "certificate \"self\" is self-signed, and not one of those trusted");
     cert_write(tls_path("self.pem"), (const struct cert *const[]){cert, NULL}, NULL, NULL);
-    const struct fy_tls_options trusting = {.ca_file = tls_path("self.pem")};
+    const ferry_tls_options trusting = {.ca_file = tls_path("self.pem")};
     expect(&(struct show){.cert = cert, .options = &trusting}, NULL);
     cert_free(cert);
 }
@@ -220,7 +220,7 @@ static void intermediates(void **state)
         "certificate \"server\" has an unknown issuer: \"Test Intermediate\" is not trusted, and "
         "the server did not send its certificate");
     cert_write(tls_path("middle.pem"), chain, NULL, NULL);
-    const struct fy_tls_options trusting = {.ca_file = tls_path("middle.pem")};
+    const ferry_tls_options trusting = {.ca_file = tls_path("middle.pem")};
     expect(&(struct show){.cert = cert, .options = &trusting}, NULL);
     cert_free(cert);
 }
@@ -243,7 +243,7 @@ static void weak_key(void **state)
     struct cert *cert = cert_make(&options);
     expect(&(struct show){.cert = cert},
            "certificate \"weak\" has a key that is too weak (rsaEncryption, 1024 bits)");
-    const struct fy_tls_options lax = {.ca_file = world.ca_file, .ciphers = "DEFAULT@SECLEVEL=1"};
+    const ferry_tls_options lax = {.ca_file = world.ca_file, .ciphers = "DEFAULT@SECLEVEL=1"};
     expect(&(struct show){.cert = cert, .options = &lax}, NULL);
     cert_free(cert);
 }
@@ -276,7 +276,7 @@ static void revoked(void **state)
     char message[128];
     char date[FY_TLS_TIME_TEXT];
     const char *file = tls_path("list.crl");
-    const struct fy_tls_options options = {.ca_file = world.ca_file, .crl_file = file};
+    const ferry_tls_options options = {.ca_file = world.ca_file, .crl_file = file};
     cert_write_crl(file, world.ca, NULL, DAY);
     expect(&(struct show){.cert = world.server, .options = &options}, NULL);
     cert_write_crl(file, world.ca, world.client, DAY); /* another one */
@@ -303,7 +303,7 @@ static void revocation_unknown(void **state)
     char message[160];
     char date[FY_TLS_TIME_TEXT];
     const char *file = tls_path("other.crl");
-    const struct fy_tls_options options = {.ca_file = world.ca_file, .crl_file = file};
+    const ferry_tls_options options = {.ca_file = world.ca_file, .crl_file = file};
     cert_write_crl(file, world.intermediate, NULL, DAY);
     expect(&(struct show){.cert = world.server, .options = &options},
            "certificate \"server\" cannot be checked: there is no revocation list of \"Test CA\"");
@@ -334,7 +334,7 @@ static void pins(void **state)
     cert_pin(world.server, right);
     cert_pin(world.client, wrong);
     snprintf(both, sizeof both, "%s;%s", wrong, right);
-    struct fy_tls_options options = {.ca_file = world.ca_file, .pinned_public_keys = right};
+    ferry_tls_options options = {.ca_file = world.ca_file, .pinned_public_keys = right};
     const char *refused = "certificate \"server\" has a public key that is none of the pinned ones";
     expect(&(struct show){.cert = world.server, .options = &options}, NULL);
     options.pinned_public_keys = both;
@@ -352,7 +352,7 @@ static void verification_off(void **state)
     (void)state;
     struct cert *cert = cert_make(
         &(struct cert_options){.name = "self", .from = -2 * DAY, .until = -DAY, .rsa_bits = 1024});
-    const struct fy_tls_options options = {.insecure_skip_verify = true};
+    const ferry_tls_options options = {.insecure_skip_verify = true};
     expect(&(struct show){.cert = cert, .options = &options}, NULL);
     cert_free(cert);
 }
@@ -368,7 +368,7 @@ static void names_are_tamed(void **state)
 static void where_trust_comes_from(void **state)
 {
     (void)state;
-    struct fy_tls_options options = {0};
+    ferry_tls_options options = {0};
     const struct show show = {.cert = world.server, .options = &options};
     const char *refused =
         "certificate \"server\" has an unknown issuer: \"Test CA\" is not trusted, and the server "
@@ -390,13 +390,13 @@ static void where_trust_comes_from(void **state)
 
     char *pem = temp_file_read(world.ca_file, &len);
     assert_non_null(pem);
-    options = (struct fy_tls_options){.ca_bytes = pem, .ca_len = len};
+    options = (ferry_tls_options){.ca_bytes = pem, .ca_len = len};
     expect(&show, NULL);
 
     snprintf(name, sizeof name, "hashed/%08lx.0",
              X509_NAME_hash_ex(X509_get_subject_name(world.ca->x509), NULL, NULL, NULL));
     assert_true(temp_file_write(tls_path(name), pem, len));
-    options = (struct fy_tls_options){.ca_directory = tls_path("hashed")};
+    options = (ferry_tls_options){.ca_directory = tls_path("hashed")};
     expect(&show, NULL);
     options.ca_directory = NULL;
     setenv("SSL_CERT_DIR", tls_path("hashed"), 1);

@@ -19,6 +19,8 @@
 
 struct tls_world world;
 
+static struct fy_tls_info *last_info;
+
 int tls_world_make(void **state)
 {
     (void)state;
@@ -41,6 +43,7 @@ int tls_world_make(void **state)
 int tls_world_free(void **state)
 {
     (void)state;
+    fy_tls_info_release(last_info);
     cert_free(world.client);
     cert_free(world.server);
     cert_free(world.intermediate);
@@ -70,7 +73,7 @@ struct fy_stream *tls_test_connect(uint16_t port)
     return stream;
 }
 
-struct fy_tls_config *tls_test_config(const struct fy_tls_options *options)
+struct fy_tls_config *tls_test_config(const ferry_tls_options *options)
 {
     ferry_error err = {0};
     struct fy_tls_config *config = fy_tls_config_new(options, &err);
@@ -90,8 +93,8 @@ struct fy_stream *tls_test_client(struct fy_tls_config *config, uint16_t port, c
     return stream;
 }
 
-struct fy_stream *tls_test_dial(const struct fy_tls_options *options, uint16_t port,
-                                const char *host, ferry_error *err)
+struct fy_stream *tls_test_dial(const ferry_tls_options *options, uint16_t port, const char *host,
+                                ferry_error *err)
 {
     struct fy_tls_config *config = tls_test_config(options);
     struct fy_stream *stream = tls_test_client(config, port, host, err);
@@ -99,13 +102,21 @@ struct fy_stream *tls_test_dial(const struct fy_tls_options *options, uint16_t p
     return stream;
 }
 
-struct fy_stream *tls_test_open(const struct fy_tls_options *options, uint16_t port)
+struct fy_stream *tls_test_open(const ferry_tls_options *options, uint16_t port)
 {
     ferry_error err = {0};
     struct fy_stream *stream = tls_test_dial(options, port, "localhost", &err);
     assert_string_equal(err.message, "");
     assert_non_null(stream);
     return stream;
+}
+
+ferry_tls_info tls_test_info(const struct fy_stream *stream)
+{
+    fy_tls_info_release(last_info);
+    last_info = fy_tls_info_new(stream);
+    assert_non_null(last_info);
+    return last_info->shown;
 }
 
 ssize_t tls_test_read(struct fy_stream *stream, void *buf, size_t len)

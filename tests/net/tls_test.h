@@ -33,18 +33,21 @@ const char *tls_path(const char *name);
 struct fy_stream *tls_test_connect(uint16_t port);
 
 /* A configuration that must be possible. */
-struct fy_tls_config *tls_test_config(const struct fy_tls_options *options);
+struct fy_tls_config *tls_test_config(const ferry_tls_options *options);
 
 /* A handshake with that port; in messages its address is "test:443". NULL: *err. */
 struct fy_stream *tls_test_client(struct fy_tls_config *config, uint16_t port, const char *host,
                                   ferry_error *err);
 
 /* The same with a configuration of its own. */
-struct fy_stream *tls_test_dial(const struct fy_tls_options *options, uint16_t port,
-                                const char *host, ferry_error *err);
+struct fy_stream *tls_test_dial(const ferry_tls_options *options, uint16_t port, const char *host,
+                                ferry_error *err);
 
 /* As tls_test_dial, where the handshake must succeed, with "localhost". */
-struct fy_stream *tls_test_open(const struct fy_tls_options *options, uint16_t port);
+struct fy_stream *tls_test_open(const ferry_tls_options *options, uint16_t port);
+
+/* What was agreed; its strings are good until the next call. */
+ferry_tls_info tls_test_info(const struct fy_stream *stream);
 
 ssize_t tls_test_read(struct fy_stream *stream, void *buf, size_t len);
 

@@ -1,0 +1,80 @@
+/*
+ * Connecting: the dial, and TLS on top of it.
+ */
+#include "net/connect.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "task/clock.h"
+#include "task/sched.h"
+
+static void trace_start(const struct fy_dial *dial)
+{
+    if (dial->trace != NULL && dial->trace->tls_handshake_start != NULL) {
+        fy_leave();
+        dial->trace->tls_handshake_start(dial->trace_arg);
+        (void)fy_enter();
+    }
+}
+
+static void trace_done(const struct fy_dial *dial, const struct fy_tls_info *info,
+                       const ferry_error *err)
+{
+    if (dial->trace != NULL && dial->trace->tls_handshake_done != NULL) {
+        fy_leave();
+        dial->trace->tls_handshake_done(dial->trace_arg, info != NULL ? &info->shown : NULL, err);
+        (void)fy_enter();
+    }
+}
+
+/* Whoever offers h2 by an option gets what it asks for, and cannot be talked to in HTTP/1.1. */
+static int check_protocol(const struct fy_dial *dial, const struct fy_tls_info *info,
+                          ferry_error *err)
+{
+    if (strcmp(info->shown.alpn, "h2") != 0) {
+        return 0;
+    }
+    return fy_fail(
+        err, FERRY_EUNSUPPORTED, 0,
+        "tls %s: the server chose HTTP/2 (ALPN), which is not spoken here: do not offer h2",
+        dial->host_port);
+}
+
+/* TLS over the stream: 0, and *stream is the one to use; else *stream is as it was. */
+static int secure(const struct fy_connect *connect, struct fy_stream **stream,
+                  struct fy_tls_info **info, ferry_error *err)
+{
+    const struct fy_dial *dial = &connect->dial;
+    trace_start(dial);
+    struct fy_stream *over =
+        fy_tls_client(connect->tls, *stream, dial->host, dial->host_port,
+                      fy_after_ms(connect->handshake_timeout_ms), dial->canceled, err);
+    int result = over != NULL ? 0 : -1;
+    if (over != NULL) {
+        *stream = over;
+        *info = fy_tls_info_new(over);
+        result = *info != NULL ? check_protocol(dial, *info, err) : fy_fail_memory(err);
+    }
+    trace_done(dial, result == 0 ? *info : NULL, result == 0 ? NULL : err);
+    return result;
+}
+
+struct fy_stream *fy_connect(const struct fy_connect *connect, struct fy_tls_info **info,
+                             ferry_error *err)
+{
+    *info = NULL;
+    struct fy_stream *stream = fy_dial(&connect->dial, err);
+    if (stream == NULL) {
+        return NULL;
+    }
+    if (connect->tls != NULL && secure(connect, &stream, info, err) != 0) {
+        goto fail;
+    }
+    return stream;
+fail:
+    fy_tls_info_release(*info);
+    *info = NULL;
+    stream->ops->free(stream);
+    return NULL;
+}

@@ -1,0 +1,28 @@
+/*
+ * From nothing to the byte stream that HTTP is spoken over: a dial, and what is stacked on it. Runs in
+ * the dial's task (large stack) and parks there.
+ */
+#ifndef FY_NET_CONNECT_H
+#define FY_NET_CONNECT_H
+
+#include <stdint.h>
+
+#include <ferry.h>
+
+#include "net/dial.h"
+#include "net/stream.h"
+#include "net/tls.h"
+
+/* Borrowed during the call. */
+struct fy_connect {
+    struct fy_dial dial;
+    struct fy_tls_config *tls;    /* NULL: no TLS */
+    int64_t handshake_timeout_ms; /* -1: none */
+};
+
+/* A stream, or NULL and *err: what fy_dial and fy_tls_client say. *info: what was agreed, with one hold;
+ * NULL without TLS. */
+struct fy_stream *fy_connect(const struct fy_connect *connect, struct fy_tls_info **info,
+                             ferry_error *err);
+
+#endif

@@ -1,0 +1,317 @@
+/*
+ * https through the whole transport: what is agreed, refused and truncated, against OpenSSL's own
+ * server side. (tests/net/test_tls_*.c have the stream alone.)
+ */
+#include "transport_test.h"
+
+#include <stdio.h>
+
+#include "certs.h"
+#include "temp_dir.h"
+#include "tls_server.h"
+
+static struct cert *ca, *cert, *client;
+static char directory[TEMP_DIR_SIZE], ca_file[TEMP_DIR_SIZE + 16], client_file[TEMP_DIR_SIZE + 16];
+
+static int make_certificates(void **state)
+{
+    (void)state;
+    ca = cert_make(&(struct cert_options){.name = "Test CA", .is_ca = true});
+    cert = cert_make(&(struct cert_options){
+        .name = "server", .names = "DNS:localhost,IP:127.0.0.1", .issuer = ca});
+    client =
+        cert_make(&(struct cert_options){.name = "client", .usage = "clientAuth", .issuer = ca});
+    if (!temp_dir_make(directory)) {
+        return -1;
+    }
+    snprintf(ca_file, sizeof ca_file, "%s/ca.pem", directory);
+    snprintf(client_file, sizeof client_file, "%s/client.pem", directory);
+    cert_write(ca_file, (const struct cert *const[]){ca, NULL}, NULL, NULL);
+    cert_write(client_file, (const struct cert *const[]){client, NULL}, client, NULL);
+    return 0;
+}
+
+static int free_certificates(void **state)
+{
+    (void)state;
+    cert_free(client);
+    cert_free(cert);
+    cert_free(ca);
+    temp_dir_remove(directory);
+    return 0;
+}
+
+/* ---------------------------------------------------------------------------------- the server */
+
+/* Answers each request with arg, until the client ends the connection. */
+static void serve_each(SSL *ssl, int fd, void *arg)
+{
+    char buf[4096];
+    const char *reply = arg;
+    (void)fd;
+    while (SSL_read(ssl, buf, sizeof buf) > 0) { /* small requests come whole */
+        SSL_write(ssl, reply, (int)strlen(reply));
+    }
+    SSL_shutdown(ssl);
+}
+
+/* Answers one and says that it ends (RFC 8446 section 6.1). */
+static void serve_and_end(SSL *ssl, int fd, void *arg)
+{
+    char buf[4096];
+    (void)fd;
+    if (SSL_read(ssl, buf, sizeof buf) > 0) {
+        tls_serve_text(ssl, fd, arg);
+    }
+}
+
+/* Answers one, and the connection just ends, as if somebody had cut it. */
+static void serve_and_cut(SSL *ssl, int fd, void *arg)
+{
+    char buf[4096];
+    const char *reply = arg;
+    (void)fd;
+    if (SSL_read(ssl, buf, sizeof buf) > 0) {
+        SSL_write(ssl, reply, (int)strlen(reply));
+        SSL_set_quiet_shutdown(ssl, 1);
+    }
+}
+
+static struct tls_server *serve(void (*how)(SSL *ssl, int fd, void *arg), const char *reply)
+{
+    struct tls_server *server = tls_server_start(
+        &(struct tls_server_options){.cert = cert, .serve = how, .arg = (void *)reply});
+    assert_non_null(server);
+    return server;
+}
+
+static const char *url_of(const struct tls_server *server)
+{
+    static char url[64];
+    snprintf(url, sizeof url, "https://localhost:%u/", tls_server_port(server));
+    return url;
+}
+
+static ferry_transport *trusting(void **state)
+{
+    return transport_with(state,
+                          FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.ca_file = ca_file)));
+}
+
+#define OK_REPLY "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+/* ---------------------------------------------------------------------------------- what works */
+
+static void test_one_connection_serves_request_after_request(void **state)
+{
+    struct tls_server *server = serve(serve_each, OK_REPLY);
+    ferry_transport *transport = trusting(state);
+    for (int i = 0; i < 20; i++) {
+        assert_got(get(transport, url_of(server)), 200, "ok");
+    }
+    assert_int_equal(stats_of(transport).dials, 1);
+    assert_int_equal(stats_of(transport).reuses, 19);
+    transport_done(state, transport);
+    tls_server_stop(server);
+}
+
+static void test_response_tells_what_was_agreed(void **state)
+{
+    struct tls_server *server = serve(serve_each, OK_REPLY);
+    ferry_transport *transport = trusting(state);
+    ferry_tls_info info = FERRY_TLS_INFO_INIT;
+    ferry_response *res = open_get(transport, url_of(server));
+    ferry_transport_close_idle(transport);
+    assert_int_equal(ferry_response_tls(res, &info), 1);
+    assert_string_equal(info.version, "TLSv1.3");
+    assert_string_equal(info.subject, "CN = server");
+    assert_string_equal(info.issuer, "CN = Test CA");
+    assert_true(info.verified);
+    assert_false(info.resumed);
+    ferry_response_close(res);
+
+    struct origin *plain = serve_reply(state, OK_REPLY);
+    res = open_get(transport, origin_url(plain, "/"));
+    assert_int_equal(ferry_response_tls(res, &info), 0);
+    assert_null(info.version);
+    ferry_response_close(res);
+    transport_done(state, transport);
+    tls_server_stop(server);
+}
+
+static void test_http_and_https_share_no_connection(void **state)
+{
+    struct tls_server *server = serve(serve_each, OK_REPLY);
+    ferry_transport *transport = trusting(state);
+    char plain[64];
+    assert_got(get(transport, url_of(server)), 200, "ok");
+    snprintf(plain, sizeof plain, "http://localhost:%u/", tls_server_port(server));
+    struct outcome outcome = get(transport, plain); /* the server takes it for a broken handshake */
+    assert_int_equal(outcome.status, 0);
+    assert_int_equal(stats_of(transport).dials, 2);
+    transport_done(state, transport);
+    tls_server_stop(server);
+}
+
+static void test_next_connection_resumes_the_session(void **state)
+{
+    struct tls_server *server = serve(serve_and_end, OK_REPLY);
+    ferry_transport *transport = trusting(state);
+    for (int i = 0; i < 3; i++) {
+        ferry_tls_info info = FERRY_TLS_INFO_INIT;
+        ferry_response *res = open_get(transport, url_of(server));
+        assert_int_equal(ferry_response_tls(res, &info), 1);
+        assert_int_equal(info.resumed, i > 0);
+        assert_string_equal(info.subject, "CN = server");
+        ferry_response_close(res);
+        ferry_transport_close_idle(transport);
+    }
+    transport_done(state, transport);
+    tls_server_stop(server);
+}
+
+static void test_client_certificate_is_shown(void **state)
+{
+    struct tls_server *server = tls_server_start(&(struct tls_server_options){
+        .cert = cert, .client_ca = ca, .serve = serve_each, .arg = (void *)OK_REPLY});
+    assert_non_null(server);
+    ferry_transport *without = trusting(state);
+    assert_failed(get(without, url_of(server)), FERRY_ETLS,
+                  "tls: the server refused: certificate required (the client has none)");
+    transport_done(state, without);
+    ferry_transport *with = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.ca_file = ca_file,
+                                                                .certificate_file = client_file)));
+    assert_got(get(with, url_of(server)), 200, "ok");
+    transport_done(state, with);
+    tls_server_stop(server);
+}
+
+/* ------------------------------------------------------------------------------- what is refused */
+
+static void test_unknown_certificate_unless_told_CL_020(void **state)
+{
+    struct tls_server *server = serve(serve_each, OK_REPLY);
+    ferry_transport *standard = transport_with(state, NULL);
+    assert_failed(get(standard, url_of(server)), FERRY_ECERTIFICATE, "\"Test CA\" is not trusted");
+    assert_int_equal(stats_of(standard).dial_failures, 1);
+    transport_done(state, standard);
+    ferry_transport *blind = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.insecure_skip_verify = 1)));
+    ferry_tls_info info = FERRY_TLS_INFO_INIT;
+    ferry_response *res = open_get(blind, url_of(server));
+    assert_int_equal(ferry_response_tls(res, &info), 1);
+    assert_false(info.verified);
+    ferry_response_close(res);
+    transport_done(state, blind);
+    tls_server_stop(server);
+}
+
+static void test_unusable_options_are_told_by_each_request(void **state)
+{
+    struct origin *plain = serve_reply(state, OK_REPLY);
+    ferry_transport *transport = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.ca_file = "/nowhere/ca.pem")));
+    for (int i = 0; i < 2; i++) {
+        assert_failed(get(transport, "https://127.0.0.1:1/"), FERRY_EINVAL, "/nowhere/ca.pem");
+    }
+    assert_got(get(transport, origin_url(plain, "/")), 200, "ok");
+}
+
+static void test_handshake_has_its_time(void **state)
+{
+    struct gate *never = KEPT(state, struct gate);
+    struct origin *mute =
+        serve_script(state, &(struct origin_script){.serve = serve_identity, .accept_gate = never});
+    char url[64];
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/", origin_port(mute));
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.tls_handshake_timeout_ms = 30));
+    assert_failed(get(transport, url), FERRY_ETIMEOUT, "handshake timeout");
+}
+
+static void test_h2_that_was_offered_is_not_spoken(void **state)
+{
+    struct tls_server *server = tls_server_start(&(struct tls_server_options){
+        .cert = cert, .alpn = "h2", .serve = serve_each, .arg = (void *)OK_REPLY});
+    assert_non_null(server);
+    ferry_transport *transport = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.ca_file = ca_file,
+                                                                .alpn = "h2,http/1.1")));
+    assert_failed(get(transport, url_of(server)), FERRY_EUNSUPPORTED, "HTTP/2");
+    transport_done(state, transport);
+    tls_server_stop(server);
+}
+
+/* --------------------------------------------------------------------------------- truncation */
+
+/* What is known to be whole is, however the connection ends. */
+static void test_cut_after_a_body_of_known_length(void **state)
+{
+    struct tls_server *server = serve(serve_and_cut, OK_REPLY);
+    ferry_transport *transport = trusting(state);
+    assert_got(get(transport, url_of(server)), 200, "ok");
+    assert_got(get(transport, url_of(server)), 200, "ok");
+    transport_done(state, transport);
+    tls_server_stop(server);
+}
+
+/* A body that goes on until the close is whole only if TLS says so. */
+static void test_close_that_ends_a_body_must_be_said(void **state)
+{
+    static const char reply[] = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it?";
+    struct tls_server *server = serve(serve_and_end, reply);
+    ferry_transport *transport = trusting(state);
+    assert_got(get(transport, url_of(server)), 200, "all of it?");
+    transport_done(state, transport);
+    tls_server_stop(server);
+
+    server = serve(serve_and_cut, reply);
+    transport = trusting(state);
+    struct outcome outcome = get(transport, url_of(server));
+    assert_int_equal(outcome.status, 200);
+    assert_string_equal(outcome.body, "all of it?");
+    assert_int_equal(outcome.body_len, -1);
+    assert_error(&outcome.err, FERRY_ETRUNCATED, "close_notify");
+    transport_done(state, transport);
+    tls_server_stop(server);
+}
+
+static void test_cut_in_the_middle(void **state)
+{
+    struct tls_server *server =
+        serve(serve_and_cut, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok");
+    ferry_transport *transport = trusting(state);
+    struct outcome outcome = get(transport, url_of(server));
+    assert_int_equal(outcome.body_len, -1);
+    assert_error(&outcome.err, FERRY_ETRUNCATED,
+                 "the connection ended before the response's body did");
+    transport_done(state, transport);
+    tls_server_stop(server);
+
+    server = serve(serve_and_cut, "HTTP/1.1 200 OK\r\nConte");
+    transport = trusting(state);
+    assert_failed(get(transport, url_of(server)), FERRY_ETRUNCATED,
+                  "in the middle of the response's head");
+    transport_done(state, transport);
+    tls_server_stop(server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TRANSPORT_TEST(test_one_connection_serves_request_after_request),
+        TRANSPORT_TEST(test_response_tells_what_was_agreed),
+        TRANSPORT_TEST(test_http_and_https_share_no_connection),
+        TRANSPORT_TEST(test_next_connection_resumes_the_session),
+        TRANSPORT_TEST(test_client_certificate_is_shown),
+        TRANSPORT_TEST(test_unknown_certificate_unless_told_CL_020),
+        TRANSPORT_TEST(test_unusable_options_are_told_by_each_request),
+        TRANSPORT_TEST(test_handshake_has_its_time),
+        TRANSPORT_TEST(test_h2_that_was_offered_is_not_spoken),
+        TRANSPORT_TEST(test_cut_after_a_body_of_known_length),
+        TRANSPORT_TEST(test_close_that_ends_a_body_must_be_said),
+        TRANSPORT_TEST(test_cut_in_the_middle),
+    };
+    return cmocka_run_group_tests(tests, make_certificates, free_certificates);
+}
