@@ -320,8 +320,7 @@ out:
     return result;
 }
 
-int fy_tls_load_certificate(SSL_CTX *context, const ferry_tls_options *options,
-                            ferry_error *err)
+int fy_tls_load_certificate(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err)
 {
     struct source chain = {.what = "client certificate",
                            .file = options->certificate_file,

@@ -56,8 +56,7 @@ struct fy_tls_config {
 
 /* tls_credentials.c: each 0, or -1 with *err. */
 int fy_tls_load_trust(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err);
-int fy_tls_load_certificate(SSL_CTX *context, const ferry_tls_options *options,
-                            ferry_error *err);
+int fy_tls_load_certificate(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err);
 
 /* Fails with the newest of OpenSSL's own reasons behind the text, and forgets them all. */
 int fy_tls_fail_openssl(ferry_error *err, int code, const char *text);
