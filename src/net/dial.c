@@ -177,23 +177,37 @@ fail:
 
 /* ---------------------------------------------------------------------------------------- TCP */
 
-static int resolve(const struct fy_dial *dial, struct fy_addresses *addresses, ferry_error *err)
+static int look_up(const struct fy_dial *dial, struct fy_addresses *addresses, ferry_error *err)
 {
-    struct fy_address literal;
-    const ferry_trace *trace =
-        fy_address_parse(&literal, dial->host, dial->port) ? NULL : dial->trace;
+    const ferry_trace *trace = dial->trace;
     if (trace != NULL && trace->dns_start != NULL) {
         fy_leave();
         trace->dns_start(dial->trace_arg, dial->host);
         (void)fy_enter();
     }
-    int result = fy_resolve(addresses, dial->host, dial->port, dial->deadline, dial->canceled, err);
+    int result = fy_resolve(dial->resolver, addresses, dial->host, dial->port, dial->deadline,
+                            dial->canceled, err);
     if (trace != NULL && trace->dns_done != NULL) {
         fy_leave();
         trace->dns_done(dial->trace_arg, addresses->count, result != 0 ? err : NULL);
         (void)fy_enter();
     }
     return result;
+}
+
+static int resolve(const struct fy_dial *dial, struct fy_addresses *addresses, ferry_error *err)
+{
+    int known = fy_resolve_at_once(dial->resolver, addresses, dial->host, dial->port, err);
+    if (known != 0) {
+        return known > 0 ? 0 : -1;
+    }
+    return look_up(dial, addresses, err);
+}
+
+/* Whether a race was lost by the addresses, and not by this process or its user. */
+static bool addresses_failed(const ferry_error *err)
+{
+    return err->code == FERRY_ECONNECT || err->code == FERRY_ETIMEOUT;
 }
 
 static struct fy_stream *dial_tcp(const struct fy_dial *dial, ferry_error *err)
@@ -205,6 +219,10 @@ static struct fy_stream *dial_tcp(const struct fy_dial *dial, ferry_error *err)
     }
     struct fy_stream *stream = fy_race(dial, &addresses, err);
     fy_addresses_free(&addresses);
+    if (stream == NULL && addresses_failed(err)) {
+        /* The name may have moved since it was looked up. */
+        fy_resolve_suspect(dial->resolver, dial->host);
+    }
     if (stream != NULL && dial->keep_alive_probe_ms >= 0) {
         fy_socket_stream_probe(stream, dial->keep_alive_probe_ms);
     }

@@ -93,7 +93,7 @@ static enum outcome read_entry(struct fy_host_entry *entry, const char *text)
     if (entry->host == NULL) {
         return NO_MEMORY;
     }
-    if (!take_piece(&text, ':', false, &piece) || !read_port(piece, &entry->port)) {
+    if (!take_piece(&text, ':', true, &piece) || !read_port(piece, &entry->port)) {
         return NO_PORT;
     }
     do {

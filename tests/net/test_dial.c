@@ -161,6 +161,31 @@ static void name(void **state)
     close(listener);
 }
 
+/* What is kept is not traced as a lookup, and is forgotten when nobody answers at it. */
+static void kept_name(void **state)
+{
+    uint16_t port;
+    int listener = net_test_listen("127.0.0.1", &port);
+    struct fy_resolver resolver;
+    (void)state;
+    assert_int_equal(fy_resolver_init(&resolver, NULL, 60000), 0);
+    struct fy_dial dial = to("four.test.", port);
+    dial.resolver = &resolver;
+    expect_connection(&dial, listener);
+    assert_string_equal(heard, "lookup four.test., found 1, start tcp, done tcp");
+    heard[0] = '\0';
+    expect_connection(&dial, listener);
+    assert_string_equal(heard, "start tcp, done tcp");
+    close(listener);
+    heard[0] = '\0';
+    expect_failure(&dial, FERRY_ECONNECT);
+    assert_string_equal(heard, "start tcp, done tcp failed");
+    heard[0] = '\0';
+    expect_failure(&dial, FERRY_ECONNECT);
+    assert_string_equal(heard, "lookup four.test., found 1, start tcp, done tcp failed");
+    fy_resolver_destroy(&resolver);
+}
+
 static void no_such_name(void **state)
 {
     (void)state;
@@ -484,6 +509,7 @@ int main(void)
         TEST(literal),
         TEST(localhost_listening_on_one_family),
         TEST(name),
+        TEST(kept_name),
         TEST(no_such_name),
         TEST(refused),
         TEST(keep_alive_probes),

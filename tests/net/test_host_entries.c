@@ -92,7 +92,7 @@ static void refused(void **state)
         {"example.org:", "port from 1 to 65535"},
         {"[::1:80:127.0.0.1", "host"},
         {"[::1]80:127.0.0.1", "host"},
-        {"example.org:80", "port from 1 to 65535"},
+        {"example.org:80", "address where one should be"},
         {"example.org::127.0.0.1", "port from 1 to 65535"},
         {"example.org:0:127.0.0.1", "port from 1 to 65535"},
         {"example.org:65536:127.0.0.1", "port from 1 to 65535"},

@@ -224,9 +224,6 @@ static void *run_attempt(void *arg)
 static void check_attempt(const struct attempt *attempt, int tasks)
 {
     int code = attempt->outcome.code;
-    if (code == FERRY_ERESOLVE && attempt->run == get_by_name) {
-        code = FERRY_ENOMEM; /* c-ares tells some of its own failures only as "no such host" */
-    }
     if (code != FERRY_OK && (code != FERRY_ENOMEM || attempt->failed == 0)) {
         fail_msg("allocation %ld fails%s: %s: %s", attempt->fail_at,
                  attempt->all_after ? ", and all after it" : "", ferry_strerror(code),
