@@ -525,7 +525,9 @@ typedef struct ferry_trace {
     /* It is found. reused: it has served before; idle_ms: how long it was idle, -1: it was not. */
     void (*got_conn)(void *arg, int reused, int64_t idle_ms);
 
-    /* A name is looked up; err NULL: with success. Not for an address written as such. */
+    /* A name is looked up; err NULL: with success. Not when its addresses are there already: because
+     * the transport has kept them, or its resolve option has them, or the host is an address. Those
+     * that wait for another request's lookup have these called, too. */
     void (*dns_start)(void *arg, const char *host);
     void (*dns_done)(void *arg, size_t addresses, const ferry_error *err);
 
@@ -732,6 +734,26 @@ typedef struct ferry_transport_options {
     /* How https connections are made: FERRY_TLS_OPTIONS(.ca_file = "ca.pem"). Default: everything is
      * checked, against the system's trust store. */
     const ferry_tls_options *tls;
+
+    /* The addresses of a name are kept for the smallest time-to-live that DNS gives with them (of
+     * addresses and aliases, RFC 1035 section 3.2.1), but at most for this long. Default 60,000; -1:
+     * every dial asks. Of at most 1024 names, those that were dialed last. Not kept: answers whose
+     * time-to-live is 0; names from the hosts file, which is read each time; failures, since how
+     * long one holds (RFC 2308 section 5) is not to be had here. If a dial finds that none of a
+     * name's addresses takes a connection, they are forgotten at once.
+     *
+     * Requests of one thread that dial one name at the same time wait for one lookup together, also
+     * with -1. */
+    int64_t dns_cache_ms;
+
+    /* Copied; ends with a NULL. "host:port:address[,address]...", the form of curl's --resolve:
+     * "example.org:443:127.0.0.1,[::1]". Whatever is dialed at that host and port, a proxy too, is
+     * at these addresses, tried in this order; nothing is looked up, and all else (Host field, TLS)
+     * stays as the URL has it. The host is written as in a URL's normalised form, and may be an
+     * address or "*": every host that has no entry of its own. Of two for the same the later one
+     * holds. One that cannot be read makes every request that dials fail with FERRY_EINVAL.
+     * Default: none. */
+    const char *const *resolve;
 } ferry_transport_options;
 
 /* Pointers to a compound literal with its size filled in:
@@ -789,6 +811,11 @@ FERRY_API ferry_transport *ferry_default_transport(void);
  * threads' end when their threads next wait in ferry. NULL: the default transport. */
 FERRY_API void ferry_transport_close_idle(ferry_transport *transport);
 
+/* Forgets the addresses of names that the transport keeps (dns_cache_ms), as when the machine has
+ * moved to another network: the next dials ask anew. Neither its resolve option nor its connections
+ * are touched: ferry_transport_close_idle() is for those. NULL: the default transport. */
+FERRY_API void ferry_transport_flush_dns(ferry_transport *transport);
+
 /* What a transport has done and holds. */
 typedef struct ferry_stats {
     size_t size;            /* set it to sizeof(ferry_stats) before the call (FERRY_STATS_INIT) */
@@ -811,6 +838,8 @@ typedef struct ferry_stats {
     uint64_t idle;           /* of these, idle in the pool now */
     uint64_t open_responses; /* responses not closed now */
     uint64_t waiting;        /* requests waiting for a connection now */
+    uint64_t dns_lookups;    /* names looked up: in the hosts file, then in DNS */
+    uint64_t dns_cache_hits; /* dials that needed no lookup: a kept answer, or another's, served */
 } ferry_stats;
 
 /* Initialisers: ferry_stats stats = FERRY_STATS_INIT; */

@@ -99,6 +99,7 @@ static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_i
         .host_port = job->host_port,
         .port = job->port,
         .unix_socket = set->unix_socket,
+        .resolver = &job->transport->resolver,
         .deadline = fy_after_ms(set->dial_timeout_ms),
         .canceled = &job->canceled,
         .keep_alive_probe_ms = set->keep_alive_probe_ms,

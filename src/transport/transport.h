@@ -16,6 +16,7 @@
 #include <ferry.h>
 
 #include "base/list.h"
+#include "net/resolve.h"
 #include "transport/transport_tls.h"
 
 /* As ferry_transport_options, with every default put in and times in a form ready for use. */
@@ -71,6 +72,7 @@ struct fy_counters {
 struct ferry_transport {
     struct fy_transport_settings set; /* never changes */
     struct fy_pool pool;
+    struct fy_resolver resolver;
     struct fy_transport_tls tls;
     struct fy_counters count;
     atomic_int holds; /* the user's, each connection's, each dial's: freed with the last */

@@ -238,6 +238,22 @@ static void unix_socket(void **state)
     fails(&result, "no such file or directory");
 }
 
+static void resolve(void **state)
+{
+    struct run_result result;
+    int port = nginx_port(nginx);
+    char entry[64];
+    char url[64];
+
+    (void)state;
+    snprintf(entry, sizeof entry, "any.example:%d:127.0.0.1", port);
+    snprintf(url, sizeof url, "http://any.example:%d/hello.txt", port);
+    EXAMPLE(&result, "resolve", entry, url);
+    succeeds(&result, "hello\n", "");
+    EXAMPLE(&result, "resolve", "any.example:x:127.0.0.1", url);
+    fails(&result, "has no port from 1 to 65535");
+}
+
 static void answer_nothing(struct origin_conn *conn, void *arg)
 {
     char head[4096];
@@ -358,6 +374,7 @@ int main(void)
         cmocka_unit_test(stream),
         cmocka_unit_test(upload),
         cmocka_unit_test(unix_socket),
+        cmocka_unit_test(resolve),
         cmocka_unit_test(cancel_at_an_interrupt),
         cmocka_unit_test(cancel_when_time_is_over),
         cmocka_unit_test(epoll_loop),

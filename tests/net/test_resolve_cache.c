@@ -19,6 +19,7 @@
 #include "net/lookup_channel.h"
 #include "net/resolve.h"
 #include "net_test.h"
+#include "process.h"
 #include "task/clock.h"
 #include "task/sched.h"
 #include "temp_dir.h"
@@ -61,6 +62,17 @@ static void expect_counts(int lookups, int hits)
     assert_int_equal(atomic_load(&resolver.lookups), lookups);
     assert_int_equal(atomic_load(&resolver.cache_hits), hits);
     assert_int_equal(atomic_load(&server.questions), 2 * lookups);
+}
+
+static bool all_have_come(void *lookups)
+{
+    return atomic_load(&server.questions) == 2 * *(int *)lookups;
+}
+
+/* Where nobody waits for answers, the questions may still be on their way. */
+static void expect_questions_of(int lookups)
+{
+    assert_true(expect_eventually(all_have_come, &lookups, 10000));
 }
 
 /* Whether the answer for a name is kept so many seconds from now. */
@@ -315,6 +327,7 @@ static void followers_give_up(void **state)
     fy_chan_close(&canceled);
     await(&done, 1);
     assert_int_equal(leader.answer.err.code, FERRY_ECANCELED);
+    expect_questions_of(1);
 }
 
 static void flushed_meanwhile(void **state)
@@ -379,6 +392,7 @@ static void channel_is_kept(void **state)
     expect_counts(3, 0);
     (void)ask("silent.test.", fy_now(), NULL); /* it has a question open */
     assert_null(sched->lookup_channel);
+    expect_questions_of(4);
 }
 
 /* The configuration was another one when it was read. */
