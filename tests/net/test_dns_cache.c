@@ -102,6 +102,8 @@ static void not_at_all(void **state)
     (void)state;
     keep("a.test", begin, 1, 0);
     assert_int_equal(kept("a.test", begin), 0);
+    keep("a.test", begin, 1, -5);
+    assert_int_equal(kept("a.test", begin - 10 * SECOND), 0);
     keep("a.test", begin, 64, 60);
     assert_int_equal(kept("a.test", begin), 64);
     keep("a.test", begin, 65, 60); /* the older answer is not true any more, either */
