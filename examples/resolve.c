@@ -1,7 +1,7 @@
 /*
  * resolve ENTRY URL: a request to a host at addresses of one's own choosing, such as a server that
- * DNS does not name yet: resolve example.org:80:127.0.0.1 http://example.org/. The server still hears
- * the URL's host, and over TLS must still have its certificate.
+ * DNS does not name yet: resolve example.org:80:127.0.0.1 http://example.org/. The server still
+ * hears the URL's host, and over TLS must still have its certificate.
  */
 #include <ferry.h>
 

@@ -57,7 +57,7 @@ struct fy_dns_cache *fy_dns_cache_new(int64_t longest_ms)
     return cache;
 }
 
-/* -------------------------------------------------------------------------------- under the lock */
+/* ------------------------------------------------------------------------------- under the lock */
 
 static int compare(const void *a, const void *b)
 {
@@ -120,7 +120,7 @@ static void discard_all(struct fy_dns_cache *cache)
     }
 }
 
-/* --------------------------------------------------------------------------------- what it is for */
+/* ------------------------------------------------------------------------------- what it is for */
 
 int fy_dns_cache_find(struct fy_dns_cache *cache, const char *name, int64_t now,
                       struct fy_addresses *addresses, uint16_t port)

@@ -31,8 +31,8 @@ int fy_dns_cache_find(struct fy_dns_cache *cache, const char *name, int64_t now,
 /* Counts up with each flush. */
 uint64_t fy_dns_cache_flushes(struct fy_dns_cache *cache);
 
-/* Keeps a copy of an answer, in place of an older one. Not if its time-to-live is 0, there have been
- * other flushes than so many, or memory runs out. */
+/* Keeps a copy of an answer, in place of an older one. Not if its time-to-live is 0, there have
+ * been other flushes than so many, or memory runs out. */
 void fy_dns_cache_keep(struct fy_dns_cache *cache, const char *name, int64_t now,
                        const struct fy_addresses *addresses, int64_t ttl_seconds, uint64_t flushes);
 

@@ -26,7 +26,7 @@ struct fy_host_entries {
 };
 
 /* Reads texts up to a NULL; texts NULL: none. One that cannot be read is noted in refused, and the
- * rest left alone. -1 when out of memory; what has been read by then is to be freed all the same. */
+ * rest left alone. -1 when out of memory; what has been read by then is to be freed then, too. */
 int fy_host_entries_read(struct fy_host_entries *entries, const char *const *texts);
 void fy_host_entries_free(struct fy_host_entries *entries);
 

@@ -34,8 +34,8 @@ bool fy_lookup_channel_is_test(void)
 
 /* ------------------------------------------------------------------------------ c-ares' memory */
 
-/* Whether an allocation has failed. c-ares calls back on the thread that calls it, and nothing parks
- * between such a failure and the question. */
+/* Whether an allocation has failed. c-ares calls back on the thread that calls it, and nothing
+ * parks between such a failure and the question. */
 static _Thread_local bool lacked_memory;
 
 /* Not inlined: who asks may have parked before, and must not use an address from before. */

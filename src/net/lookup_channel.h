@@ -32,8 +32,9 @@ int fy_lookup_channel_take(struct fy_lookup_channel **channel);
 /* fit: it may serve again. Otherwise what it was asked for is over, with ARES_EDESTRUCTION. */
 void fy_lookup_channel_give_back(struct fy_lookup_channel *channel, bool fit);
 
-/* Whether an allocation of c-ares' on this thread has failed since the last time this was asked. Not
- * every such failure ends in ARES_ENOMEM: a name that c-ares has no memory to find is "not found". */
+/* Whether an allocation of c-ares' on this thread has failed since the last time this was asked.
+ * Not every such failure ends in ARES_ENOMEM: a name that c-ares has no memory to find is "not
+ * found". */
 bool fy_lookup_channel_lacked_memory(void);
 
 /* fy_lookup_ask(). */

@@ -2,9 +2,10 @@
  * What is known without asking anybody, who asks if it is not, and in which order answers are to be
  * tried; lookup.c asks.
  *
- * A name that several tasks of one thread want is looked up by the first of them, for all: a flight,
- * which the others follow. If it ends because its leader does not want any more (cancelled, or out
- * of time), the next follower leads another. Threads share answers, by the cache, and no flights.
+ * A name that several tasks of one thread want is looked up by the first of them, for all: a
+ * flight, which the others follow. If it ends because its leader does not want any more (cancelled,
+ * or out of time), the next follower leads another. Threads share answers, by the cache, and no
+ * flights.
  */
 #include "net/resolve.h"
 

@@ -1,7 +1,7 @@
 /*
  * Names to addresses: what the user has said, literals, what is kept from before and localhost at
- * once; all else by a lookup in the hosts file and DNS, as the system is configured. Parks the task,
- * never the thread.
+ * once; all else by a lookup in the hosts file and DNS, as the system is configured. Parks the
+ * task, never the thread.
  */
 #ifndef FY_NET_RESOLVE_H
 #define FY_NET_RESOLVE_H
@@ -27,8 +27,8 @@ struct fy_resolver {
     atomic_uint_least64_t lookups, cache_hits;
 };
 
-/* Reads the user's entries (fy_host_entries_read()). No answer is kept for longer than cache_ms; -1:
- * none is kept at all. -1 when out of memory. */
+/* Reads the user's entries (fy_host_entries_read()). No answer is kept for longer than cache_ms;
+ * -1: none is kept at all. -1 when out of memory. */
 int fy_resolver_init(struct fy_resolver *resolver, const char *const *entries, int64_t cache_ms);
 void fy_resolver_destroy(struct fy_resolver *resolver);
 
