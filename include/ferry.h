@@ -287,7 +287,8 @@ FERRY_API int ferry_request_set_header(ferry_request *req, const char *name, con
 FERRY_API int ferry_request_add_header(ferry_request *req, const char *name, const char *value);
 
 /* Body from memory, sent with Content-Length and in one write with the head. Borrowed until the
- * request is freed or given another body. data may be NULL when len is 0. */
+ * request is freed or given another body, which then waits as ferry_request_free() does. data may be
+ * NULL when len is 0. */
 FERRY_API int ferry_request_set_body(ferry_request *req, const void *data, size_t len);
 
 /* Body from a file, len bytes from offset (len -1: to its end as it is now), sent by sendfile where
