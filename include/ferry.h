@@ -194,8 +194,9 @@ FERRY_API void ferry_response_close(ferry_response *res);
  * never a clean end. After an error every further read returns the same one.
  *
  * The end of a body of known length, and of a chunked one whose last chunk is already there, is
- * noticed with its last byte. After the call that noticed it the connection is in the pool, or
- * closed if it could not be kept.
+ * noticed with its last byte; that of a decoded one likewise, if what ends it on the wire comes within
+ * 50 ms of its last byte. After the call that noticed it the connection is in the pool, or closed if
+ * it could not be kept.
  *
  * On the thread that opened the response (else FERRY_ETHREAD). */
 FERRY_API FERRY_MUST_USE ssize_t ferry_response_read(ferry_response *res, void *buf, size_t len,

@@ -15,10 +15,16 @@
 #include "task/sched.h"
 #include "watch/ledger.h"
 
+/* What a body's read_within comes back with when nothing has come. */
+#define FY_READ_LATER (-2)
+
 /* What a response's body can do. All are called under the lock of the response's scheduler. */
 struct fy_body_ops {
     /* As ferry_response_read; parks. Never called again after it has returned 0 or -1. */
     ssize_t (*read)(void *body, void *buf, size_t len, ferry_error *err);
+    /* Likewise, for at most ms milliseconds: FY_READ_LATER when they have passed without a byte, which
+     * is no failure. NULL: this body never lets its reader wait. */
+    ssize_t (*read_within)(void *body, void *buf, size_t len, int64_t ms, ferry_error *err);
     /* As ferry_response_write; NULL: this body cannot. */
     ssize_t (*write)(void *body, const void *buf, size_t len, ferry_error *err);
     /* The response is closed, whatever has been read; no read or write begins after this. may_park
