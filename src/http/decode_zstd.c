@@ -17,7 +17,45 @@ struct zstd_stage {
     bool at_end;  /* the last frame so far is whole */
     bool pending; /* it filled its room: there may be more to come without more input */
     bool stuck;   /* a call without room came to nothing */
+    /* How much of the frame's magic number has been taken, and its first byte. */
+    size_t magic_len;
+    unsigned char magic_first;
 };
+
+/* Whether what follows can be the rest of a frame's magic number, or of a frame's that is to be
+ * skipped (RFC 8878 section 3.1). The library may know older formats besides, whose windows it sets
+ * no limit to. */
+static bool is_magic(const struct zstd_stage *stage, const struct fy_decode_io *io)
+{
+    static const unsigned char frame[4] = {0x28, 0xb5, 0x2f, 0xfd};
+    static const unsigned char skipped[4] = {0x50, 0x2a, 0x4d, 0x18};
+    unsigned char first = stage->magic_first;
+    for (size_t i = 0; i < io->in_len && stage->magic_len + i < 4; i++) {
+        size_t at = stage->magic_len + i;
+        unsigned char byte = io->in[i];
+        if (at == 0) {
+            first = byte & 0xf0;
+            if (byte != frame[0] && first != skipped[0]) {
+                return false;
+            }
+        } else if (byte != (first == skipped[0] ? skipped : frame)[at]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The library has taken some of a frame, and is at its end or not. */
+static void note_magic(struct zstd_stage *stage, const unsigned char *in, size_t taken)
+{
+    if (stage->magic_len == 0 && taken > 0) {
+        stage->magic_first = in[0] & 0xf0;
+    }
+    stage->magic_len = taken < 4 - stage->magic_len ? stage->magic_len + taken : 4;
+    if (stage->at_end) {
+        stage->magic_len = 0;
+    }
+}
 
 static enum fy_decode_result zstd_step(struct fy_decode_stage *self, struct fy_decode_io *io,
                                        const char **reason)
@@ -32,6 +70,10 @@ static enum fy_decode_result zstd_step(struct fy_decode_stage *self, struct fy_d
         if (stage->stuck || (io->in_len == 0 && !stage->pending)) {
             return FY_DECODE_MORE;
         }
+        if (!is_magic(stage, io)) {
+            *reason = "what should be a frame is none";
+            return FY_DECODE_FAILED;
+        }
         ZSTD_inBuffer in = {io->in, io->in_len, 0};
         ZSTD_outBuffer out = {io->out, io->out_len, 0};
         size_t result = ZSTD_decompressStream(stage->context, &out, &in);
@@ -40,11 +82,12 @@ static enum fy_decode_result zstd_step(struct fy_decode_stage *self, struct fy_d
             *reason = memory ? NULL : ZSTD_getErrorName(result);
             return FY_DECODE_FAILED;
         }
+        stage->at_end = result == 0;
+        note_magic(stage, io->in, in.pos);
         io->in += in.pos;
         io->in_len -= in.pos;
         io->out += out.pos;
         io->out_len -= out.pos;
-        stage->at_end = result == 0;
         stage->pending = out.pos == out.size;
         stage->stuck = in.pos == 0 && out.size == 0;
         if (!stage->at_end && (io->in_len == 0 || io->out_len == 0)) {

@@ -134,3 +134,8 @@ struct bytes encode_zeros(const char *coding, size_t len)
     free(zeros);
     return out;
 }
+
+uint32_t encode_crc32(const void *data, size_t len)
+{
+    return (uint32_t)crc32(0, data, (uInt)len);
+}

@@ -6,6 +6,8 @@
 
 #include "bytes.h"
 
+#include <stdint.h>
+
 #define ENCODE_TEXT "ferry ferry ferry ferry: the text that was encoded"
 
 /* Zeros that encode_zeros() can make of any coding. */
@@ -23,5 +25,8 @@ struct bytes encode_zeros(const char *coding, size_t len);
 #define ENCODE_EVENT_1 "id: 1\ndata: one\n\n"
 #define ENCODE_EVENT_2 "data: two\n\n"
 struct bytes encode_events(const char *coding, size_t *first_len);
+
+/* As gzip has it. */
+uint32_t encode_crc32(const void *data, size_t len);
 
 #endif
