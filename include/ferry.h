@@ -922,8 +922,9 @@ FERRY_API FERRY_MUST_USE ferry_form *ferry_form_new(ferry_error *err);
 /* Not while a request that has it is being sent; NULL is fine. */
 FERRY_API void ferry_form_free(ferry_form *form);
 
-/* Each adds a part and returns 0, or -1 with nothing added. All is copied. In names and file names
- * CR, LF and quotes are percent-encoded, as browsers do it. */
+/* Each adds a part and returns 0, or -1 with nothing added. Not while the form is being sent. Names,
+ * types and data are copied. In names and file names CR, LF and quotes are percent-encoded, as
+ * browsers do it. */
 FERRY_API int ferry_form_add_text(ferry_form *form, const char *name, const char *value,
                                   ferry_error *err);
 
@@ -931,14 +932,24 @@ FERRY_API int ferry_form_add_text(ferry_form *form, const char *name, const char
 FERRY_API int ferry_form_add_data(ferry_form *form, const char *name, const void *data, size_t len,
                                   const char *filename, const char *content_type, ferry_error *err);
 
-/* A regular file, opened now and read during the send, as long as it is now. filename NULL: the last
- * part of path; content_type NULL: application/octet-stream. */
+/* A regular file, opened now and read during the send, as long as it is now: what is added to it
+ * later is not sent, and if it becomes shorter the send fails with FERRY_EBODY. filename NULL: the
+ * last part of path; content_type NULL: application/octet-stream. */
 FERRY_API int ferry_form_add_file(ferry_form *form, const char *name, const char *path,
                                   const char *filename, const char *content_type, ferry_error *err);
 
-/* The form as it is now becomes the request's body, with Content-Length and Content-Type; it can be
- * sent again. Borrowed until the request is freed or given another body; for one request at a time.
- */
+/* What a function gives, which is called as ferry_request_set_body_reader() has it. len -1: until it
+ * returns 0, and then the form is sent chunked; otherwise exactly len bytes. rewind NULL: it cannot be
+ * read again, nor the form sent again. arg is borrowed until the form is freed. */
+FERRY_API int ferry_form_add_reader(ferry_form *form, const char *name, ferry_read_fn read,
+                                    int (*rewind)(void *arg), void *arg, int64_t len,
+                                    const char *filename, const char *content_type,
+                                    ferry_error *err);
+
+/* The form as it is now becomes the request's body, with its Content-Type and, unless a reader's
+ * length is unknown, Content-Length; it can be sent again, unless a reader cannot be rewound. Borrowed
+ * until the request is freed or given another body; for one request at a time. What is added later is
+ * sent once the form is set again. */
 FERRY_API int ferry_request_set_form(ferry_request *req, ferry_form *form);
 
 /* -------------------------------------------------------------------------------- event streams */

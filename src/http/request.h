@@ -31,7 +31,9 @@ struct fy_request_body {
     int64_t offset;
     ferry_read_fn read;
     int (*rewind)(void *arg);
-    void *arg;                    /* of read and rewind */
+    void *arg; /* of read, rewind and failure */
+    /* What there is to say of a read that failed; NULL: its errno. */
+    const ferry_error *(*failure)(const void *arg);
     void (*done)(void *done_arg); /* stays when the body is replaced; NULL: none */
     void *done_arg;
 };

@@ -75,6 +75,11 @@ static ssize_t call_reader(struct writing *w, char *buffer, size_t len)
         *w->err = w->conn->why;
         return -1;
     }
+    if (got < 0 && body->failure != NULL) {
+        *w->err = *body->failure(body->arg);
+        fy_error_prefix(w->err, "reading the request's body");
+        return -1;
+    }
     if (got < 0) {
         return fy_fail(w->err, FERRY_EBODY, cause, "reading the request's body: %s",
                        cause != 0 ? fy_errno_text(cause) : "its reader reported an error");
