@@ -27,7 +27,7 @@ static uint64_t add(uint64_t hash, const char *bytes, size_t len)
 
 static uint64_t parse(const char *bytes, size_t size, size_t step)
 {
-    struct fy_event_parser parser = {.retry_ms = -1};
+    struct fy_event_parser parser = {.retry_ms = -1, .max = FY_EVENT_MAX};
     uint64_t hash = 5381;
     for (size_t at = 0; at < size;) {
         size_t piece = size - at < step ? size - at : step;

@@ -967,17 +967,24 @@ typedef struct ferry_event {
     int64_t retry_ms; /* the server's wish for the wait before a reconnect; -1: it has none */
 } ferry_event;
 
-/* Reads events from a response, whatever its type, and takes it over: it is closed with the stream.
- * NULL when out of memory; then the response is still the caller's. */
+/* Reads events from a response, whatever its status and type, and takes it over: it is closed with the
+ * stream. NULL when out of memory, and FERRY_EINVAL for no response; then it is still the caller's. */
 FERRY_API FERRY_MUST_USE ferry_event_stream *ferry_event_stream_new(ferry_response *res,
                                                                     ferry_error *err);
 
 /* Reads events from what the request brings, sending it with the first next() and again whenever the
  * connection ends, after the time that the server names (3,000 unless it does), longer after
- * failures in a row, with the last event's id as Last-Event-ID. reconnects: how often in a row
- * without an event between; 0: never; -1: no limit. Client (NULL: the default one) and request are
- * borrowed until the stream is freed; the request's timeout holds for each connection, its context
- * for everything. */
+ * failures in a row. reconnects: how often in a row without an event between; 0: never, as it should
+ * be where the request must not be repeated (a POST, to most servers); -1: no limit.
+ *
+ * Its Last-Event-ID field is the last event's id; one that it has to begin with, perhaps from another
+ * day, counts as that until an event comes. Accept and Cache-Control are added to it unless it has
+ * them. Client (NULL: the default one) and request are borrowed until the stream is freed; the
+ * request's timeout holds for each connection, its context for everything.
+ *
+ * An answer with another status than 200, or another type than text/event-stream, is
+ * FERRY_EUNSUPPORTED; ferry_event_stream_response() then has it. Where there are reconnects left, 429,
+ * 502, 503 and 504 count as a connection that ended, and a Retry-After is obeyed. */
 FERRY_API FERRY_MUST_USE ferry_event_stream *
 ferry_event_stream_open(ferry_client *client, ferry_request *req, int reconnects, ferry_error *err);
 
@@ -986,6 +993,15 @@ ferry_event_stream_open(ferry_client *client, ferry_request *req, int reconnects
  * line is no event. */
 FERRY_API int ferry_event_stream_next(ferry_event_stream *stream, ferry_event *event,
                                       ferry_error *err);
+
+/* The response that events are read from; after an answer that was no event stream that answer, whose
+ * status, fields and body (which is still to be read) tell more. The stream's: not to be closed. NULL:
+ * there is none now. Valid until the next call. */
+FERRY_API ferry_response *ferry_event_stream_response(ferry_event_stream *stream);
+
+/* The most bytes of a line, and of an event's data together; more is FERRY_ETOOBIG, and the end of the
+ * stream. What a server can make a stream hold is a small multiple of it. 0: the default, 16 MiB. */
+FERRY_API void ferry_event_stream_set_max_event(ferry_event_stream *stream, size_t bytes);
 
 /* The last event's id, to go on from another time; "": none. Valid until the next call. */
 FERRY_API const char *ferry_event_stream_last_id(const ferry_event_stream *stream);
