@@ -225,6 +225,68 @@ static void upload(void **state)
     assert_true(origin_stop(origin));
 }
 
+static void form(void **state)
+{
+    struct origin *origin =
+        origin_start_reply("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\ntaken\n");
+    char part[TEMP_DIR_SIZE + 32];
+    struct run_result result;
+
+    (void)state;
+    snprintf(part, sizeof part, "%s/photo", temp_dir);
+    assert_true(temp_file_write(part, BYTES("a picture")));
+    snprintf(part, sizeof part, "photo=@%s/photo", temp_dir);
+    EXAMPLE(&result, "form", origin_url(origin, "/"), "title=In the harbour", part);
+    succeeds(&result, "taken\n", "");
+    struct origin_request request = origin_request(origin, 0);
+    assert_int_equal(strncmp(request.head, "POST / HTTP/1.1\r\n", 17), 0);
+    assert_non_null(strstr(request.head, "\r\nContent-Length: "));
+    assert_non_null(strstr(request.body, "name=\"title\"\r\n\r\nIn the harbour\r\n--"));
+    assert_non_null(strstr(request.body, "name=\"photo\"; filename=\"photo\"\r\nContent-Type: "
+                                         "application/octet-stream\r\n\r\na picture\r\n--"));
+
+    run_example(&result, "FERRY_LEAKS=fatal", "from a pipe",
+                (const char *const[]){"form", origin_url(origin, "/"), "log=-", NULL});
+    succeeds(&result, "taken\n", "");
+    request = origin_request(origin, 1);
+    assert_non_null(strstr(request.head, "\r\nTransfer-Encoding: chunked\r\n"));
+    assert_non_null(strstr(request.body, "\r\n\r\nfrom a pipe\r\n--"));
+
+    EXAMPLE(&result, "form", origin_url(origin, "/"), "photo=@/nonexistent");
+    fails(&result, "the form's file /nonexistent: no such file");
+    assert_true(origin_stop(origin));
+}
+
+#define EVENTS "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+
+static void events(void **state)
+{
+    static const struct origin_reply replies[] = {
+        {.bytes = EVENTS "\r\nretry: 1\nid: 8\ndata: one\n\n", .then = ORIGIN_THEN_CLOSE},
+        {.bytes = EVENTS "Content-Length: 36\r\n\r\nid: 9\nevent: add\ndata: two\ndata: 2\n\n"},
+        {.bytes = "HTTP/1.1 204 No Content\r\n\r\n"},
+        {.bytes = EVENTS "Content-Length: 38\r\n\r\ndata: An\n\ndata: answer\n\ndata: [DONE]\n\n"},
+        {.bytes = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 9\r\n\r\nno key at"},
+    };
+    struct origin *origin = origin_start_replies(replies, 5);
+    const char *url = origin_url(origin, "/");
+    struct run_result result;
+
+    (void)state;
+    EXAMPLE(&result, "events", url, "7");
+    succeeds(&result, "message: one\nadd: two\n2\n", "the last id is \"9\"\n");
+    assert_non_null(strstr(origin_request(origin, 0).head, "\r\nLast-Event-ID: 7\r\n"));
+    assert_non_null(strstr(origin_request(origin, 1).head, "\r\nLast-Event-ID: 8\r\n"));
+    assert_non_null(strstr(origin_request(origin, 2).head, "\r\nLast-Event-ID: 9\r\n"));
+
+    EXAMPLE(&result, "events", url, "-d", "{\"stream\": true}");
+    succeeds(&result, "message: An\nmessage: answer\n", "");
+    assert_string_equal(origin_request(origin, 3).body, "{\"stream\": true}");
+    EXAMPLE(&result, "events", url, "-d", "{}");
+    fails(&result, "status 401 and the type \"\"\nno key at\n");
+    assert_true(origin_stop(origin));
+}
+
 static void unix_socket(void **state)
 {
     struct run_result result;
@@ -373,6 +435,8 @@ int main(void)
         cmocka_unit_test(many),
         cmocka_unit_test(stream),
         cmocka_unit_test(upload),
+        cmocka_unit_test(form),
+        cmocka_unit_test(events),
         cmocka_unit_test(unix_socket),
         cmocka_unit_test(resolve),
         cmocka_unit_test(cancel_at_an_interrupt),
