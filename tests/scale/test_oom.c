@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "dns_server.h"
 #include "failing_alloc.h"
+#include "http/decode.h"
 #include "net/lookup.h"
 #include "origin.h"
 
@@ -21,10 +23,55 @@
 
 static struct origin *origin;
 
+/* "hello", in the coding that the path names. */
+static const struct encoded {
+    const char *path, *coding, *bytes;
+    size_t len;
+} encoded[] = {
+    {"/gzip", "gzip",
+     BYTES(
+         "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05"
+         "\x00\x00\x00")},
+    {"/deflate", "deflate", BYTES("\x78\x9c\xcb\x48\xcd\xc9\xc9\x07\x00\x06\x2c\x02\x15")},
+    {"/br", "br", BYTES("\x0b\x02\x80hello\x03")},
+    {"/zstd", "zstd", BYTES("\x28\xb5\x2f\xfd\x20\x05\x29\x00\x00hello")},
+    {"/both", "br, gzip",
+     BYTES(
+         "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xe3\x66\x6a\xc8\x48\xcd\xc9\xc9\x67\x06\x00\xdb"
+         "\x4e\x4b\x50\x09\x00\x00\x00")},
+};
+#define ENCODED (sizeof encoded / sizeof encoded[0])
+
+static bool serve_encoded(struct origin_conn *conn, const char *head)
+{
+    for (size_t i = 0; i < ENCODED; i++) {
+        if (strncmp(head + 4, encoded[i].path, strlen(encoded[i].path)) == 0) {
+            origin_sendf(conn,
+                         "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %zu\r\n\r\n",
+                         encoded[i].coding, encoded[i].len);
+            return origin_send(conn, encoded[i].bytes, encoded[i].len);
+        }
+    }
+    return false;
+}
+
 static void serve(struct origin_conn *conn, void *arg)
 {
     (void)arg;
     while (origin_read_request(conn)) {
+        const char *head = origin_conn_request(conn).head;
+        if (serve_encoded(conn, head)) {
+            continue;
+        }
+        if (strncmp(head, "GET /events ", 12) == 0) {
+            if (strstr(head, "Last-Event-ID: 7\r\n") != NULL) {
+                origin_send_text(conn, "HTTP/1.1 204 No Content\r\n\r\n");
+                continue;
+            }
+            origin_send_text(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                                   "Content-Length: 28\r\n\r\nretry: 0\nid: 7\ndata: hello\n\n");
+            continue;
+        }
         if (strncmp(origin_conn_request(conn).head, "POST ", 5) == 0) {
             origin_send_text(conn, "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
                                    "5\r\nhello\r\n0\r\nSum: 42\r\nX-Other: value\r\n\r\n");
@@ -146,6 +193,71 @@ static ferry_error post_from_reader(ferry_client *client)
     }
     ferry_request_free(req);
     ferry_context_free(context);
+    return err;
+}
+
+/* Every coding of this build. */
+static ferry_error get_decoded(ferry_client *client)
+{
+    ferry_error err = {0};
+    const char *names = fy_coding_names();
+    for (size_t i = 0; i < ENCODED && err.code == 0 && names != NULL; i++) {
+        const char *coding = encoded[i].coding;
+        if (strstr(names, strchr(coding, ',') != NULL ? "gzip, deflate, br" : coding) == NULL) {
+            continue;
+        }
+        ferry_request *req = request("GET", "127.0.0.1", encoded[i].path, &err);
+        if (req != NULL) {
+            err = send_and_read(client, req);
+        }
+        ferry_request_free(req);
+    }
+    return err;
+}
+
+/* Fields, then a form with all kinds of parts but a file. */
+static ferry_error post_forms(ferry_client *client)
+{
+    static const ferry_field fields[] = {{"a", "b c"}, {"d", ""}};
+    int left = 3;
+    ferry_error err = {0};
+    ferry_form *form = ferry_form_new(&err);
+    ferry_request *req = form != NULL ? request("POST", "127.0.0.1", "/", &err) : NULL;
+    if (req != NULL) {
+        ferry_request_set_urlencoded(req, fields, 2);
+        err = send_and_read(client, req);
+        if (err.code == 0 && ferry_form_add_text(form, "a", "b", &err) == 0 &&
+            ferry_form_add_data(form, "c", "d", 1, "name", "text/plain", &err) == 0 &&
+            ferry_form_add_reader(form, "e", read_piece, NULL, &left, 18, NULL, NULL, &err) == 0) {
+            ferry_request_set_form(req, form);
+            err = send_and_read(client, req);
+        }
+    }
+    ferry_request_free(req);
+    ferry_form_free(form);
+    return err;
+}
+
+/* One event, and a second connection that says that this was all. */
+static ferry_error read_events(ferry_client *client)
+{
+    ferry_error err = {0};
+    ferry_event event;
+    ferry_event_stream *stream = NULL;
+    ferry_request *req = request("GET", "127.0.0.1", "/events", &err);
+    if (req != NULL) {
+        ferry_request_set_header(req, "Last-Event-ID", "6");
+        stream = ferry_event_stream_open(client, req, 1, &err);
+    }
+    if (stream != NULL && ferry_event_stream_next(stream, &event, &err) == 1) {
+        if (strcmp(event.data, "hello") != 0 || strcmp(event.id, "7") != 0) {
+            err = wrong("the event is not what was sent");
+        } else if (ferry_event_stream_next(stream, &event, &err) == 1) {
+            err = wrong("one event too many");
+        }
+    }
+    ferry_event_stream_free(stream);
+    ferry_request_free(req);
     return err;
 }
 
@@ -312,6 +424,24 @@ static void test_post_from_reader(void **state)
     run_out(post_from_reader, true);
 }
 
+static void test_get_decoded(void **state)
+{
+    (void)state;
+    run_out(get_decoded, true);
+}
+
+static void test_post_forms(void **state)
+{
+    (void)state;
+    run_out(post_forms, true);
+}
+
+static void test_read_events(void **state)
+{
+    (void)state;
+    run_out(read_events, true);
+}
+
 static void test_close_early_and_again(void **state)
 {
     (void)state;
@@ -327,11 +457,10 @@ static void test_get_in_tasks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_get),
-        cmocka_unit_test(test_get_localhost),
-        cmocka_unit_test(test_get_by_name),
-        cmocka_unit_test(test_post_from_reader),
-        cmocka_unit_test(test_close_early_and_again),
+        cmocka_unit_test(test_get),          cmocka_unit_test(test_get_localhost),
+        cmocka_unit_test(test_get_by_name),  cmocka_unit_test(test_post_from_reader),
+        cmocka_unit_test(test_get_decoded),  cmocka_unit_test(test_post_forms),
+        cmocka_unit_test(test_read_events),  cmocka_unit_test(test_close_early_and_again),
         cmocka_unit_test(test_get_in_tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
