@@ -406,7 +406,7 @@ static void test_failures_in_a_row_wait(void **state)
     ferry_event_stream *stream = ferry_event_stream_open(client, req, -1, &err);
     assert_int_equal(ferry_event_stream_next(stream, &event, &err), -1);
     assert_error(&err, FERRY_ETIMEOUT, NULL);
-    assert_in_range(origin_counts(origin).requests, 1, 60);
+    assert_true(origin_counts(origin).requests <= 60);
     ferry_event_stream_free(stream);
     ferry_request_free(req);
     ferry_context_free(context);
@@ -415,16 +415,44 @@ static void test_failures_in_a_row_wait(void **state)
 
 /* ---- Time ---- */
 
+static void serve_slowly(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    if (origin_read_request(conn)) {
+        origin_send_slowly(conn, BYTES(HEAD "\r\n\xef\xbb\xbf"
+                                            "data: one\r\ndata: more\r\n\r\n"
+                                            "id: 2\rdata: two\r\rdata: cut off"));
+    }
+}
+
+/* Every line end, and the byte order mark, cut in two by the wire. */
+static void test_byte_by_byte(void **state)
+{
+    struct origin *origin = serve_with(state, serve_slowly, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_error err = {0};
+    ferry_event event;
+    ferry_event_stream *stream =
+        ferry_event_stream_new(open_get(transport, origin_url(origin, "/")), &err);
+    assert_int_equal(ferry_event_stream_next(stream, &event, &err), 1);
+    assert_string_equal(event.data, "one\nmore");
+    assert_int_equal(ferry_event_stream_next(stream, &event, &err), 1);
+    assert_string_equal(event.data, "two");
+    assert_string_equal(event.id, "2");
+    assert_int_equal(ferry_event_stream_next(stream, &event, &err), 0);
+    ferry_event_stream_free(stream);
+}
+
 static void serve_one_event_then_silence(struct origin_conn *conn, void *arg)
 {
     if (origin_read_request(conn)) {
-        origin_send_slowly(conn, BYTES(HEAD "\r\nretry: 1\r\ndata: one\r\n\r\n"));
+        origin_send_text(conn, HEAD "\r\nretry: 1\r\ndata: one\r\n\r\n");
         origin_wait(conn, arg);
     }
 }
 
-/* Line ends cut in two; then a silence that the request's timeout ends: it is each connection's, so
- * the stream goes on, as far as it may. A stream over a response ends. */
+/* A silence that the request's timeout ends: it is each connection's, so the stream goes on, as far as
+ * it may. A stream over a response ends. */
 static void test_silence(void **state)
 {
     struct gate *end = KEPT(state, struct gate, 0);
@@ -435,7 +463,7 @@ static void test_silence(void **state)
         ferry_request *req = request("GET", origin_url(origin, "/"));
         ferry_error err = {0};
         ferry_event event;
-        ferry_request_set_timeout(req, 100);
+        ferry_request_set_timeout(req, 700);
         unsigned before = origin_counts(origin).accepted;
         ferry_event_stream *stream =
             opened ? ferry_event_stream_open(client, req, 1, &err)
@@ -485,6 +513,7 @@ int main(void)
         TRANSPORT_TEST(test_endless_lines_end_the_stream),
         cmocka_unit_test(test_limit_of_an_event),
         TRANSPORT_TEST(test_failures_in_a_row_wait),
+        TRANSPORT_TEST(test_byte_by_byte),
         TRANSPORT_TEST(test_silence),
         cmocka_unit_test(test_over_nothing),
     };
