@@ -3,6 +3,7 @@
  * allows a content coding to ask for.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -11,15 +12,19 @@
 
 #define WINDOW_LOG_MAX 23
 
+/* Of what stands before a frame's blocks: RFC 8878 section 3.1.1.1. */
+#define FRAME_HEAD_MAX 18
+
 struct zstd_stage {
     struct fy_decode_stage base;
     ZSTD_DCtx *context;
     bool at_end;  /* the last frame so far is whole */
     bool pending; /* it filled its room: there may be more to come without more input */
     bool stuck;   /* a call without room came to nothing */
-    /* How much of the frame's magic number has been taken, and its first byte. */
-    size_t magic_len;
-    unsigned char magic_first;
+    /* Of the frame under way: its first bytes, as far as they have been taken, and what came out. */
+    unsigned char head[FRAME_HEAD_MAX];
+    size_t head_len;
+    uint64_t given;
 };
 
 /* Whether what follows can be the rest of a frame's magic number, or of a frame's that is to be
@@ -29,32 +34,36 @@ static bool is_magic(const struct zstd_stage *stage, const struct fy_decode_io *
 {
     static const unsigned char frame[4] = {0x28, 0xb5, 0x2f, 0xfd};
     static const unsigned char skipped[4] = {0x50, 0x2a, 0x4d, 0x18};
-    unsigned char first = stage->magic_first;
-    for (size_t i = 0; i < io->in_len && stage->magic_len + i < 4; i++) {
-        size_t at = stage->magic_len + i;
-        unsigned char byte = io->in[i];
-        if (at == 0) {
-            first = byte & 0xf0;
-            if (byte != frame[0] && first != skipped[0]) {
-                return false;
-            }
-        } else if (byte != (first == skipped[0] ? skipped : frame)[at]) {
+    for (size_t i = 0; i < io->in_len && stage->head_len + i < 4; i++) {
+        size_t at = stage->head_len + i;
+        unsigned char first = at == i ? io->in[0] : stage->head[0];
+        const unsigned char *magic = (first & 0xf0) == skipped[0] ? skipped : frame;
+        unsigned char byte = at == 0 && magic == skipped ? io->in[0] & 0xf0 : io->in[i];
+        if (byte != magic[at]) {
             return false;
         }
     }
     return true;
 }
 
-/* The library has taken some of a frame, and is at its end or not. */
-static void note_magic(struct zstd_stage *stage, const unsigned char *in, size_t taken)
+/* The library has taken some of a frame, and given some, and is at its end or not. False: it is not
+ * as long as its head says, which the library looks at in most cases only. */
+static bool note_frame(struct zstd_stage *stage, const unsigned char *in, size_t taken,
+                       size_t given)
 {
-    if (stage->magic_len == 0 && taken > 0) {
-        stage->magic_first = in[0] & 0xf0;
+    size_t more = FRAME_HEAD_MAX - stage->head_len;
+    more = taken < more ? taken : more;
+    memcpy(stage->head + stage->head_len, in, more);
+    stage->head_len += more;
+    stage->given += given;
+    if (!stage->at_end) {
+        return true;
     }
-    stage->magic_len = taken < 4 - stage->magic_len ? stage->magic_len + taken : 4;
-    if (stage->at_end) {
-        stage->magic_len = 0;
-    }
+    uint64_t announced = ZSTD_getFrameContentSize(stage->head, stage->head_len);
+    bool whole = announced == ZSTD_CONTENTSIZE_UNKNOWN || announced == stage->given;
+    stage->head_len = 0;
+    stage->given = 0;
+    return whole;
 }
 
 static enum fy_decode_result zstd_step(struct fy_decode_stage *self, struct fy_decode_io *io,
@@ -74,7 +83,9 @@ static enum fy_decode_result zstd_step(struct fy_decode_stage *self, struct fy_d
             *reason = "what should be a frame is none";
             return FY_DECODE_FAILED;
         }
-        ZSTD_inBuffer in = {io->in, io->in_len, 0};
+        /* A frame that is there in one piece would go another way through the library, with other
+         * opinions on what is malformed: whoever cuts the bytes has no say in that. */
+        ZSTD_inBuffer in = {io->in, stage->head_len == 0 && io->in_len > 0 ? 1 : io->in_len, 0};
         ZSTD_outBuffer out = {io->out, io->out_len, 0};
         size_t result = ZSTD_decompressStream(stage->context, &out, &in);
         if (ZSTD_isError(result)) {
@@ -83,11 +94,15 @@ static enum fy_decode_result zstd_step(struct fy_decode_stage *self, struct fy_d
             return FY_DECODE_FAILED;
         }
         stage->at_end = result == 0;
-        note_magic(stage, io->in, in.pos);
+        bool whole = note_frame(stage, io->in, in.pos, out.pos);
         io->in += in.pos;
         io->in_len -= in.pos;
         io->out += out.pos;
         io->out_len -= out.pos;
+        if (!whole) {
+            *reason = "a frame is not as long as it says";
+            return FY_DECODE_FAILED;
+        }
         stage->pending = out.pos == out.size;
         stage->stuck = in.pos == 0 && out.size == 0;
         if (!stage->at_end && (io->in_len == 0 || io->out_len == 0)) {
