@@ -1,7 +1,7 @@
 /*
- * An event stream: any bytes, in one piece and in pieces of one and seven bytes. What must hold: the
- * same events come of it; no line end and no lone field in what has none; the strings end with NUL; a
- * limit is kept to.
+ * An event stream: any bytes, in one piece and in pieces of one and seven bytes. What must hold:
+ * the same events come of it; no line end and no lone field in what has none; the strings end with
+ * NUL; a limit is kept to.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -194,9 +194,9 @@ FERRY_API void ferry_response_close(ferry_response *res);
  * never a clean end. After an error every further read returns the same one.
  *
  * The end of a body of known length, and of a chunked one whose last chunk is already there, is
- * noticed with its last byte; that of a decoded one likewise, if what ends it on the wire comes within
- * 50 ms of its last byte. After the call that noticed it the connection is in the pool, or closed if
- * it could not be kept.
+ * noticed with its last byte; that of a decoded one likewise, if what ends it on the wire comes
+ * within 50 ms of its last byte. After the call that noticed it the connection is in the pool, or
+ * closed if it could not be kept.
  *
  * On the thread that opened the response (else FERRY_ETHREAD). */
 FERRY_API FERRY_MUST_USE ssize_t ferry_response_read(ferry_response *res, void *buf, size_t len,
@@ -288,8 +288,8 @@ FERRY_API int ferry_request_set_header(ferry_request *req, const char *name, con
 FERRY_API int ferry_request_add_header(ferry_request *req, const char *name, const char *value);
 
 /* Body from memory, sent with Content-Length and in one write with the head. Borrowed until the
- * request is freed or given another body, which then waits as ferry_request_free() does. data may be
- * NULL when len is 0. */
+ * request is freed or given another body, which then waits as ferry_request_free() does. data may
+ * be NULL when len is 0. */
 FERRY_API int ferry_request_set_body(ferry_request *req, const void *data, size_t len);
 
 /* Body from a file, len bytes from offset (len -1: to its end as it is now), sent by sendfile where
@@ -922,9 +922,9 @@ FERRY_API FERRY_MUST_USE ferry_form *ferry_form_new(ferry_error *err);
 /* Not while a request that has it is being sent; NULL is fine. */
 FERRY_API void ferry_form_free(ferry_form *form);
 
-/* Each adds a part and returns 0, or -1 with nothing added. Not while the form is being sent. Names,
- * types and data are copied. In names and file names CR, LF and quotes are percent-encoded, as
- * browsers do it. */
+/* Each adds a part and returns 0, or -1 with nothing added. Not while the form is being sent.
+ * Names, types and data are copied. In names and file names CR, LF and quotes are percent-encoded,
+ * as browsers do it. */
 FERRY_API int ferry_form_add_text(ferry_form *form, const char *name, const char *value,
                                   ferry_error *err);
 
@@ -938,18 +938,18 @@ FERRY_API int ferry_form_add_data(ferry_form *form, const char *name, const void
 FERRY_API int ferry_form_add_file(ferry_form *form, const char *name, const char *path,
                                   const char *filename, const char *content_type, ferry_error *err);
 
-/* What a function gives, which is called as ferry_request_set_body_reader() has it. len -1: until it
- * returns 0, and then the form is sent chunked; otherwise exactly len bytes. rewind NULL: it cannot be
- * read again, nor the form sent again. arg is borrowed until the form is freed. */
+/* What a function gives, which is called as ferry_request_set_body_reader() has it. len -1: until
+ * it returns 0, and then the form is sent chunked; otherwise exactly len bytes. rewind NULL: it
+ * cannot be read again, nor the form sent again. arg is borrowed until the form is freed. */
 FERRY_API int ferry_form_add_reader(ferry_form *form, const char *name, ferry_read_fn read,
                                     int (*rewind)(void *arg), void *arg, int64_t len,
                                     const char *filename, const char *content_type,
                                     ferry_error *err);
 
 /* The form as it is now becomes the request's body, with its Content-Type and, unless a reader's
- * length is unknown, Content-Length; it can be sent again, unless a reader cannot be rewound. Borrowed
- * until the request is freed or given another body; for one request at a time. What is added later is
- * sent once the form is set again. */
+ * length is unknown, Content-Length; it can be sent again, unless a reader cannot be rewound.
+ * Borrowed until the request is freed or given another body; for one request at a time. What is
+ * added later is sent once the form is set again. */
 FERRY_API int ferry_request_set_form(ferry_request *req, ferry_form *form);
 
 /* -------------------------------------------------------------------------------- event streams */
@@ -967,24 +967,25 @@ typedef struct ferry_event {
     int64_t retry_ms; /* the server's wish for the wait before a reconnect; -1: it has none */
 } ferry_event;
 
-/* Reads events from a response, whatever its status and type, and takes it over: it is closed with the
- * stream. NULL when out of memory, and FERRY_EINVAL for no response; then it is still the caller's. */
+/* Reads events from a response, whatever its status and type, and takes it over: it is closed with
+ * the stream. NULL when out of memory, and FERRY_EINVAL for no response; then it is still the
+ * caller's. */
 FERRY_API FERRY_MUST_USE ferry_event_stream *ferry_event_stream_new(ferry_response *res,
                                                                     ferry_error *err);
 
-/* Reads events from what the request brings, sending it with the first next() and again whenever the
- * connection ends, after the time that the server names (3,000 unless it does), longer after
- * failures in a row. reconnects: how often in a row without an event between; 0: never, as it should
- * be where the request must not be repeated (a POST, to most servers); -1: no limit.
+/* Reads events from what the request brings, sending it with the first next() and again whenever
+ * the connection ends, after the time that the server names (3,000 unless it does), longer after
+ * failures in a row. reconnects: how often in a row without an event between; 0: never, as it
+ * should be where the request must not be repeated (a POST, to most servers); -1: no limit.
  *
- * Its Last-Event-ID field is the last event's id; one that it has to begin with, perhaps from another
- * day, counts as that until an event comes. Accept and Cache-Control are added to it unless it has
- * them. Client (NULL: the default one) and request are borrowed until the stream is freed; the
- * request's timeout holds for each connection, its context for everything.
+ * Its Last-Event-ID field is the last event's id; one that it has to begin with, perhaps from
+ * another day, counts as that until an event comes. Accept and Cache-Control are added to it unless
+ * it has them. Client (NULL: the default one) and request are borrowed until the stream is freed;
+ * the request's timeout holds for each connection, its context for everything.
  *
  * An answer with another status than 200, or another type than text/event-stream, is
- * FERRY_EUNSUPPORTED; ferry_event_stream_response() then has it. Where there are reconnects left, 429,
- * 502, 503 and 504 count as a connection that ended, and a Retry-After is obeyed. */
+ * FERRY_EUNSUPPORTED; ferry_event_stream_response() then has it. Where there are reconnects left,
+ * 429, 502, 503 and 504 count as a connection that ended, and a Retry-After is obeyed. */
 FERRY_API FERRY_MUST_USE ferry_event_stream *
 ferry_event_stream_open(ferry_client *client, ferry_request *req, int reconnects, ferry_error *err);
 
@@ -994,13 +995,14 @@ ferry_event_stream_open(ferry_client *client, ferry_request *req, int reconnects
 FERRY_API int ferry_event_stream_next(ferry_event_stream *stream, ferry_event *event,
                                       ferry_error *err);
 
-/* The response that events are read from; after an answer that was no event stream that answer, whose
- * status, fields and body (which is still to be read) tell more. The stream's: not to be closed. NULL:
- * there is none now. Valid until the next call. */
+/* The response that events are read from; after an answer that was no event stream that answer,
+ * whose status, fields and body (which is still to be read) tell more. The stream's: not to be
+ * closed. NULL: there is none now. Valid until the next call. */
 FERRY_API ferry_response *ferry_event_stream_response(ferry_event_stream *stream);
 
-/* The most bytes of a line, and of an event's data together; more is FERRY_ETOOBIG, and the end of the
- * stream. What a server can make a stream hold is a small multiple of it. 0: the default, 16 MiB. */
+/* The most bytes of a line, and of an event's data together; more is FERRY_ETOOBIG, and the end of
+ * the stream. What a server can make a stream hold is a small multiple of it. 0: the default,
+ * 16 MiB. */
 FERRY_API void ferry_event_stream_set_max_event(ferry_event_stream *stream, size_t bytes);
 
 /* The last event's id, to go on from another time; "": none. Valid until the next call. */

@@ -142,8 +142,8 @@ static bool is_final(const ferry_event_stream *stream, int code)
     }
 }
 
-/* What a server, or what stands before it, says when it is busy or restarting. A browser gives up at
- * these as well; whoever allows for reconnects in a program means them. */
+/* What a server, or what stands before it, says when it is busy or restarting. A browser gives up
+ * at these as well; whoever allows for reconnects in a program means them. */
 static bool is_passing(int status)
 {
     return status == 429 || status == 502 || status == 503 || status == 504;
@@ -159,8 +159,8 @@ static bool goes_on(ferry_event_stream *stream, bool final)
     return stream->reconnects < 0 || stream->failures <= stream->reconnects;
 }
 
-/* The time that the failure asks for, or the stream, and on top, from the second failure in a row on,
- * more and more of a chance wait. */
+/* The time that the failure asks for, or the stream, and on top, from the second failure in a row
+ * on, more and more of a chance wait. */
 static int64_t wait_ms(const ferry_event_stream *stream)
 {
     int64_t ms = stream->asked_ms >= 0          ? stream->asked_ms
@@ -199,8 +199,8 @@ static void drop(ferry_event_stream *stream)
     stream->res = NULL;
 }
 
-/* 1: the response is there; 0: the server has ended the stream for good; -1, and *final: another try
- * would do no better. */
+/* 1: the response is there; 0: the server has ended the stream for good; -1, and *final: another
+ * try would do no better. */
 static int connect_once(ferry_event_stream *stream, bool *final, ferry_error *err)
 {
     const char *id = ferry_event_stream_last_id(stream);

@@ -1,7 +1,7 @@
 /*
  * multipart/form-data (RFC 7578) as a request's body: a row of pieces in memory, in files, or from
- * functions of the caller's. Where the length of each is known before the first is read, the form goes
- * out with a Content-Length; where each can be read again, it can be sent again.
+ * functions of the caller's. Where the length of each is known before the first is read, the form
+ * goes out with a Content-Length; where each can be read again, it can be sent again.
  */
 #include <errno.h>
 #include <fcntl.h>

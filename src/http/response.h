@@ -22,8 +22,8 @@
 struct fy_body_ops {
     /* As ferry_response_read; parks. Never called again after it has returned 0 or -1. */
     ssize_t (*read)(void *body, void *buf, size_t len, ferry_error *err);
-    /* Likewise, for at most ms milliseconds: FY_READ_LATER when they have passed without a byte, which
-     * is no failure. NULL: this body never lets its reader wait. */
+    /* Likewise, for at most ms milliseconds: FY_READ_LATER when they have passed without a byte,
+     * which is no failure. NULL: this body never lets its reader wait. */
     ssize_t (*read_within)(void *body, void *buf, size_t len, int64_t ms, ferry_error *err);
     /* As ferry_response_write; NULL: this body cannot. */
     ssize_t (*write)(void *body, const void *buf, size_t len, ferry_error *err);

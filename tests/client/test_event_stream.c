@@ -289,8 +289,8 @@ static void test_busy_servers(void **state)
     ferry_client_free(client);
 }
 
-/* An id from another day is gone on from, one that is taken back is not sent any more, and redirects
- * take it along. */
+/* An id from another day is gone on from, one that is taken back is not sent any more, and
+ * redirects take it along. */
 static void test_ids_of_every_kind(void **state)
 {
     static const struct origin_reply replies[] = {
@@ -451,8 +451,8 @@ static void serve_one_event_then_silence(struct origin_conn *conn, void *arg)
     }
 }
 
-/* A silence that the request's timeout ends: it is each connection's, so the stream goes on, as far as
- * it may. A stream over a response ends. */
+/* A silence that the request's timeout ends: it is each connection's, so the stream goes on, as far
+ * as it may. A stream over a response ends. */
 static void test_silence(void **state)
 {
     struct gate *end = KEPT(state, struct gate, 0);

@@ -467,8 +467,8 @@ static void test_added_after_it_was_set(void **state)
     ferry_form_free(form);
 }
 
-/* A 307 has the form sent again from its beginning, readers and all; one that cannot be read again is
- * not sent again, and the redirect is the response. */
+/* A 307 has the form sent again from its beginning, readers and all; one that cannot be read again
+ * is not sent again, and the redirect is the response. */
 static void test_sent_again_after_307(void **state)
 {
     static const struct origin_reply replies[] = {
@@ -518,8 +518,8 @@ static void serve_one_then_die(struct origin_conn *conn, void *arg)
     }
 }
 
-/* A body that was sent on a connection which turned out to be dead is sent again, whole, whatever it
- * is made of. RQ-041: and without the caller's doing. */
+/* A body that was sent on a connection which turned out to be dead is sent again, whole, whatever
+ * it is made of. RQ-041: and without the caller's doing. */
 static void test_RQ_041_sent_again_on_another_connection(void **state)
 {
     char dir[TEMP_DIR_SIZE];

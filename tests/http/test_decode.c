@@ -365,8 +365,8 @@ static void test_zstd_frames(void **state)
                        "malformed zstd data: what should be a frame is none");
         bytes_free(&frame);
     }
-    /* 24 bytes are announced, and none come: the library passes that over, unless it has the frame in
-     * one piece. */
+    /* 24 bytes are announced, and none come: the library passes that over, unless it has the frame
+     * in one piece. */
     struct bytes short_frame = {.data = (char *)"\x28\xb5\x2f\xfd\x20\x18\x01\x00\x00", .len = 9};
     expect_failure("zstd", short_frame, FERRY_EPROTOCOL, NULL);
     in.data[in.len - 6] = 'x'; /* the last one's magic number */

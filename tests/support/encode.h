@@ -21,7 +21,8 @@ struct bytes encode_text(const char *coding);
 struct bytes encode_zeros(const char *coding, size_t len);
 
 /* Two events, the encoder flushed behind each, so that the first *first_len bytes are all that it
- * takes to decode the first; the end of the coding does not follow. "gzip", "deflate", "br", "zstd". */
+ * takes to decode the first; the end of the coding does not follow. "gzip", "deflate", "br",
+ * "zstd". */
 #define ENCODE_EVENT_1 "id: 1\ndata: one\n\n"
 #define ENCODE_EVENT_2 "data: two\n\n"
 struct bytes encode_events(const char *coding, size_t *first_len);

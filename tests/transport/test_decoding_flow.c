@@ -1,6 +1,6 @@
 /*
- * Decoding while the body is still coming: what has arrived is given out, the end on the wire is met
- * whoever gets to it, and nobody's going leaves a decoder behind.
+ * Decoding while the body is still coming: what has arrived is given out, the end on the wire is
+ * met whoever gets to it, and nobody's going leaves a decoder behind.
  */
 #include "transport_test.h"
 
