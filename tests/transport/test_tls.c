@@ -143,7 +143,10 @@ static void test_response_tells_what_was_agreed(void **state)
 static void test_http_and_https_share_no_connection(void **state)
 {
     struct tls_server *server = serve(serve_each, OK_REPLY);
-    ferry_transport *transport = trusting(state);
+    /* The server comes to the second connection when the first one's idle time is over. */
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.ca_file = ca_file),
+                                                      .idle_timeout_ms = 300));
     char plain[64];
     assert_got(get(transport, url_of(server)), 200, "ok");
     snprintf(plain, sizeof plain, "http://localhost:%u/", tls_server_port(server));
