@@ -278,7 +278,7 @@ FERRY_API const char *ferry_request_header(const ferry_request *req, const char 
  * ferry would add by itself (User-Agent, and Authorization from the URL's user) keeps it from being
  * sent. "Host" overrides the URL's, and takes a host and a port, nothing behind them. "close" in
  * "Connection" is as ferry_request_set_close(). Content-Length, Transfer-Encoding and Trailer are
- * ferry's to write: they follow from the body, and are refused. So are names that are no token and
+ * ferry's to write: they follow from the body and its trailers, and are refused. So are names that are no token and
  * values with control bytes, CR, LF and NUL among them (RFC 9110 section 5). Blanks around a value
  * are dropped. */
 FERRY_API int ferry_request_set_header(ferry_request *req, const char *name, const char *value);
@@ -307,6 +307,20 @@ typedef ssize_t (*ferry_read_fn)(void *arg, void *buf, size_t len);
  * written whole, not once the request has been freed. */
 FERRY_API int ferry_request_set_body_reader(ferry_request *req, ferry_read_fn read,
                                             int (*rewind)(void *arg), void *arg, int64_t len);
+
+/* Sets a trailer field: one that goes out behind the body (RFC 9110 section 6.5), for what is only
+ * known then, such as a checksum. It replaces the one of that name; value NULL: the value comes
+ * later. The names are announced in the head's Trailer field, so each has to be set before the send;
+ * the values may be set until the body has ended, from inside its reader too (before that returns 0,
+ * or the last byte of a known length). One without a value by then is announced and not sent. The
+ * body goes out chunked (RFC 9112 section 7.1.2), also where its length is known.
+ *
+ * All stay for the next send: a reader that is rewound sets its values again. name NULL: removes
+ * them all. Refused: a name that is no token, a field that means something to whoever reads the head
+ * (framing, routing, credentials, conditions, the content's type or coding: section 6.5.1), a value
+ * with control bytes, a name that comes too late to be announced; when the reader is the one who
+ * sets it, this send fails too (FERRY_EBODY). A CONNECT request has no trailers. */
+FERRY_API int ferry_request_set_trailer(ferry_request *req, const char *name, const char *value);
 
 /* Called once when ferry is done with the body of a send: written, failed or not needed; for
  * readers that hold something. A body that is rewound and sent again still gets one call. NULL:

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "http/bytes.h"
+#include "http/trailer.h"
 #include "task/chan.h"
 #include "task/sched.h"
 
@@ -90,6 +91,7 @@ void ferry_request_free(ferry_request *req)
     await_writing(req);
     fy_arena_free(&req->arena);
     fy_url_free(&req->url);
+    fy_request_trailer_free(req->trailer);
     free(req->own_body);
     free(req->target);
     free(req->method);
