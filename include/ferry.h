@@ -167,9 +167,19 @@ typedef struct ferry_tls_info ferry_tls_info;
 FERRY_API int ferry_response_tls(const ferry_response *res, ferry_tls_info *info);
 
 /* First value of a trailer field (RFC 9110 section 6.5); NULL until a read of the body has returned
- * 0, and if there is none of that name. Fields about framing, routing or decoding do not belong
- * there (section 6.5.1) and are dropped. */
+ * 0, and if there is none of that name. Fields that mean something to whoever reads the head do not
+ * belong there (framing, routing, decoding and the like, section 6.5.1) and are dropped. */
 FERRY_API const char *ferry_response_trailer(const ferry_response *res, const char *name);
+
+/* Number of trailer fields: those that have come, repeated ones counted each time, and the names
+ * that the head's Trailer field announces (section 6.6.2) and that have not, or not yet. */
+FERRY_API size_t ferry_response_trailer_count(const ferry_response *res);
+
+/* The i-th of them (from 0 on): first those that have come, in order; then, with the value NULL, the
+ * others that were announced. Until a read of the body has returned 0 that is all of them. Past the
+ * end both are set to NULL. Either pointer may be NULL. */
+FERRY_API void ferry_response_trailer_at(const ferry_response *res, size_t i, const char **name,
+                                         const char **value);
 
 /* Closes the response and frees it. NULL is fine. From any thread.
  *

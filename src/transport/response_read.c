@@ -162,6 +162,9 @@ static int frame(struct reading *r, ferry_response *res)
                        detail[0] != '\0' ? " " : "", detail);
     }
     res->length = r->exchange->framing.announced;
+    if (r->exchange->framing.kind == FY_BODY_CHUNKED && fy_response_announce_trailers(res) != 0) {
+        return fy_fail_memory(r->err);
+    }
     return 0;
 }
 
