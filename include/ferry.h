@@ -284,6 +284,26 @@ FERRY_API const char *ferry_request_url(const ferry_request *req);
 /* First value of a header field set on the request, NULL if none. Valid until the next setter. */
 FERRY_API const char *ferry_request_header(const ferry_request *req, const char *name);
 
+/* Bytes of the request's body; 0: none; -1: unknown, from a reader. */
+FERRY_API int64_t ferry_request_body_length(const ferry_request *req);
+
+/* For round trippers: reads the body as it would be sent, up to len bytes into buf: >0 bytes, 0 at
+ * its end, -1 on error (FERRY_EBODY). Each round trip begins at the body's beginning, for which a
+ * reader that has been read is rewound; when it cannot be, that is an error. So a body that has been
+ * read here is still sent whole by a transport that the request is then given to, under the same
+ * condition. */
+FERRY_API FERRY_MUST_USE ssize_t ferry_request_read_body(ferry_request *req, void *buf, size_t len,
+                                                         ferry_error *err);
+
+/* For round trippers: milliseconds left of the send's time, by the nearest of the client's timeout,
+ * the request's and its context's; 0: it is over, or cancelled; -1: no limit. */
+FERRY_API int64_t ferry_request_time_left(const ferry_request *req);
+
+/* For round trippers: sleeps as ferry_sleep() does (-1: without end), but no longer than the request
+ * lives: 0, or -1 when it has been cancelled or its time is over (FERRY_ECANCELED, FERRY_ETIMEOUT).
+ * With 0 it only asks. On the request's task. */
+FERRY_API int ferry_request_sleep(ferry_request *req, int64_t ms, ferry_error *err);
+
 /* Sets a header field, replacing all of that name; a NULL value removes them, and for a field that
  * ferry would add by itself (User-Agent, and Authorization from the URL's user) keeps it from being
  * sent. "Host" overrides the URL's, and takes a host and a port, nothing behind them. "close" in
@@ -681,6 +701,9 @@ typedef struct ferry_dial_target {
     int port;               /* 80; 0 for a path */
     ferry_context *context; /* of the request that wanted the connection first; NULL: it had none */
     int64_t timeout_ms;     /* what is left of the dial timeout; -1: no limit */
+    /* What is left of the time of that request: of the nearest of the client's timeout, its own and
+     * its context's; -1: no limit. It does not wait longer, but others may take the connection. */
+    int64_t request_ms;
 } ferry_dial_target;
 
 /* Makes a connection: returns a connected stream socket, which ferry then owns, or -1 with err

@@ -78,6 +78,8 @@ struct ferry_request {
     ferry_error refused; /* the first setter that refused; reported by the send */
     struct fy_send send;
     bool body_read;          /* the reader has been called since it was set or rewound */
+    bool handed_begun;       /* a round tripper has read of the body in this round trip */
+    int64_t handed_at;       /* how far; valid while handed_begun */
     struct fy_chan *writing; /* closes when the write loop that still uses the request is done
                                 with it; NULL: none does */
 };

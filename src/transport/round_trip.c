@@ -178,6 +178,7 @@ FERRY_API ferry_response *ferry_transport_round_trip_at(ferry_transport *transpo
     }
     ferry_response *res = NULL;
     await_former_send(req);
+    req->handed_begun = false;
     FY_COUNT(transport, requests);
     if (check(req, err) == 0) {
         res = send_request(transport, req, err);
