@@ -604,6 +604,14 @@ typedef struct ferry_trace {
     /* A TLS handshake begins, and has ended: info tells what was agreed (err NULL), or is NULL. */
     void (*tls_handshake_start)(void *arg);
     void (*tls_handshake_done)(void *arg, const ferry_tls_info *info, const ferry_error *err);
+
+    /* As got_1xx, after it, with the response: its status, reason and fields can be asked for (the
+     * Link fields of a 103, RFC 8297). It is not to be read or closed, and gone after the call. */
+    void (*got_interim)(void *arg, const ferry_response *interim);
+
+    /* As wrote_head, before it, with what was written: request line and fields, each with its CRLF,
+     * and the empty line; len bytes, no NUL. Credentials and cookies are in it. */
+    void (*wrote_head_text)(void *arg, const char *head, size_t len);
 } ferry_trace;
 
 /* Follows the request's next sends. The struct is copied. arg is borrowed until the request is

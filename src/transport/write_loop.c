@@ -331,12 +331,14 @@ static bool body_is_wanted(struct writing *w)
 static int write_head(struct writing *w, struct fy_buffer *head, bool *with_body)
 {
     enum fy_request_body_kind kind = w->req->body.kind;
-    struct iovec iov = {head->bytes, head->len};
+    size_t head_len = head->len; /* a chunk line may come to stand behind it */
+    struct iovec iov = {head->bytes, head_len};
     *with_body =
         kind == FY_REQUEST_NO_BODY || (kind == FY_REQUEST_MEMORY && !w->exchange->expects_continue);
     if ((*with_body ? write_memory(w, head) : write_out(w, &iov, 1)) != 0) {
         return -1;
     }
+    FY_TRACE(w->req, wrote_head_text, head->bytes, head_len);
     FY_TRACE_PLAIN(w->req, wrote_head);
     return 0;
 }
