@@ -104,8 +104,10 @@ static int write_piece(struct writing *w, char *bytes, size_t len)
  * that cannot be sent. */
 static int append_last_chunk(struct writing *w, struct fy_buffer *out)
 {
-    if (w->req->refused.code != 0) {
-        return fy_fail(w->err, FERRY_EBODY, 0, "%s", w->req->refused.message);
+    const ferry_error *refused = &w->req->refused;
+    if (refused->code != 0) {
+        int code = refused->code == FERRY_ENOMEM ? FERRY_ENOMEM : FERRY_EBODY;
+        return fy_fail(w->err, code, 0, "%s", refused->message);
     }
     fy_request_trailer_write(w->req->trailer, out);
     return out->failed ? fy_fail_memory(w->err) : 0;
