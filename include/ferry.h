@@ -352,6 +352,10 @@ FERRY_API int ferry_request_set_body_reader(ferry_request *req, ferry_read_fn re
  * sets it, this send fails too (FERRY_EBODY). A CONNECT request has no trailers. */
 FERRY_API int ferry_request_set_trailer(ferry_request *req, const char *name, const char *value);
 
+/* Value of a trailer field; NULL if there is none of that name, or its value is not known yet. Valid
+ * until the next setter. */
+FERRY_API const char *ferry_request_trailer(const ferry_request *req, const char *name);
+
 /* Called once when ferry is done with the body of a send: written, failed or not needed; for
  * readers that hold something. A body that is rewound and sent again still gets one call. NULL:
  * none. */

@@ -156,6 +156,12 @@ FERRY_API int ferry_request_set_trailer(ferry_request *req, const char *name, co
     return -1;
 }
 
+FERRY_API const char *ferry_request_trailer(const ferry_request *req, const char *name)
+{
+    const struct fy_trailer_field *field = name != NULL ? find(req->trailer, name) : NULL;
+    return field != NULL ? field->value : NULL;
+}
+
 void fy_request_trailer_announce(const struct fy_request_trailer *trailer, struct fy_buffer *out)
 {
     for (size_t i = 0; i < trailer->count; i++) {

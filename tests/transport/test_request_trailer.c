@@ -84,10 +84,13 @@ static void test_CS_029_values_found_while_the_body_is_read(void **state)
     ferry_client *client = wire_client(transport_with(state, NULL));
     struct speaker speaker = {0};
     ferry_request *req = spoken(origin, &speaker, -1);
+    assert_null(ferry_request_trailer(req, "Client-Trailer-A"));
     wire_expect(client, req, 204, "");
     expect_sent(origin, 0, ANNOUNCED,
                 "3\r\none\r\n3\r\ntwo\r\n0\r\nClient-Trailer-A: round 1\r\n"
                 "Client-Trailer-B: valueb\r\n\r\n");
+    assert_string_equal(ferry_request_trailer(req, "CLIENT-trailer-a"), "round 1");
+    assert_null(ferry_request_trailer(req, "Client-Trailer-C"));
     speaker.pieces = 0; /* and the same once more, on the same connection */
     wire_expect(client, req, 204, "");
     expect_sent(origin, 1, ANNOUNCED,
