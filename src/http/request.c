@@ -329,6 +329,7 @@ static int put_body(ferry_request *req, struct fy_request_body body)
     free(req->own_body);
     req->own_body = NULL;
     req->body_read = false;
+    req->handed_begun = false;
     req->body = body;
     return 0;
 }
