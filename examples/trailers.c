@@ -1,6 +1,6 @@
 /*
- * trailers URL: POSTs standard input as it comes, and behind it, in a trailer, how much that was and
- * its checksum: what nobody can know before the last byte has been read.
+ * trailers URL: POSTs standard input as it comes, and behind it, in a trailer, how much that was
+ * and its checksum: what nobody can know before the last byte has been read.
  */
 #include <ferry.h>
 

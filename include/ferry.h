@@ -175,9 +175,9 @@ FERRY_API const char *ferry_response_trailer(const ferry_response *res, const ch
  * that the head's Trailer field announces (section 6.6.2) and that have not, or not yet. */
 FERRY_API size_t ferry_response_trailer_count(const ferry_response *res);
 
-/* The i-th of them (from 0 on): first those that have come, in order; then, with the value NULL, the
- * others that were announced. Until a read of the body has returned 0 that is all of them. Past the
- * end both are set to NULL. Either pointer may be NULL. */
+/* The i-th of them (from 0 on): first those that have come, in order; then, with the value NULL,
+ * the others that were announced. Until a read of the body has returned 0 that is all of them. Past
+ * the end both are set to NULL. Either pointer may be NULL. */
 FERRY_API void ferry_response_trailer_at(const ferry_response *res, size_t i, const char **name,
                                          const char **value);
 
@@ -289,9 +289,9 @@ FERRY_API int64_t ferry_request_body_length(const ferry_request *req);
 
 /* For round trippers: reads the body as it would be sent, up to len bytes into buf: >0 bytes, 0 at
  * its end, -1 on error (FERRY_EBODY). Each round trip begins at the body's beginning, for which a
- * reader that has been read is rewound; when it cannot be, that is an error. So a body that has been
- * read here is still sent whole by a transport that the request is then given to, under the same
- * condition. */
+ * reader that has been read is rewound; when it cannot be, that is an error. So a body that has
+ * been read here is still sent whole by a transport that the request is then given to, under the
+ * same condition. */
 FERRY_API FERRY_MUST_USE ssize_t ferry_request_read_body(ferry_request *req, void *buf, size_t len,
                                                          ferry_error *err);
 
@@ -299,18 +299,18 @@ FERRY_API FERRY_MUST_USE ssize_t ferry_request_read_body(ferry_request *req, voi
  * the request's and its context's; 0: it is over, or cancelled; -1: no limit. */
 FERRY_API int64_t ferry_request_time_left(const ferry_request *req);
 
-/* For round trippers: sleeps as ferry_sleep() does (-1: without end), but no longer than the request
- * lives: 0, or -1 when it has been cancelled or its time is over (FERRY_ECANCELED, FERRY_ETIMEOUT).
- * With 0 it only asks. On the request's task. */
+/* For round trippers: sleeps as ferry_sleep() does (-1: without end), but no longer than the
+ * request lives: 0, or -1 when it has been cancelled or its time is over (FERRY_ECANCELED,
+ * FERRY_ETIMEOUT). With 0 it only asks. On the request's task. */
 FERRY_API int ferry_request_sleep(ferry_request *req, int64_t ms, ferry_error *err);
 
 /* Sets a header field, replacing all of that name; a NULL value removes them, and for a field that
  * ferry would add by itself (User-Agent, and Authorization from the URL's user) keeps it from being
  * sent. "Host" overrides the URL's, and takes a host and a port, nothing behind them. "close" in
  * "Connection" is as ferry_request_set_close(). Content-Length, Transfer-Encoding and Trailer are
- * ferry's to write: they follow from the body and its trailers, and are refused. So are names that are no token and
- * values with control bytes, CR, LF and NUL among them (RFC 9110 section 5). Blanks around a value
- * are dropped. */
+ * ferry's to write: they follow from the body and its trailers, and are refused. So are names that
+ * are no token and values with control bytes, CR, LF and NUL among them (RFC 9110 section 5).
+ * Blanks around a value are dropped. */
 FERRY_API int ferry_request_set_header(ferry_request *req, const char *name, const char *value);
 
 /* Adds a header field after those of the same name. Order is kept on the wire. */
@@ -340,20 +340,20 @@ FERRY_API int ferry_request_set_body_reader(ferry_request *req, ferry_read_fn re
 
 /* Sets a trailer field: one that goes out behind the body (RFC 9110 section 6.5), for what is only
  * known then, such as a checksum. It replaces the one of that name; value NULL: the value comes
- * later. The names are announced in the head's Trailer field, so each has to be set before the send;
- * the values may be set until the body has ended, from inside its reader too (before that returns 0,
- * or the last byte of a known length). One without a value by then is announced and not sent. The
- * body goes out chunked (RFC 9112 section 7.1.2), also where its length is known.
+ * later. The names are announced in the head's Trailer field, so each has to be set before the
+ * send; the values may be set until the body has ended, from inside its reader too (before that
+ * returns 0, or the last byte of a known length). One without a value by then is announced and not
+ * sent. The body goes out chunked (RFC 9112 section 7.1.2), also where its length is known.
  *
  * All stay for the next send: a reader that is rewound sets its values again. name NULL: removes
- * them all. Refused: a name that is no token, a field that means something to whoever reads the head
- * (framing, routing, credentials, conditions, the content's type or coding: section 6.5.1), a value
- * with control bytes, a name that comes too late to be announced; when the reader is the one who
- * sets it, this send fails too (FERRY_EBODY). A CONNECT request has no trailers. */
+ * them all. Refused: a name that is no token, a field that means something to whoever reads the
+ * head (framing, routing, credentials, conditions, the content's type or coding: section 6.5.1), a
+ * value with control bytes, a name that comes too late to be announced; when the reader is the one
+ * who sets it, this send fails too (FERRY_EBODY). A CONNECT request has no trailers. */
 FERRY_API int ferry_request_set_trailer(ferry_request *req, const char *name, const char *value);
 
-/* Value of a trailer field; NULL if there is none of that name, or its value is not known yet. Valid
- * until the next setter. */
+/* Value of a trailer field; NULL if there is none of that name, or its value is not known yet.
+ * Valid until the next setter. */
 FERRY_API const char *ferry_request_trailer(const ferry_request *req, const char *name);
 
 /* Called once when ferry is done with the body of a send: written, failed or not needed; for

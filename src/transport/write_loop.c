@@ -100,8 +100,8 @@ static int write_piece(struct writing *w, char *bytes, size_t len)
     return write_out(w, iov, 3);
 }
 
-/* The end of a body in chunks: the last chunk and the trailers, of which the reader may have set one
- * that cannot be sent. */
+/* The end of a body in chunks: the last chunk and the trailers, of which the reader may have set
+ * one that cannot be sent. */
 static int append_last_chunk(struct writing *w, struct fy_buffer *out)
 {
     const ferry_error *refused = &w->req->refused;

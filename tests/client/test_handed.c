@@ -11,7 +11,7 @@
 
 #define NO_CONTENT "HTTP/1.1 204 No Content\r\n\r\n"
 
-/* --------------------------------------------------------------------------- a scheme of one's own */
+/* ------------------------------------------------------------------------ a scheme of one's own */
 
 /* Answers "notes://…" by itself and leaves all else to a transport. */
 struct notes {

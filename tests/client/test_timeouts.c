@@ -35,8 +35,8 @@ struct limits {
     const char *whose;
 };
 
-/* One request, of whose limits the short one is that long: whether its time was over where the server
- * stops, and not, on a slow machine, before that. */
+/* One request, of whose limits the short one is that long: whether its time was over where the
+ * server stops, and not, on a slow machine, before that. */
 static bool times_out_there(void **state, const struct limits *limits, int64_t short_ms,
                             enum stop *stop)
 {

@@ -39,8 +39,9 @@ static enum client_progress look_here(const struct origin_conn *conn)
     return local ? CLIENT_HAS_READ : CLIENT_UNKNOWN;
 }
 
-/* The kernel's look for a socket takes no lock: what else happens in its table at the time, or a lack of
-   memory for the answer, can make it miss one that is there. It does not miss it again and again. */
+/* The kernel's look for a socket takes no lock: what else happens in its table at the time, or a
+   lack of memory for the answer, can make it miss one that is there. It does not miss it again and
+   again. */
 #define ASK_AGAIN 20
 
 enum client_progress client_watch_look(const struct client_watch *watch)

@@ -17,9 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How often a slice is looked after, with a rest of 50 µs in between: about ten seconds where the machine
-   has time for it, and longer where it has not. Counted and not timed: a machine that stands still for a
-   while takes that from client and origin alike. */
+/* How often a slice is looked after, with a rest of 50 µs in between: about ten seconds where the
+   machine has time for it, and longer where it has not. Counted and not timed: a machine that
+   stands still for a while takes that from client and origin alike. */
 #define SLICE_LOOKS 100000
 
 bool origin_send(struct origin_conn *conn, const void *data, size_t len)
@@ -117,10 +117,11 @@ bool origin_wait_read(struct origin_conn *conn, int timeout_ms)
     return progress == CLIENT_HAS_READ;
 }
 
-/* A read of a Unix socket that has taken a slice looks, before it returns, for more, and nothing tells from
-   here whether it is still at that. But no read goes on behind a message with a descriptor, which a client
-   that asks for none never sees: so each slice carries one. (A read of a TCP socket is over when the kernel
-   answers: it takes the socket's lock for that, which such a read holds.) descriptor: any; -1: none. */
+/* A read of a Unix socket that has taken a slice looks, before it returns, for more, and nothing
+   tells from here whether it is still at that. But no read goes on behind a message with a
+   descriptor, which a client that asks for none never sees: so each slice carries one. (A read of a
+   TCP socket is over when the kernel answers: it takes the socket's lock for that, which such a
+   read holds.) descriptor: any; -1: none. */
 static bool send_slice(struct origin_conn *conn, const char *slice, size_t len, int descriptor)
 {
     union {

@@ -256,7 +256,8 @@ static void test_refused_while_the_body_is_read(void **state)
 
 /* --------------------------------------------------------------------------- more than one send */
 
-/* Takes one request on each connection whole; on the first it goes without a word after a second. */
+/* Takes one request on each connection whole; on the first it goes without a word after the
+   second. */
 static void serve_and_go(struct origin_conn *conn, void *arg)
 {
     (void)arg;

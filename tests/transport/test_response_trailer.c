@@ -1,6 +1,6 @@
 /*
- * What stands behind a chunked body: the names that the head announces, the values once the body has
- * ended, and what is never taken for a trailer.
+ * What stands behind a chunked body: the names that the head announces, the values once the body
+ * has ended, and what is never taken for a trailer.
  */
 #include "wire_test.h"
 

@@ -69,7 +69,7 @@ static void test_TR_014_surprise_closes(void **state)
     assert_int_equal(stats.open_responses, 0);
 }
 
-/* ------------------------------------------------------------------------------- empty responses */
+/* ------------------------------------------------------------------------------ empty responses */
 
 static void get_empty(void *arg)
 {

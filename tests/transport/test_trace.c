@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* ----------------------------------------------------------------------------- a log of all events */
+/* -------------------------------------------------------------------------- a log of all events */
 
 struct log {
     char text[2048];   /* a line an event, but for connects */
@@ -132,7 +132,7 @@ static const ferry_trace everything = {
     .wrote_head_text = wrote_head_text,
 };
 
-/* --------------------------------------------------------------------------------- a whole request */
+/* ------------------------------------------------------------------------------ a whole request */
 
 /* A POST is told to go on, and its body is read before the answer. */
 static void serve_posts(struct origin_conn *conn, void *arg)

@@ -428,8 +428,8 @@ static void test_TR_093_head_limits_are_exact(void **state)
     ferry_client_free(client);
 }
 
-/* However many interim responses there are, they are passed over, until they are more than a head may
- * be long. */
+/* However many interim responses there are, they are passed over, until they are more than a head
+ * may be long. */
 static void serve_interim(struct origin_conn *conn, void *arg)
 {
     const int *count = arg;
