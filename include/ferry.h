@@ -167,9 +167,19 @@ typedef struct ferry_tls_info ferry_tls_info;
 FERRY_API int ferry_response_tls(const ferry_response *res, ferry_tls_info *info);
 
 /* First value of a trailer field (RFC 9110 section 6.5); NULL until a read of the body has returned
- * 0, and if there is none of that name. Fields about framing, routing or decoding do not belong
- * there (section 6.5.1) and are dropped. */
+ * 0, and if there is none of that name. Fields that mean something to whoever reads the head do not
+ * belong there (framing, routing, decoding and the like, section 6.5.1) and are dropped. */
 FERRY_API const char *ferry_response_trailer(const ferry_response *res, const char *name);
+
+/* Number of trailer fields: those that have come, repeated ones counted each time, and the names
+ * that the head's Trailer field announces (section 6.6.2) and that have not, or not yet. */
+FERRY_API size_t ferry_response_trailer_count(const ferry_response *res);
+
+/* The i-th of them (from 0 on): first those that have come, in order; then, with the value NULL,
+ * the others that were announced. Until a read of the body has returned 0 that is all of them. Past
+ * the end both are set to NULL. Either pointer may be NULL. */
+FERRY_API void ferry_response_trailer_at(const ferry_response *res, size_t i, const char **name,
+                                         const char **value);
 
 /* Closes the response and frees it. NULL is fine. From any thread.
  *
@@ -275,13 +285,33 @@ FERRY_API const char *ferry_request_url(const ferry_request *req);
 /* First value of a header field set on the request, NULL if none. Valid until the next setter. */
 FERRY_API const char *ferry_request_header(const ferry_request *req, const char *name);
 
+/* Bytes of the request's body; 0: none; -1: unknown, from a reader. */
+FERRY_API int64_t ferry_request_body_length(const ferry_request *req);
+
+/* For round trippers: reads the body as it would be sent, up to len bytes into buf: >0 bytes, 0 at
+ * its end, -1 on error (FERRY_EBODY). Each round trip begins at the body's beginning, for which a
+ * reader that has been read is rewound; when it cannot be, that is an error. So a body that has
+ * been read here is still sent whole by a transport that the request is then given to, under the
+ * same condition. */
+FERRY_API FERRY_MUST_USE ssize_t ferry_request_read_body(ferry_request *req, void *buf, size_t len,
+                                                         ferry_error *err);
+
+/* For round trippers: milliseconds left of the send's time, by the nearest of the client's timeout,
+ * the request's and its context's; 0: it is over, or cancelled; -1: no limit. */
+FERRY_API int64_t ferry_request_time_left(const ferry_request *req);
+
+/* For round trippers: sleeps as ferry_sleep() does (-1: without end), but no longer than the
+ * request lives: 0, or -1 when it has been cancelled or its time is over (FERRY_ECANCELED,
+ * FERRY_ETIMEOUT). With 0 it only asks. On the request's task. */
+FERRY_API int ferry_request_sleep(ferry_request *req, int64_t ms, ferry_error *err);
+
 /* Sets a header field, replacing all of that name; a NULL value removes them, and for a field that
  * ferry would add by itself (User-Agent, and Authorization from the URL's user) keeps it from being
  * sent. "Host" overrides the URL's, and takes a host and a port, nothing behind them. "close" in
  * "Connection" is as ferry_request_set_close(). Content-Length, Transfer-Encoding and Trailer are
- * ferry's to write: they follow from the body, and are refused. So are names that are no token and
- * values with control bytes, CR, LF and NUL among them (RFC 9110 section 5). Blanks around a value
- * are dropped. */
+ * ferry's to write: they follow from the body and its trailers, and are refused. So are names that
+ * are no token and values with control bytes, CR, LF and NUL among them (RFC 9110 section 5).
+ * Blanks around a value are dropped. */
 FERRY_API int ferry_request_set_header(ferry_request *req, const char *name, const char *value);
 
 /* Adds a header field after those of the same name. Order is kept on the wire. */
@@ -309,6 +339,24 @@ typedef ssize_t (*ferry_read_fn)(void *arg, void *buf, size_t len);
  * written whole, not once the request has been freed. */
 FERRY_API int ferry_request_set_body_reader(ferry_request *req, ferry_read_fn read,
                                             int (*rewind)(void *arg), void *arg, int64_t len);
+
+/* Sets a trailer field: one that goes out behind the body (RFC 9110 section 6.5), for what is only
+ * known then, such as a checksum. It replaces the one of that name; value NULL: the value comes
+ * later. The names are announced in the head's Trailer field, so each has to be set before the
+ * send; the values may be set until the body has ended, from inside its reader too (before that
+ * returns 0, or the last byte of a known length). One without a value by then is announced and not
+ * sent. The body goes out chunked (RFC 9112 section 7.1.2), also where its length is known.
+ *
+ * All stay for the next send: a reader that is rewound sets its values again. name NULL: removes
+ * them all. Refused: a name that is no token, a field that means something to whoever reads the
+ * head (framing, routing, credentials, conditions, the content's type or coding: section 6.5.1), a
+ * value with control bytes, a name that comes too late to be announced; when the reader is the one
+ * who sets it, this send fails too (FERRY_EBODY). A CONNECT request has no trailers. */
+FERRY_API int ferry_request_set_trailer(ferry_request *req, const char *name, const char *value);
+
+/* Value of a trailer field; NULL if there is none of that name, or its value is not known yet.
+ * Valid until the next setter. */
+FERRY_API const char *ferry_request_trailer(const ferry_request *req, const char *name);
 
 /* Called once when ferry is done with the body of a send: written, failed or not needed; for
  * readers that hold something. A body that is rewound and sent again still gets one call. NULL:
@@ -562,6 +610,14 @@ typedef struct ferry_trace {
     /* A TLS handshake begins, and has ended: info tells what was agreed (err NULL), or is NULL. */
     void (*tls_handshake_start)(void *arg);
     void (*tls_handshake_done)(void *arg, const ferry_tls_info *info, const ferry_error *err);
+
+    /* As got_1xx, after it, with the response: its status, reason and fields can be asked for (the
+     * Link fields of a 103, RFC 8297). It is not to be read or closed, and gone after the call. */
+    void (*got_interim)(void *arg, const ferry_response *interim);
+
+    /* As wrote_head, before it, with what was written: request line and fields, each with its CRLF,
+     * and the empty line; len bytes, no NUL. Credentials and cookies are in it. */
+    void (*wrote_head_text)(void *arg, const char *head, size_t len);
 } ferry_trace;
 
 /* Follows the request's next sends. The struct is copied. arg is borrowed until the request is
@@ -659,6 +715,9 @@ typedef struct ferry_dial_target {
     int port;               /* 80; 0 for a path */
     ferry_context *context; /* of the request that wanted the connection first; NULL: it had none */
     int64_t timeout_ms;     /* what is left of the dial timeout; -1: no limit */
+    /* What is left of the time of that request: of the nearest of the client's timeout, its own and
+     * its context's; -1: no limit. It does not wait longer, but others may take the connection. */
+    int64_t request_ms;
 } ferry_dial_target;
 
 /* Makes a connection: returns a connected stream socket, which ferry then owns, or -1 with err

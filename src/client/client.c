@@ -107,6 +107,7 @@ static void complete(ferry_response *res, const ferry_request *req)
 static ferry_response *round_trip(ferry_client *client, ferry_request *req, ferry_error *err)
 {
     ferry_response *res;
+    req->handed_begun = false;
     if (client->round_tripper.round_trip != NULL) {
         res = client->round_tripper.round_trip(client->round_tripper.self, req, err);
     } else {

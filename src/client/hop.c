@@ -80,6 +80,7 @@ void fy_hops_end(struct fy_hops *hops)
         drop_own(hops);
         *req = hops->first;
         req->writing = last.writing;
+        req->trailer = last.trailer; /* went along, and may have been changed on the way */
         req->send = last.send;
         req->body_read = hops->body_read || last.body_read;
     }
@@ -330,6 +331,7 @@ void fy_hops_put_body(struct fy_hops *hops, bool with_body)
     ferry_request *req = hops->req;
     await_writing(hops);
     hops->body_read = hops->body_read || req->body_read;
+    req->body_dropped = !with_body;
     if (with_body) {
         req->body = hops->first.body;
         req->body_read = hops->body_read;

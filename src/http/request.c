@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "http/bytes.h"
+#include "http/trailer.h"
 #include "task/chan.h"
 #include "task/sched.h"
 
@@ -91,6 +92,7 @@ void ferry_request_free(ferry_request *req)
     await_writing(req);
     fy_arena_free(&req->arena);
     fy_url_free(&req->url);
+    fy_request_trailer_free(req->trailer);
     free(req->own_body);
     free(req->target);
     free(req->method);
@@ -330,6 +332,7 @@ static int put_body(ferry_request *req, struct fy_request_body body)
     free(req->own_body);
     req->own_body = NULL;
     req->body_read = false;
+    req->handed_begun = false;
     req->body = body;
     return 0;
 }

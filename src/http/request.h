@@ -42,6 +42,7 @@ struct fy_request_body {
 #define FY_USER_AGENT "ferry/" FERRY_VERSION
 
 struct fy_chan;
+struct fy_request_trailer;
 
 /* What a send is told besides the request: filled in by the client, for the round tripper below
  * it. */
@@ -67,7 +68,10 @@ struct ferry_request {
     bool no_authorization;   /* likewise: the URL's user info is not sent */
     bool no_accept_encoding; /* likewise: the body comes as the server has it */
     struct fy_request_body body;
-    char *own_body;     /* where body is not the caller's but made for it; or NULL */
+    char *own_body; /* where body is not the caller's but made for it; or NULL */
+    /* What goes out behind the body, http/trailer.h; the request's. NULL: nothing. */
+    struct fy_request_trailer *trailer;
+    bool body_dropped;  /* a redirect goes without the body, and so without the trailers */
     int64_t timeout_ms; /* 0: none */
     bool close; /* asked for by the setter or by "Connection: close", whichever spoke last */
     ferry_context *context; /* borrowed; NULL: none */
@@ -76,6 +80,8 @@ struct ferry_request {
     ferry_error refused; /* the first setter that refused; reported by the send */
     struct fy_send send;
     bool body_read;          /* the reader has been called since it was set or rewound */
+    bool handed_begun;       /* a round tripper has read of the body in this round trip */
+    int64_t handed_at;       /* how far; valid while handed_begun */
     struct fy_chan *writing; /* closes when the write loop that still uses the request is done
                                 with it; NULL: none does */
 };
@@ -101,7 +107,7 @@ struct fy_head_options {
 int fy_request_write_head(const ferry_request *req, const struct fy_head_options *options,
                           struct fy_buffer *out, ferry_error *err);
 
-/* Whether the body, if it is not empty, goes out chunked. */
+/* Whether the body goes out chunked: its length is not known, or trailers follow it. */
 bool fy_request_chunked(const ferry_request *req);
 
 /* Whether the request may be sent again after something of it was written: a safe method (GET,

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "http/bytes.h"
 #include "http/request.h"
+#include "http/trailer.h"
 
 static bool is_one_of(const char *method, const char *const *methods)
 {
@@ -32,7 +33,8 @@ static bool is_connect(const ferry_request *req)
 
 bool fy_request_chunked(const ferry_request *req)
 {
-    return req->body.kind == FY_REQUEST_READER && req->body.len < 0 && !is_connect(req);
+    bool unsized = req->body.kind == FY_REQUEST_READER && req->body.len < 0;
+    return (unsized || (req->trailer != NULL && !req->body_dropped)) && !is_connect(req);
 }
 
 bool fy_request_leaves_coding(const ferry_request *req)
@@ -127,6 +129,9 @@ static void append_framing(const ferry_request *req, struct fy_buffer *out)
     }
     if (fy_request_chunked(req)) {
         fy_buffer_append_text(out, "Transfer-Encoding: chunked\r\n");
+        if (req->trailer != NULL) {
+            fy_request_trailer_announce(req->trailer, out);
+        }
         return;
     }
     int64_t len = req->body.kind == FY_REQUEST_NO_BODY ? 0 : req->body.len;

@@ -44,8 +44,9 @@ struct ferry_response {
     int64_t length; /* as ferry_response_length() tells it */
     struct fy_arena arena;
     struct fy_header header;
-    struct fy_header trailer; /* filled when the body has ended */
-    struct fy_sched *sched;   /* that of the thread which opened it */
+    struct fy_header announced; /* the trailer names that the head has, without values */
+    struct fy_header trailer;   /* filled when the body has ended */
+    struct fy_sched *sched;     /* that of the thread which opened it */
     const struct fy_body_ops *ops;
     void *body; /* ops' */
     /* What was agreed on its TLS connection; NULL: it came on no such. Kept by a hold on tls_held,
@@ -66,6 +67,9 @@ struct ferry_response {
 
 /* An empty response on the running scheduler, not in the ledger yet. NULL when out of memory. */
 ferry_response *fy_response_new(void);
+
+/* Notes the trailer names that the head announces. -1 when out of memory. */
+int fy_response_announce_trailers(ferry_response *res);
 
 /* Frees the memory, nothing else: for one that never reached the ledger, and by the close. */
 void fy_response_free(ferry_response *res);

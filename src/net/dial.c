@@ -105,6 +105,16 @@ static const char *target_address(const struct fy_dial *dial)
     return dial->unix_socket != NULL ? dial->unix_socket : dial->host_port;
 }
 
+/* Until a deadline: 0 when it has passed, -1 when there is none. */
+static int64_t ms_left(int64_t deadline)
+{
+    if (deadline == FY_NEVER) {
+        return -1;
+    }
+    int64_t left = deadline - fy_now();
+    return left > 0 ? (left + FY_MILLISECOND - 1) / FY_MILLISECOND : 0;
+}
+
 static int call_dial(const struct fy_dial *dial, ferry_error *err)
 {
     ferry_dial_target target = {
@@ -114,14 +124,11 @@ static int call_dial(const struct fy_dial *dial, ferry_error *err)
         .host = dial->unix_socket != NULL ? "localhost" : dial->host,
         .port = dial->unix_socket != NULL ? 0 : dial->port,
         .context = dial->context,
-        .timeout_ms = -1,
+        .timeout_ms = ms_left(dial->deadline),
+        .request_ms = ms_left(dial->request_deadline),
     };
-    if (dial->deadline != FY_NEVER) {
-        int64_t left = dial->deadline - fy_now();
-        if (left <= 0) {
-            return fy_fail(err, FERRY_ETIMEOUT, 0, "i/o timeout");
-        }
-        target.timeout_ms = (left + FY_MILLISECOND - 1) / FY_MILLISECOND;
+    if (target.timeout_ms == 0) {
+        return fy_fail(err, FERRY_ETIMEOUT, 0, "i/o timeout");
     }
     fy_leave();
     int fd = dial->dial(dial->dial_arg, &target, err);

@@ -28,7 +28,8 @@ struct fy_dial {
      * too late is still brought. NULL: none. */
     ferry_dial_fn dial;
     void *dial_arg;
-    ferry_context *context; /* for the user's own; NULL: none */
+    ferry_context *context;   /* for the user's own; NULL: none */
+    int64_t request_deadline; /* likewise; fy_now() time; FY_NEVER: none */
     /* dns_* (when there is a lookup to wait for) and connect_*: all of the struct, whatever its
      * size says. Called outside the lock, one at a time, from the task that dials. NULL: none. */
     const ferry_trace *trace;

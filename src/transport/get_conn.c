@@ -37,7 +37,8 @@ struct fy_dial_job {
     uint16_t port;
     bool secure;            /* https */
     ferry_context *context; /* a hold; NULL: none */
-    ferry_trace trace;      /* zeroed when the want is over: its callbacks may be no more */
+    int64_t request_deadline;
+    ferry_trace trace; /* zeroed when the want is over: its callbacks may be no more */
     void *trace_arg;
 };
 
@@ -106,6 +107,7 @@ static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_i
         .dial = set->dial,
         .dial_arg = set->dial_arg,
         .context = job->context,
+        .request_deadline = job->request_deadline,
         .trace = &job->trace,
         .trace_arg = job->trace_arg,
     };
@@ -184,6 +186,7 @@ static struct fy_dial_job *job_new(struct fy_want *want)
     job->transport = want->transport;
     fy_transport_hold(job->transport);
     job->context = fy_context_hold(req->context);
+    job->request_deadline = want->deadline;
     job->trace = req->trace;
     job->trace_arg = req->trace_arg;
     if (job->name == NULL || job->host_port == NULL) {
@@ -361,6 +364,7 @@ static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_reque
         fy_fail_memory(err);
         return NULL;
     }
+    want->deadline = cancel->deadline;
     int entry = fy_pool_enter(want, req->url.scheme, req->url.host_port);
     if (entry < 0) {
         fy_list_remove(&want->exit.link);

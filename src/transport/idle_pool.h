@@ -32,6 +32,7 @@ struct fy_want {
     ferry_error err;
     struct fy_chan dialed;    /* closed when its dial is over, whatever came of it */
     struct fy_dial_job *dial; /* under way on its behalf; NULL: none (any more) */
+    int64_t deadline;         /* of the request, fy_now() time; FY_NEVER: none */
     ferry_request *req;       /* whose wish it is, for traces and messages; not after 'over' */
 };
 

@@ -31,6 +31,9 @@ static int check(const ferry_request *req, ferry_error *err)
         *err = req->refused;
         return -1;
     }
+    if (req->trailer != NULL && strcmp(req->method, "CONNECT") == 0) {
+        return fy_fail(err, FERRY_EINVAL, 0, "CONNECT has no body for trailers to follow");
+    }
     if (strcmp(req->url.scheme, "http") != 0 && strcmp(req->url.scheme, "https") != 0) {
         return fy_fail(err, FERRY_ESCHEME, 0, "unsupported protocol scheme \"%s\"",
                        req->url.scheme);
@@ -175,6 +178,7 @@ FERRY_API ferry_response *ferry_transport_round_trip_at(ferry_transport *transpo
     }
     ferry_response *res = NULL;
     await_former_send(req);
+    req->handed_begun = false;
     FY_COUNT(transport, requests);
     if (check(req, err) == 0) {
         res = send_request(transport, req, err);

@@ -287,6 +287,22 @@ static void events(void **state)
     assert_true(origin_stop(origin));
 }
 
+static void trailers(void **state)
+{
+    struct origin *origin = origin_start_reply("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+    struct run_result result;
+
+    (void)state;
+    run_example(&result, "FERRY_LEAKS=fatal", "Wikipedia",
+                (const char *const[]){"trailers", origin_url(origin, "/"), NULL});
+    succeeds(&result, "201 Created\n", "");
+    struct origin_request request = origin_request(origin, 0);
+    assert_non_null(strstr(request.head, "\r\nTrailer: X-Bytes, X-Adler-32\r\n"));
+    assert_string_equal(request.raw_body, "9\r\nWikipedia\r\n0\r\nX-Bytes: 9\r\n"
+                                          "X-Adler-32: 11e60398\r\n\r\n");
+    assert_true(origin_stop(origin));
+}
+
 static void unix_socket(void **state)
 {
     struct run_result result;
@@ -437,6 +453,7 @@ int main(void)
         cmocka_unit_test(upload),
         cmocka_unit_test(form),
         cmocka_unit_test(events),
+        cmocka_unit_test(trailers),
         cmocka_unit_test(unix_socket),
         cmocka_unit_test(resolve),
         cmocka_unit_test(cancel_at_an_interrupt),

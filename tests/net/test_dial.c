@@ -87,6 +87,7 @@ static struct fy_dial to(const char *host, int port)
                             .host_port = host_port,
                             .port = (uint16_t)port,
                             .deadline = FY_NEVER,
+                            .request_deadline = FY_NEVER,
                             .keep_alive_probe_ms = 15000,
                             .trace = &trace};
 }

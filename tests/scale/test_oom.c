@@ -73,7 +73,8 @@ static void serve(struct origin_conn *conn, void *arg)
             continue;
         }
         if (strncmp(origin_conn_request(conn).head, "POST ", 5) == 0) {
-            origin_send_text(conn, "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
+            origin_send_text(conn, "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n"
+                                   "Trailer: Sum, Absent\r\n\r\n"
                                    "5\r\nhello\r\n0\r\nSum: 42\r\nX-Other: value\r\n\r\n");
         } else {
             origin_send_text(conn, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: 1\r\n"
@@ -165,28 +166,37 @@ static ferry_error get_by_name(ferry_client *client)
     return err;
 }
 
+struct pieces {
+    ferry_request *req;
+    int left;
+};
+
 static ssize_t read_piece(void *arg, void *buf, size_t len)
 {
-    int *left = arg;
-    if (*left == 0 || len < 6) {
+    struct pieces *pieces = arg;
+    if (pieces->left == 0 || len < 6) {
+        ferry_request_set_trailer(pieces->req, "Sum", "42");
         return 0;
     }
-    --*left;
+    pieces->left--;
     memcpy(buf, "piece;", 6);
     return 6;
 }
 
-/* A body from a function, chunked both ways, with a context and a deadline. */
+/* A body from a function, chunked both ways and with trailers, with a context and a deadline. */
 static ferry_error post_from_reader(ferry_client *client)
 {
-    int left = 3;
+    struct pieces pieces = {.left = 3};
     ferry_error err = {0};
     ferry_context *context = ferry_context_new(60000);
     ferry_request *req = request("POST", "127.0.0.1", "/", &err);
     if (context == NULL) {
         err = out_of_memory("context");
     } else if (req != NULL) {
-        ferry_request_set_body_reader(req, read_piece, NULL, &left, -1);
+        pieces.req = req;
+        ferry_request_set_body_reader(req, read_piece, NULL, &pieces, -1);
+        ferry_request_set_trailer(req, "Sum", NULL);
+        ferry_request_set_trailer(req, "X-Other", "known before");
         ferry_request_set_context(req, context);
         ferry_request_set_timeout(req, 60000);
         err = send_and_read(client, req);
