@@ -139,6 +139,12 @@ FERRY_API const char *ferry_response_proto(const ferry_response *res);
 /* The URL that this response came from, in normalised form and without a password. */
 FERRY_API const char *ferry_response_url(const ferry_response *res);
 
+/* Where the response's Location field leads to, resolved against its own URL (RFC 9110
+ * section 10.2.2): absolute, normalised, without user and password. From malloc(); the caller frees
+ * it. NULL on error: FERRY_EUNSUPPORTED when there is no such field, FERRY_EURL when it is no URL. A
+ * response that came from no URL (ferry_response_new()) gives the field as it is. */
+FERRY_API FERRY_MUST_USE char *ferry_response_location(const ferry_response *res, ferry_error *err);
+
 /* Whether the transport decodes the body (gzip, deflate, br, zstd). It does if it has asked for
  * that itself, which it does unless the request has an Accept-Encoding or Range field of its own, is
  * a HEAD, or the transport's disable_compression is set. The fields Content-Encoding and
