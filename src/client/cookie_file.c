@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "client/cookie_jar.h"
 #include "client/cookie_scope.h"
-#include "client/replace_file.h"
+#include "client/file.h"
 #include "http/bytes.h"
 
 #define HTTP_ONLY "#HttpOnly_"
@@ -47,9 +47,8 @@ FERRY_API int ferry_cookie_jar_save(ferry_cookie_jar *jar, const char *path, fer
     int failed = fy_cookie_jar_each(jar, (int64_t)time(NULL), write_cookie, &text);
     if (failed != 0 || text.failed) {
         failed = fy_fail_memory(err);
-    } else if (fy_replace_file(path, &text) != 0) {
-        failed = fy_fail(err, FERRY_EWRITE, errno, "saving cookies to %s: %s", path,
-                         fy_errno_text(errno));
+    } else {
+        failed = fy_replace_file(path, &text, "saving cookies to", err);
     }
     fy_buffer_free(&text);
     return failed;
@@ -88,8 +87,9 @@ static bool take_expires(const char *text, int64_t now, int64_t *expires)
 
 /* A line that is no cookie, or one that may not be, is passed over: other programs write here, too.
  * -1 only when out of memory. */
-static int load_line(ferry_cookie_jar *jar, char *line, int64_t now, ferry_error *err)
+static int load_line(void *jar, char *line, ferry_error *err)
 {
+    int64_t now = (int64_t)time(NULL);
     char *fields[7] = {0};
     char domain[FY_HOST_MAX + 1];
     struct fy_cookie cookie = {0};
@@ -141,27 +141,5 @@ static int load_line(ferry_cookie_jar *jar, char *line, int64_t now, ferry_error
 
 FERRY_API int ferry_cookie_jar_load(ferry_cookie_jar *jar, const char *path, ferry_error *err)
 {
-    err = FY_ERROR(err);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return fy_fail(err, FERRY_EREAD, errno, "loading cookies from %s: %s", path,
-                       fy_errno_text(errno));
-    }
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t len;
-    int failed = 0;
-    int64_t now = (int64_t)time(NULL);
-    errno = 0;
-    while (failed == 0 && (len = getline(&line, &size, file)) >= 0) {
-        /* A NUL would end the line where it does not end. */
-        failed = memchr(line, '\0', (size_t)len) != NULL ? 0 : load_line(jar, line, now, err);
-    }
-    if (failed == 0 && ferror(file)) {
-        failed = fy_fail(err, FERRY_EREAD, errno, "loading cookies from %s: %s", path,
-                         fy_errno_text(errno));
-    }
-    free(line);
-    fclose(file);
-    return failed;
+    return fy_read_lines(path, "loading cookies from", load_line, jar, FY_ERROR(err));
 }

@@ -7,15 +7,14 @@
  * or "unlimited". Lines that begin with '#' are comments. Files are read and written outside the
  * store's lock.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/error.h"
+#include "client/file.h"
 #include "client/hsts.h"
-#include "client/replace_file.h"
 
 #define UNLIMITED "unlimited"
 #define YEAR_10000 INT64_C(253402300800) /* it has no room in the format */
@@ -35,16 +34,9 @@ static void write_host(void *arg, const char *host, bool subdomains, int64_t exp
 FERRY_API int ferry_hsts_save(ferry_hsts *hsts, const char *path, ferry_error *err)
 {
     struct fy_buffer text = {0};
-    int failed = 0;
-    err = FY_ERROR(err);
     fy_buffer_append_text(&text, "# HSTS: hosts for https only, and until when\n\n");
     fy_hsts_each(hsts, (int64_t)time(NULL), write_host, &text);
-    if (text.failed) {
-        failed = fy_fail_memory(err);
-    } else if (fy_replace_file(path, &text) != 0) {
-        failed = fy_fail(err, FERRY_EWRITE, errno, "saving HSTS hosts to %s: %s", path,
-                         fy_errno_text(errno));
-    }
+    int failed = fy_replace_file(path, &text, "saving HSTS hosts to", FY_ERROR(err));
     fy_buffer_free(&text);
     return failed;
 }
@@ -71,7 +63,7 @@ static bool read_time(const char *text, int64_t *expires)
 }
 
 /* A line that is none is passed over. -1 when out of memory. */
-static int load_line(ferry_hsts *hsts, char *line, int64_t now)
+static int load_line(void *hsts, char *line, ferry_error *err)
 {
     char *host = line + strspn(line, " \t");
     char *open = strchr(host, '"');
@@ -88,34 +80,13 @@ static int load_line(ferry_hsts *hsts, char *line, int64_t now)
         return 0;
     }
     host[len] = '\0';
-    return fy_hsts_put(hsts, host, subdomains, expires, now);
+    if (fy_hsts_put(hsts, host, subdomains, expires, (int64_t)time(NULL)) != 0) {
+        return fy_fail_memory(err);
+    }
+    return 0;
 }
 
 FERRY_API int ferry_hsts_load(ferry_hsts *hsts, const char *path, ferry_error *err)
 {
-    err = FY_ERROR(err);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return fy_fail(err, FERRY_EREAD, errno, "loading HSTS hosts from %s: %s", path,
-                       fy_errno_text(errno));
-    }
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t len;
-    int failed = 0;
-    int64_t now = (int64_t)time(NULL);
-    errno = 0;
-    while (failed == 0 && (len = getline(&line, &size, file)) >= 0) {
-        /* A NUL would end the line where it does not end. */
-        failed = memchr(line, '\0', (size_t)len) != NULL ? 0 : load_line(hsts, line, now);
-    }
-    if (failed != 0 || errno == ENOMEM) {
-        failed = fy_fail_memory(err);
-    } else if (ferror(file)) {
-        failed = fy_fail(err, FERRY_EREAD, errno, "loading HSTS hosts from %s: %s", path,
-                         fy_errno_text(errno));
-    }
-    free(line);
-    fclose(file);
-    return failed;
+    return fy_read_lines(path, "loading HSTS hosts from", load_line, hsts, FY_ERROR(err));
 }
