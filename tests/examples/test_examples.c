@@ -569,6 +569,32 @@ static void redirects(void **state)
     assert_true(origin_stop(origin));
 }
 
+/* (tests/client/test_https.c has hosts that ask for it; the certificates here are nobody's.) */
+static void hsts(void **state)
+{
+    struct origin *origin =
+        origin_start_reply("HTTP/1.1 200 OK\r\nStrict-Transport-Security: max-age=9\r\n"
+                           "Content-Length: 0\r\n\r\n");
+    struct dead_end refusing;
+    struct run_result result;
+    char path[TEMP_DIR_SIZE + 16];
+    char expected[300];
+    char url[128];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/hsts", temp_dir);
+    EXAMPLE(&result, "hsts", path, origin_url(origin, "/")); /* http teaches nothing */
+    snprintf(expected, sizeof expected, "200 from %s\n", origin_url(origin, "/"));
+    succeeds(&result, expected, "");
+    assert_true(temp_file_write(path, BYTES("localhost \"unlimited\"\n")));
+    assert_true(dead_end_refuse(&refusing));
+    snprintf(url, sizeof url, "http://localhost%s", strrchr(refusing.url, ':'));
+    EXAMPLE(&result, "hsts", path, url);
+    fails(&result, "Get \"https://localhost:");
+    dead_end_close(&refusing);
+    assert_true(origin_stop(origin));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -591,6 +617,7 @@ int main(void)
         cmocka_unit_test(auth),
         cmocka_unit_test(cookies),
         cmocka_unit_test(redirects),
+        cmocka_unit_test(hsts),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
