@@ -6,8 +6,9 @@
  *     digest   name and password, only to answer the server's challenge with (RFC 7616)
  *     netrc    whatever ~/.netrc, or the file that $NETRC names, has for the URL's host
  *
- * Basic and bearer are the request's, and go with it; digest and netrc are the client's, which gives
- * them to whom they are for. None of them follows a redirect to another host, nor out of https.
+ * Basic and bearer are the request's, and go with it; digest and netrc are the client's, which
+ * gives them to whom they are for. None of them follows a redirect to another host, nor out of
+ * https.
  */
 #include <ferry.h>
 

@@ -1,7 +1,7 @@
 /*
- * cookies FILE URL...: one visitor, also from one run to the next. The jar is loaded from FILE, in the
- * format that browsers and curl know, keeps what the servers set, gives each request what is for it,
- * and is saved again.
+ * cookies FILE URL...: one visitor, also from one run to the next. The jar is loaded from FILE, in
+ * the format that browsers and curl know, keeps what the servers set, gives each request what is
+ * for it, and is saved again.
  */
 #include <ferry.h>
 
