@@ -10,10 +10,8 @@
 #include "base/error.h"
 #include "client/event_parser.h"
 #include "client/retry_policy.h"
-#include "client/wait.h"
 #include "http/bytes.h"
 #include "http/request.h"
-#include "task/clock.h"
 
 #define INPUT ((size_t)16 * 1024)
 #define RETRY_MS 3000       /* until the server names another */
@@ -175,8 +173,8 @@ static int64_t wait_ms(const ferry_event_stream *stream)
 /* Sleeps before a reconnect. Ends early with the request's context. */
 static int wait_to_reconnect(ferry_event_stream *stream, ferry_error *err)
 {
-    const struct fy_bounds bounds = {stream->req->context, FY_NEVER, "request timeout"};
-    return fy_wait(&bounds, wait_ms(stream), "waiting to connect to an event stream again", err);
+    return fy_request_sleep(stream->req, wait_ms(stream),
+                            "waiting to connect to an event stream again", err);
 }
 
 static void drop(ferry_event_stream *stream)

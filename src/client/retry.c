@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/wait.h"
 #include "http/response.h"
 
 #define BASE_MS 200
@@ -68,13 +67,19 @@ static int64_t decide(const struct fy_retry *retry, const struct fy_hops *hops,
     return fy_retry_decide(&retry->policy, &attempt);
 }
 
+/* Whether the request's time will be over after that wait. */
+static bool is_vain(const ferry_request *req, int64_t ms)
+{
+    int64_t left = ferry_request_time_left(req);
+    return left >= 0 && ms >= left;
+}
+
 int fy_retry_again(const struct fy_retry *retry, struct fy_hops *hops, ferry_response *res,
                    ferry_error *err)
 {
     ferry_request *req = hops->req;
-    const struct fy_bounds bounds = {req->context, req->send.deadline, req->send.deadline_of};
     int64_t wait = retry->policy.attempts > 1 ? decide(retry, hops, res, err) : -1;
-    if (wait >= 0 && retry->fn != NULL && !fy_wait_is_vain(&bounds, 0)) {
+    if (wait >= 0 && retry->fn != NULL && !is_vain(req, 0)) {
         const ferry_retry asked = {
             .size = sizeof asked,
             .request = req,
@@ -85,7 +90,7 @@ int fy_retry_again(const struct fy_retry *retry, struct fy_hops *hops, ferry_res
         };
         wait = retry->fn(retry->arg, &asked);
     }
-    if (wait < 0 || fy_wait_is_vain(&bounds, wait)) {
+    if (wait < 0 || is_vain(req, wait)) {
         return 0;
     }
     if (res != NULL) {
@@ -93,7 +98,7 @@ int fy_retry_again(const struct fy_retry *retry, struct fy_hops *hops, ferry_res
     } else {
         *err = (ferry_error){0};
     }
-    if (fy_wait(&bounds, wait, "waiting to send a request again", err) != 0) {
+    if (fy_request_sleep(req, wait, "waiting to send a request again", err) != 0) {
         return -1;
     }
     hops->retries++;
