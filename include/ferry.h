@@ -139,6 +139,12 @@ FERRY_API const char *ferry_response_proto(const ferry_response *res);
 /* The URL that this response came from, in normalised form and without a password. */
 FERRY_API const char *ferry_response_url(const ferry_response *res);
 
+/* Where the response's Location field leads to, resolved against its own URL (RFC 9110
+ * section 10.2.2): absolute, normalised, without user and password. From malloc(); the caller frees
+ * it. NULL on error: FERRY_EUNSUPPORTED when there is no such field, FERRY_EURL when it is no URL. A
+ * response that came from no URL (ferry_response_new()) gives the field as it is. */
+FERRY_API FERRY_MUST_USE char *ferry_response_location(const ferry_response *res, ferry_error *err);
+
 /* Whether the transport decodes the body (gzip, deflate, br, zstd). It does if it has asked for
  * that itself, which it does unless the request has an Accept-Encoding or Range field of its own, is
  * a HEAD, or the transport's disable_compression is set. The fields Content-Encoding and
@@ -458,6 +464,48 @@ enum ferry_same_site {
 typedef void (*ferry_cookie_fn)(void *arg, const ferry_cookie *cookie);
 FERRY_API int ferry_cookie_jar_each(ferry_cookie_jar *jar, ferry_cookie_fn fn, void *arg);
 
+/* ----------------------------------------------------------------------------------------- HSTS */
+
+/* HTTP Strict Transport Security (RFC 6797): a store of the hosts that have said, over https, that
+ * they want to be spoken to by https only. A client with a store (its hsts option) sends what is
+ * for such a host over https from the start, before anything is dialed: port 80 becomes 443, any
+ * other stays; so do the URLs that redirects lead to. It learns from the Strict-Transport-Security
+ * fields of responses: the first one only, of https whose certificate was verified, never for an IP
+ * address; what is malformed is ignored. Free to share between clients and threads. Kept: 10,000
+ * hosts; the one not heard of for longest goes first. */
+typedef struct ferry_hsts ferry_hsts;
+
+/* Frees a store, which no client may use any more. NULL is fine. */
+FERRY_API void ferry_hsts_free(ferry_hsts *hsts);
+
+/* Makes an empty store; NULL when out of memory. */
+FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_hsts_free) ferry_hsts *ferry_hsts_new(void);
+
+/* Adds the hosts of a file in curl's format (.example.org "20271231 23:59:59"); of two times for a
+ * host the later one counts. Lines that are none, and hosts whose time is over, are passed over. 0,
+ * or -1. */
+FERRY_API int ferry_hsts_load(ferry_hsts *hsts, const char *path, ferry_error *err);
+
+/* Writes a file in curl's format, readable by its owner only; a file that is there is replaced at
+ * once or not at all. 0, or -1. */
+FERRY_API int ferry_hsts_save(ferry_hsts *hsts, const char *path, ferry_error *err);
+
+/* Does what a Strict-Transport-Security field with this value does in a response from the https
+ * URL: "max-age=31536000; includeSubDomains" adds its host, "max-age=0" removes it. 0, or -1 with
+ * the reason for which it is ignored. */
+FERRY_API int ferry_hsts_set(ferry_hsts *hsts, const char *url, const char *field,
+                             ferry_error *err);
+
+/* Whether http URLs of the host go over https: it is in the store, or inside a host that is there
+ * with its subdomains. */
+FERRY_API int ferry_hsts_has(ferry_hsts *hsts, const char *host);
+
+/* Drops all hosts. */
+FERRY_API void ferry_hsts_clear(ferry_hsts *hsts);
+
+/* How many hosts there are whose time is not over. */
+FERRY_API size_t ferry_hsts_count(ferry_hsts *hsts);
+
 /* ------------------------------------------------------------------------------------------ TLS */
 
 /* Versions of TLS, as they stand in the handshake. Older ones are not spoken (RFC 8996). */
@@ -664,6 +712,21 @@ enum ferry_redirect_word {
 typedef int (*ferry_redirect_fn)(void *arg, ferry_request *next, const ferry_response *res,
                                  int count, ferry_error *err);
 
+/* What an attempt came to, before the request is sent again. Valid during the call. */
+typedef struct ferry_retry {
+    size_t size;                    /* sizeof(ferry_retry) */
+    const ferry_request *request;   /* as it would go out again: a redirect's, perhaps */
+    const ferry_response *response; /* not to be read or closed; NULL: none came */
+    const ferry_error *error;       /* why none came; NULL: one came */
+    int retries;                    /* how often this send has sent again by now; 0 at first */
+    int64_t wait_ms;                /* what the client is about to wait */
+} ferry_retry;
+
+/* Asked before a request is sent again, which the client's options allow: returns how many
+ * milliseconds to wait before that (wait_ms, or another number), or -1: do not, and let the response
+ * or the error be the send's. */
+typedef int64_t (*ferry_retry_fn)(void *arg, const ferry_retry *retry);
+
 /* Options of a client; zero means default. */
 typedef struct ferry_client_options {
     /* sizeof(ferry_client_options): FERRY_CLIENT_OPTIONS() fills it in. */
@@ -701,9 +764,44 @@ typedef struct ferry_client_options {
     const char *digest_user;
     const char *digest_password;
 
-    /* Copied. A .netrc file, read for each request that has no credentials, which are then sent as
-     * Basic ones; "": the file of $NETRC, or .netrc in $HOME. Default: none is read. */
+    /* Copied. A .netrc file, from which requests that have no credentials get Basic ones; "": the
+     * file of $NETRC, or .netrc in $HOME. It is read when the first such request is sent, and what
+     * it says then counts as long as the client lives; if it cannot be read, that send fails, and
+     * the next one tries again. "default" is for the hosts that requests are made for, not for
+     * those that redirects lead to. Default: none is read. */
     const char *netrc;
+
+    /* How often, in one send and over all its redirects, a request is sent again that failed in a
+     * way that may pass: no connection, one that broke, a timeout of the transport's, or a response
+     * with one of retry_statuses. Only if its method is idempotent (GET, HEAD, OPTIONS, TRACE, PUT,
+     * DELETE: RFC 9110 section 9.2.2) or it has an Idempotency-Key field; but any after
+     * FERRY_ERESOLVE, FERRY_ECONNECT and the status 429, since the request has not been acted upon.
+     * And only if its body can be sent again. The last response is returned as it is, the last error likewise.
+     * (What a transport does about reused connections that break comes before all this.) Default
+     * 0: never. */
+    int max_retries;
+
+    /* Before the n-th retry there is a wait of a chance length between 0 and retry_base_ms *
+     * 2^(n - 1), and no longer than retry_max_ms; or, if the response has a Retry-After field
+     * (seconds or a date, RFC 9110 section 10.2.3), just what that asks for: if it asks for more
+     * than retry_max_ms, there is no retry. Nor is there one if the wait would outlast the request's
+     * timeout, the client's, or the context; cancelling the context ends a wait. Default 200 (-1: do
+     * not wait), and 30,000 (-1: no limit). */
+    int64_t retry_base_ms;
+    int64_t retry_max_ms;
+
+    /* Copied. Statuses to retry, with a 0 at the end. Default: 429, 502, 503, 504. */
+    const int *retry_statuses;
+
+    /* When true: requests of every method are retried; doing one twice is the caller's concern. */
+    int retry_any_method;
+
+    /* Asked before each retry; on_retry_arg is its argument. Default: all are made. */
+    ferry_retry_fn on_retry;
+    void *on_retry_arg;
+
+    /* Borrowed until the client is freed. Default: http URLs stay http. */
+    ferry_hsts *hsts;
 } ferry_client_options;
 
 /* What to connect to, as a dial function is told. Valid during the call. */

@@ -12,9 +12,6 @@
 #include "client/retry_policy.h"
 #include "http/bytes.h"
 #include "http/request.h"
-#include "task/clock.h"
-#include "task/context.h"
-#include "task/sched.h"
 
 #define INPUT ((size_t)16 * 1024)
 #define RETRY_MS 3000       /* until the server names another */
@@ -176,21 +173,8 @@ static int64_t wait_ms(const ferry_event_stream *stream)
 /* Sleeps before a reconnect. Ends early with the request's context. */
 static int wait_to_reconnect(ferry_event_stream *stream, ferry_error *err)
 {
-    int64_t ms = wait_ms(stream);
-    if (fy_enter() == NULL) {
-        return fy_fail_memory(err);
-    }
-    struct fy_cancel cancel;
-    fy_cancel_begin(&cancel, stream->req->context, FY_NEVER, "request timeout");
-    struct fy_case cases[] = {FY_RECEIVE_FROM(&cancel.done)};
-    bool ended =
-        fy_select(cases, 1, fy_after_ms(ms), "waiting to connect to an event stream again") == 0;
-    if (ended) {
-        fy_cancel_error(&cancel, err);
-    }
-    fy_cancel_end(&cancel);
-    fy_leave();
-    return ended ? -1 : 0;
+    return fy_request_sleep(stream->req, wait_ms(stream),
+                            "waiting to connect to an event stream again", err);
 }
 
 static void drop(ferry_event_stream *stream)

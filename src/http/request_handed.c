@@ -128,9 +128,8 @@ FERRY_API int64_t ferry_request_time_left(const ferry_request *req)
     return deadline == FY_NEVER ? -1 : (deadline - now + FY_MILLISECOND - 1) / FY_MILLISECOND;
 }
 
-FERRY_API int ferry_request_sleep(ferry_request *req, int64_t ms, ferry_error *err)
+int fy_request_sleep(ferry_request *req, int64_t ms, const char *why, ferry_error *err)
 {
-    err = FY_ERROR(err);
     if (fy_enter() == NULL) {
         return fy_fail_memory(err);
     }
@@ -143,11 +142,16 @@ FERRY_API int ferry_request_sleep(ferry_request *req, int64_t ms, ferry_error *e
     }
     struct fy_case ended[] = {FY_RECEIVE_FROM(&cancel.done)};
     int result = 0;
-    if (fy_select(ended, 1, fy_after_ms(ms), "a round tripper's sleep") == 0) {
+    if (fy_select(ended, 1, fy_after_ms(ms), why) == 0) {
         fy_cancel_error(&cancel, err);
         result = -1;
     }
     fy_cancel_end(&cancel);
     fy_leave();
     return result;
+}
+
+FERRY_API int ferry_request_sleep(ferry_request *req, int64_t ms, ferry_error *err)
+{
+    return fy_request_sleep(req, ms, "a round tripper's sleep", FY_ERROR(err));
 }

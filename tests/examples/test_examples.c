@@ -444,6 +444,157 @@ static void mock_needs_no_network(void **state)
              "");
 }
 
+static void retry(void **state)
+{
+    static const struct origin_reply replies[] = {
+        {.bytes = "HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"},
+        {.bytes = "HTTP/1.1 429 Busy\r\nContent-Length: 0\r\n\r\n"},
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+        {.bytes = "HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"},
+    };
+    struct origin *origin = origin_start_replies(replies, 4);
+    struct run_result result;
+
+    (void)state;
+    EXAMPLE(&result, "retry", origin_url(origin, "/"));
+    assert_non_null(strstr(result.err, ": 503, again in 0 ms\n"));
+    assert_non_null(strstr(result.err, ": 429, again in "));
+    succeeds(&result, "200 after 3 tries\n", NULL);
+    EXAMPLE(&result, "retry", origin_url(origin, "/")); /* that long it does not wait */
+    assert_string_equal(result.out, "503 after 1 tries\n");
+    assert_int_equal(result.status, 1);
+    run_free(&result);
+    assert_true(origin_stop(origin));
+}
+
+/* Lets in who has the credentials that the path asks for. */
+static void let_in(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    while (origin_read_request(conn)) {
+        const char *head = origin_conn_request(conn).head;
+        const char *wanted = strncmp(head, "GET /bearer", 11) == 0   ? "Bearer t0ken\r\n"
+                             : strncmp(head, "GET /digest", 11) == 0 ? "Digest username=\"bob\""
+                                                                     : "Basic Ym9iOnB3\r\n";
+        const char *field = strstr(head, "\r\nAuthorization: ");
+        bool good = field != NULL && strncmp(field + 17, wanted, strlen(wanted)) == 0;
+        origin_sendf(conn, "HTTP/1.1 %s\r\n%sContent-Length: 0\r\n\r\n",
+                     good ? "200 OK" : "401 Unauthorized",
+                     good ? ""
+                          : "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n");
+    }
+}
+
+static void auth(void **state)
+{
+    struct origin *origin = origin_start(&(struct origin_script){.serve = let_in});
+    struct run_result result;
+    char path[TEMP_DIR_SIZE + 16];
+
+    (void)state;
+    EXAMPLE(&result, "auth", "basic", origin_url(origin, "/basic"), "bob", "pw");
+    succeeds(&result, "200 OK\n", "");
+    EXAMPLE(&result, "auth", "bearer", origin_url(origin, "/bearer"), "", "t0ken");
+    succeeds(&result, "200 OK\n", "");
+    EXAMPLE(&result, "auth", "digest", origin_url(origin, "/digest"), "bob", "pw");
+    succeeds(&result, "200 OK\n", "");
+    snprintf(path, sizeof path, "%s/netrc", temp_dir);
+    assert_true(temp_file_write(path, BYTES("machine 127.0.0.1 login bob password pw\n")));
+    setenv("NETRC", path, 1);
+    EXAMPLE(&result, "auth", "netrc", origin_url(origin, "/netrc"));
+    succeeds(&result, "200 OK\n", "");
+    unsetenv("NETRC");
+    EXAMPLE(&result, "auth", "basic", origin_url(origin, "/basic"), "eve", "pw");
+    assert_string_equal(result.out, "401 Unauthorized\n");
+    assert_int_equal(result.status, 1);
+    run_free(&result);
+    EXAMPLE(&result, "auth", "basic", origin_url(origin, "/basic"), "a:b", "pw");
+    fails(&result, "a colon in the name");
+    assert_true(origin_stop(origin));
+}
+
+static void cookies(void **state)
+{
+    static const struct origin_reply replies[] = {
+        {.bytes = "HTTP/1.1 200 OK\r\nSet-Cookie: visit=1; max-age=999\r\n"
+                  "Content-Length: 0\r\n\r\n"},
+        {.bytes = "HTTP/1.1 200 OK\r\nSet-Cookie: visit=2; max-age=999\r\n"
+                  "Content-Length: 0\r\n\r\n"},
+    };
+    struct origin *origin = origin_start_replies(replies, 2);
+    struct run_result result;
+    char path[TEMP_DIR_SIZE + 16];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/cookies", temp_dir);
+    EXAMPLE(&result, "cookies", path, origin_url(origin, "/"));
+    succeeds(&result, "visit=1 for 127.0.0.1/\n", "");
+    EXAMPLE(&result, "cookies", path, origin_url(origin, "/"), origin_url(origin, "/again"));
+    succeeds(&result, "visit=2 for 127.0.0.1/\n", "");
+    assert_null(strstr(origin_request(origin, 0).head, "Cookie"));
+    assert_non_null(strstr(origin_request(origin, 1).head, "\r\nCookie: visit=1\r\n"));
+    assert_non_null(strstr(origin_request(origin, 2).head, "\r\nCookie: visit=2\r\n"));
+    EXAMPLE(&result, "cookies", "/nowhere/cookies", origin_url(origin, "/"));
+    fails(&result, "saving cookies to /nowhere/cookies: no such file or directory");
+    assert_true(origin_stop(origin));
+}
+
+static void redirects(void **state)
+{
+    static const struct origin_reply replies[] = {
+        {.bytes = "HTTP/1.1 301 X\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"},
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+        {.bytes = "HTTP/1.1 302 X\r\nLocation: http://elsewhere.test/c\r\n"
+                  "Content-Length: 0\r\n\r\n"},
+        {.bytes = "HTTP/1.1 302 X\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"},
+    };
+    struct origin *origin = origin_start_replies(replies, 4);
+    struct run_result result;
+    char expected[300];
+
+    (void)state;
+    EXAMPLE(&result, "redirects", origin_url(origin, "/a"), "127.0.0.1");
+    snprintf(expected, sizeof expected, "1. 301: GET http://%s/b\n200 from http://%s/b\n",
+             origin_host(origin), origin_host(origin));
+    succeeds(&result, expected, "");
+    EXAMPLE(&result, "redirects", origin_url(origin, "/a"), "127.0.0.1");
+    snprintf(expected, sizeof expected,
+             "1. 302: GET http://elsewhere.test/c\n"
+             "302 from http://%s/a, which points to http://elsewhere.test/c\n",
+             origin_host(origin));
+    succeeds(&result, expected, "");
+    EXAMPLE(&result, "redirects", origin_url(origin, "/a"));
+    assert_non_null(strstr(result.out, "5. 302: GET "));
+    fails(&result, "stopped after 5 redirects");
+    assert_true(origin_stop(origin));
+}
+
+/* (tests/client/test_https.c has hosts that ask for it; the certificates here are nobody's.) */
+static void hsts(void **state)
+{
+    struct origin *origin =
+        origin_start_reply("HTTP/1.1 200 OK\r\nStrict-Transport-Security: max-age=9\r\n"
+                           "Content-Length: 0\r\n\r\n");
+    struct dead_end refusing;
+    struct run_result result;
+    char path[TEMP_DIR_SIZE + 16];
+    char expected[300];
+    char url[128];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/hsts", temp_dir);
+    EXAMPLE(&result, "hsts", path, origin_url(origin, "/")); /* http teaches nothing */
+    snprintf(expected, sizeof expected, "200 from %s\n", origin_url(origin, "/"));
+    succeeds(&result, expected, "");
+    assert_true(temp_file_write(path, BYTES("localhost \"unlimited\"\n")));
+    assert_true(dead_end_refuse(&refusing));
+    snprintf(url, sizeof url, "http://localhost%s", strrchr(refusing.url, ':'));
+    EXAMPLE(&result, "hsts", path, url);
+    fails(&result, "Get \"https://localhost:");
+    dead_end_close(&refusing);
+    assert_true(origin_stop(origin));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +613,11 @@ int main(void)
         cmocka_unit_test(glib_loop),
         cmocka_unit_test(leaks),
         cmocka_unit_test(mock_needs_no_network),
+        cmocka_unit_test(retry),
+        cmocka_unit_test(auth),
+        cmocka_unit_test(cookies),
+        cmocka_unit_test(redirects),
+        cmocka_unit_test(hsts),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -3,23 +3,18 @@
  * the last, once only or from then on for good. Each time the outcome is the right response or
  * FERRY_ENOMEM, nothing crashes or hangs, and nothing is left behind.
  */
-#include "scale.h"
+#include "oom.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
 #include "dns_server.h"
-#include "failing_alloc.h"
 #include "http/decode.h"
 #include "net/lookup.h"
 #include "origin.h"
-
-/* No scenario allocates that often. */
-#define MOST_ALLOCATIONS 2000
 
 static struct origin *origin;
 
@@ -88,20 +83,6 @@ static void serve(struct origin_conn *conn, void *arg)
 /* The outcome of a scenario: a code, with the sentence. */
 typedef ferry_error (*scenario)(ferry_client *client);
 
-static ferry_error out_of_memory(const char *where)
-{
-    ferry_error err = {.code = FERRY_ENOMEM};
-    snprintf(err.message, sizeof err.message, "%s", where);
-    return err;
-}
-
-static ferry_error wrong(const char *what)
-{
-    ferry_error err = {.code = FERRY_EPROTOCOL};
-    snprintf(err.message, sizeof err.message, "%s", what);
-    return err;
-}
-
 /* Sends the request; the response's body must be "hello". */
 static ferry_error send_and_read(ferry_client *client, ferry_request *req)
 {
@@ -113,7 +94,7 @@ static ferry_error send_and_read(ferry_client *client, ferry_request *req)
     }
     char *body = ferry_response_read_all(res, 1000, &len, &err);
     if (body != NULL && (len != 5 || strcmp(body, "hello") != 0)) {
-        err = wrong("the body is not what was sent");
+        err = oom_wrong("the body is not what was sent");
     }
     free(body);
     ferry_response_close(res);
@@ -193,7 +174,7 @@ static ferry_error post_from_reader(ferry_client *client)
     ferry_context *context = ferry_context_new(60000);
     ferry_request *req = request("POST", "127.0.0.1", "/", &err);
     if (context == NULL) {
-        err = out_of_memory("context");
+        err = oom_error("context");
     } else if (req != NULL) {
         pieces.req = req;
         ferry_request_set_body_reader(req, read_piece, NULL, &pieces, -1);
@@ -240,7 +221,8 @@ static ferry_error post_forms(ferry_client *client)
         err = send_and_read(client, req);
         if (err.code == 0 && ferry_form_add_text(form, "a", "b", &err) == 0 &&
             ferry_form_add_data(form, "c", "d", 1, "name", "text/plain", &err) == 0 &&
-            ferry_form_add_reader(form, "e", read_piece, NULL, &pieces, 18, NULL, NULL, &err) == 0) {
+            ferry_form_add_reader(form, "e", read_piece, NULL, &pieces, 18, NULL, NULL, &err) ==
+                0) {
             ferry_request_set_form(req, form);
             err = send_and_read(client, req);
         }
@@ -263,9 +245,9 @@ static ferry_error read_events(ferry_client *client)
     }
     if (stream != NULL && ferry_event_stream_next(stream, &event, &err) == 1) {
         if (strcmp(event.data, "hello") != 0 || strcmp(event.id, "7") != 0) {
-            err = wrong("the event is not what was sent");
+            err = oom_wrong("the event is not what was sent");
         } else if (ferry_event_stream_next(stream, &event, &err) == 1) {
-            err = wrong("one event too many");
+            err = oom_wrong("one event too many");
         }
     }
     ferry_event_stream_free(stream);
@@ -307,11 +289,11 @@ static ferry_error get_in_tasks(ferry_client *client)
     struct in_task tasks[2] = {{.client = client}, {.client = client}};
     ferry_group *group = ferry_group_new();
     if (group == NULL) {
-        return out_of_memory("group");
+        return oom_error("group");
     }
     for (int i = 0; i < 2; i++) {
         if (ferry_group_go(group, get_in_task, &tasks[i]) != 0) {
-            tasks[i].err = errno == ENOMEM ? out_of_memory("task") : wrong("errno of a task");
+            tasks[i].err = errno == ENOMEM ? oom_error("task") : oom_wrong("errno of a task");
         }
     }
     ferry_group_wait(group);
@@ -322,87 +304,20 @@ static ferry_error get_in_tasks(ferry_client *client)
 
 /* ------------------------------------------------------------------------------------- the loop */
 
-struct attempt {
-    scenario run;
-    long fail_at;
-    bool all_after;
-    long failed; /* allocations */
-    ferry_error outcome;
-};
+static scenario attempted;
 
-/* On a thread of its own, so that the scheduler's making and its end are part of it. */
-static void *run_attempt(void *arg)
+static ferry_error attempt(ferry_transport *transport)
 {
-    struct attempt *attempt = arg;
-    alloc_fail_at(attempt->fail_at, attempt->all_after);
-    ferry_transport *transport = ferry_transport_new(NULL);
-    ferry_client *client =
-        transport != NULL ? ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport)) : NULL;
-    attempt->outcome = client != NULL ? attempt->run(client) : out_of_memory("client");
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport));
+    ferry_error outcome = client != NULL ? attempted(client) : oom_error("client");
     ferry_client_free(client);
-    ferry_transport_free(transport);
-    attempt->failed = alloc_fail_none();
-    return NULL;
+    return outcome;
 }
 
-static void check_attempt(const struct attempt *attempt, int tasks)
-{
-    int code = attempt->outcome.code;
-    if (code != FERRY_OK && (code != FERRY_ENOMEM || attempt->failed == 0)) {
-        fail_msg("allocation %ld fails%s: %s: %s", attempt->fail_at,
-                 attempt->all_after ? ", and all after it" : "", ferry_strerror(code),
-                 attempt->outcome.message);
-    }
-    if (ferry_num_tasks() != tasks || ferry_open_responses(NULL) != 0) {
-        ferry_dump_tasks(stderr);
-        fail_msg("allocation %ld fails%s: tasks or responses are left", attempt->fail_at,
-                 attempt->all_after ? ", and all after it" : "");
-    }
-}
-
-/* Returns how many allocations could fail. */
-static long sweep(scenario run, bool all_after)
-{
-    int tasks = ferry_num_tasks();
-    for (long number = 1; number < MOST_ALLOCATIONS; number++) {
-        struct attempt attempt = {.run = run, .fail_at = number, .all_after = all_after};
-        pthread_t thread;
-        assert_int_equal(pthread_create(&thread, NULL, run_attempt, &attempt), 0);
-        assert_int_equal(pthread_join(thread, NULL), 0);
-        check_attempt(&attempt, tasks);
-        if (attempt.failed == 0) {
-            assert_int_equal(attempt.outcome.code, FERRY_OK);
-            return number - 1;
-        }
-    }
-    fail_msg("there is no end to the allocations");
-    return 0;
-}
-
-/* The first time through fills what is kept on purpose (schedulers, lists of stacks); the second time
- * must not add a thing to it. */
 static void run_out(scenario run, bool for_good_too)
 {
-    struct held before = held_now();
-    long count = 0;
-    long living = 0;
-    watch_for_hang(scaled(50, 250));
-    origin = origin_start(&(struct origin_script){.serve = serve});
-    assert_non_null(origin);
-    for (int time = 0; time < 2; time++) {
-        living = alloc_living();
-        count = sweep(run, false);
-        if (for_good_too) {
-            sweep(run, true);
-        }
-    }
-    print_message("%ld allocations, each of which may fail; %ld are kept\n", count, living);
-    assert_in_range(count, 5, MOST_ALLOCATIONS);
-    assert_int_equal(alloc_living(), living);
-    assert_true(origin_await_open(origin, 0, 10000));
-    assert_true(origin_stop(origin));
-    watch_for_hang(0);
-    assert_given_back(before);
+    attempted = run;
+    oom_run(serve, &origin, &(struct oom_sweep){.run = attempt, .for_good_too = for_good_too});
 }
 
 static void test_get(void **state)
