@@ -10,7 +10,7 @@
 
 #include <ferry.h>
 
-#include "client/digest.h"
+#include "http/digest.h"
 #include "client/hop.h"
 
 /* Of a client. user, password and netrc never change once made. */

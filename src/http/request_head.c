@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "http/basic.h"
 #include "http/bytes.h"
 #include "http/request.h"
 #include "http/trailer.h"
@@ -147,21 +148,6 @@ static void append_framing(const ferry_request *req, struct fy_buffer *out)
     APPEND_FIELD(out, "Content-Length", digits + at, sizeof(digits) - at);
 }
 
-static void append_base64(struct fy_buffer *out, const unsigned char *bytes, size_t len)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < len; i += 3) {
-        size_t left = len - i;
-        unsigned group = (unsigned)bytes[i] << 16;
-        group |= left > 1 ? (unsigned)bytes[i + 1] << 8 : 0;
-        group |= left > 2 ? bytes[i + 2] : 0;
-        char four[4] = {digits[group >> 18], digits[group >> 12 & 63],
-                        left > 1 ? digits[group >> 6 & 63] : '=',
-                        left > 2 ? digits[group & 63] : '='};
-        fy_buffer_append(out, four, sizeof(four));
-    }
-}
-
 /* The URL's user info as Basic credentials (RFC 7617), unless the caller has others. */
 static void append_authorization(const ferry_request *req, struct fy_buffer *out)
 {
@@ -170,15 +156,9 @@ static void append_authorization(const ferry_request *req, struct fy_buffer *out
         fy_header_find(&req->header, "Authorization", NULL) != NULL) {
         return;
     }
-    struct fy_buffer pair = {0};
-    fy_buffer_append_text(&pair, url->user == NULL ? "" : url->user);
-    fy_buffer_append_byte(&pair, ':');
-    fy_buffer_append_text(&pair, url->password == NULL ? "" : url->password);
-    fy_buffer_append_text(out, "Authorization: Basic ");
-    append_base64(out, (const unsigned char *)pair.bytes, pair.len);
+    fy_buffer_append_text(out, "Authorization: ");
+    fy_basic_append(out, url->user, url->password);
     fy_buffer_append_text(out, "\r\n");
-    out->failed = out->failed || pair.failed;
-    fy_buffer_free(&pair);
 }
 
 static bool is_written_above(const struct fy_field *field)

@@ -1,7 +1,7 @@
 /*
  * Digest authentication. Called by the client's credentials when a server has answered 401.
  */
-#include "client/digest.h"
+#include "http/digest.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
