@@ -97,7 +97,8 @@ enum ferry_error_code {
     FERRY_EUNSUPPORTED = 19,  /* this build, or this response, cannot do that */
     FERRY_ETLS = 20,          /* the TLS handshake failed, or the TLS settings cannot be used */
     FERRY_ECERTIFICATE = 21,  /* the server's certificate was refused; the message says why */
-    FERRY_EREDIRECT = 22      /* redirects went on for too long, or one was refused */
+    FERRY_EREDIRECT = 22,     /* redirects went on for too long, or one was refused */
+    FERRY_EPROXY = 23         /* the proxy refused, broke its protocol, or cannot be used */
 };
 
 /* Owned by the caller, filled only on failure. The message is one sentence, for people:

@@ -1,5 +1,6 @@
 /*
- * Digest authentication. Called by the client's credentials when a server has answered 401.
+ * Digest authentication. Called by the client's credentials when a server has answered 401, and for
+ * proxies that have answered 407.
  */
 #include "http/digest.h"
 
@@ -206,7 +207,7 @@ enum fy_digest_found fy_digest_parse(struct fy_digest_challenge *challenge, cons
         fy_digest_free(challenge);
     }
     if (!found && refused != NULL) {
-        fy_fail(err, FERRY_EUNSUPPORTED, 0, "the server asks for Digest credentials with %s",
+        fy_fail(err, FERRY_EUNSUPPORTED, 0, "Digest credentials are wanted with %s, which is not done here",
                 refused);
         return FY_DIGEST_FAILED;
     }
