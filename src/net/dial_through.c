@@ -28,8 +28,7 @@ static struct fy_stream *dial_proxy(const struct fy_dial *dial, const struct fy_
     if (below == NULL || proxy->kind != FY_PROXY_HTTPS) {
         return below;
     }
-    int64_t deadline =
-        through->tls_timeout_ms >= 0 ? fy_after_ms(through->tls_timeout_ms) : FY_NEVER;
+    int64_t deadline = fy_after_ms(through->tls_timeout_ms);
     deadline = deadline < dial->deadline ? deadline : dial->deadline;
     struct fy_stream *stream = fy_tls_client(through->tls, below, proxy->host, proxy->host_port,
                                              deadline, dial->canceled, err);
