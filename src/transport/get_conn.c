@@ -365,7 +365,9 @@ static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_reque
         return NULL;
     }
     want->deadline = cancel->deadline;
-    int entry = fy_pool_enter(want, req->url.scheme, req->url.host_port);
+    const struct fy_host_key key = {
+        .scheme = req->url.scheme, .host_port = req->url.host_port, .proxy = ""};
+    int entry = fy_pool_enter(want, &key);
     if (entry < 0) {
         fy_list_remove(&want->exit.link);
         want_release(want);
@@ -399,7 +401,9 @@ struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *r
     } else {
         sched->now = now; /* near enough for whatever the request notes on its way */
     }
-    struct fy_persist_conn *conn = fy_pool_take(transport, req->url.scheme, req->url.host_port);
+    const struct fy_host_key key = {
+        .scheme = req->url.scheme, .host_port = req->url.host_port, .proxy = ""};
+    struct fy_persist_conn *conn = fy_pool_take(transport, &key);
     int64_t idle_ms = -1;
     if (conn != NULL) {
         idle_ms = (sched->now - conn->idle_since) / FY_MILLISECOND;

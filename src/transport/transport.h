@@ -37,11 +37,18 @@ struct fy_transport_settings {
     void *dial_arg;
 };
 
-/* A host: what connections are interchangeable for. Guarded by pool.lock. */
+/* What connections are interchangeable for; borrowed texts. */
+struct fy_host_key {
+    const char *scheme; /* "http" */
+    const char
+        *host_port;    /* "example.org:80"; "": any, for a proxy's connections in absolute form */
+    const char *proxy; /* its setting, credentials included; "": none */
+};
+
+/* A host: the connections of one key. Guarded by pool.lock. */
 struct fy_host {
-    char *scheme;        /* "http"; with host_port it is the key */
-    char *host_port;     /* "example.org:80" */
-    struct fy_link idle; /* of fy_persist_conn, most recently used first */
+    char *scheme, *host_port, *proxy; /* the key */
+    struct fy_link idle;              /* of fy_persist_conn, most recently used first */
     struct fy_link
         waiters; /* of fy_want: requests that any connection coming free may serve, in order */
     struct fy_link
