@@ -10,17 +10,19 @@
 #include <ferry.h>
 
 #include "net/dial.h"
+#include "net/dial_through.h"
 #include "net/stream.h"
 #include "net/tls.h"
 
 /* Borrowed during the call. */
 struct fy_connect {
     struct fy_dial dial;
-    struct fy_tls_config *tls;    /* NULL: no TLS */
-    int64_t handshake_timeout_ms; /* -1: none */
+    const struct fy_through *through; /* a proxy; NULL: none */
+    struct fy_tls_config *tls;        /* NULL: no TLS */
+    int64_t handshake_timeout_ms;     /* -1: none */
 };
 
-/* A stream, or NULL and *err: what fy_dial and fy_tls_client say. *info: what was agreed, with one hold;
+/* A stream, or NULL and *err: what fy_dial, fy_dial_through and fy_tls_client say. *info: what was agreed, with one hold;
  * NULL without TLS. */
 struct fy_stream *fy_connect(const struct fy_connect *connect, struct fy_tls_info **info,
                              ferry_error *err);

@@ -30,10 +30,11 @@ struct fy_want {
     struct fy_chan ready;     /* one value: a connection (with a hold), or NULL: err tells */
     void *ready_place[1];
     ferry_error err;
-    struct fy_chan dialed;    /* closed when its dial is over, whatever came of it */
-    struct fy_dial_job *dial; /* under way on its behalf; NULL: none (any more) */
-    int64_t deadline;         /* of the request, fy_now() time; FY_NEVER: none */
-    ferry_request *req;       /* whose wish it is, for traces and messages; not after 'over' */
+    struct fy_chan dialed;        /* closed when its dial is over, whatever came of it */
+    struct fy_dial_job *dial;     /* under way on its behalf; NULL: none (any more) */
+    int64_t deadline;             /* of the request, fy_now() time; FY_NEVER: none */
+    ferry_request *req;           /* whose wish it is, for traces and messages; not after 'over' */
+    const struct fy_route *route; /* the request's; likewise */
 };
 
 int fy_pool_init(ferry_transport *transport);

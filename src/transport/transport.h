@@ -17,6 +17,7 @@
 
 #include "base/list.h"
 #include "net/resolve.h"
+#include "transport/route.h"
 #include "transport/transport_tls.h"
 
 /* As ferry_transport_options, with every default put in and times in a form ready for use. */
@@ -81,6 +82,7 @@ struct ferry_transport {
     struct fy_pool pool;
     struct fy_resolver resolver;
     struct fy_transport_tls tls;
+    struct fy_proxies proxies;
     struct fy_counters count;
     atomic_int holds; /* the user's, each connection's, each dial's: freed with the last */
 };
