@@ -5,6 +5,7 @@
 #include "proxy_test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define TRUSTING .tls = FERRY_TLS_OPTIONS(.ca_file = proxy_ca_file)
 
@@ -384,6 +385,22 @@ static void test_TR_111_a_refusal_without_reason(void **state)
     }
 }
 
+static void test_TR_056_https_proxy_of_the_environment(void **state)
+{
+    struct origin *proxy = serve_reply(state, "HTTP/1.1 403 Filtered\r\n\r\n");
+    struct tls_server *target = serve_tls_target();
+    setenv("https_proxy", proxy_at("http://", origin_port(proxy)), 1);
+    setenv("http_proxy", "http://not.asked.example", 1);
+    ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(TRUSTING));
+    unsetenv("https_proxy");
+    unsetenv("http_proxy");
+    assert_failed(get(transport, "https://example.org/"), FERRY_EPROXY, "403 Filtered");
+    assert_got(get(transport, tls_url(target, "/")), 200, "ok"); /* directly: it is localhost */
+    assert_int_equal(origin_counts(proxy).requests, 1);
+    transport_done(state, transport);
+    tls_server_stop(target);
+}
+
 /* An answer in the target's name, before it was asked anything. */
 static void test_a_proxy_that_lies(void **state)
 {
@@ -485,6 +502,7 @@ int main(void)
         TRANSPORT_TEST(test_TR_022_a_canceled_connect_leaves_nothing),
         TRANSPORT_TEST(test_never_answered),
         TRANSPORT_TEST(test_TR_111_a_refusal_without_reason),
+        TRANSPORT_TEST(test_TR_056_https_proxy_of_the_environment),
         TRANSPORT_TEST(test_a_proxy_that_lies),
         TRANSPORT_TEST(test_a_proxy_in_the_middle),
         TRANSPORT_TEST(test_digest_for_a_tunnel),
