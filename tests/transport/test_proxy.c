@@ -441,119 +441,6 @@ static void test_a_unix_socket_has_no_proxy(void **state)
     assert_non_null(strstr(origin_request(origin, 0).head, "GET / HTTP/1.1"));
 }
 
-/* ------------------------------------------------------------------------------------- challenges */
-
-#define BASIC_407                                    \
-    "HTTP/1.1 407 Proxy Authentication Required\r\n" \
-    "Proxy-Authenticate: Basic realm=\"x\"\r\n"      \
-    "Content-Length: 3\r\n\r\nwho"
-#define DIGEST_407                                                           \
-    "HTTP/1.1 407 Proxy Authentication Required\r\n"                         \
-    "Proxy-Authenticate: Basic realm=\"x\"\r\n"                              \
-    "Proxy-Authenticate: Digest realm=\"x\", nonce=\"n1\", qop=\"auth\"\r\n" \
-    "Content-Length: 3\r\n\r\nwho"
-
-static void test_407_is_a_response(void **state)
-{
-    struct origin *proxy = serve_reply(state, BASIC_407);
-    ferry_transport *transport = through(state, proxy);
-    assert_got(get(transport, "http://example.org/"), 407, "who");
-    assert_got(get(transport, "http://example.org/"), 407, "who");
-    assert_int_equal(stats_of(transport).dials, 1);
-}
-
-static ferry_transport *with_digest(void **state, const struct origin *proxy)
-{
-    return transport_with(state, FERRY_TRANSPORT_OPTIONS(.proxy = proxy_url(proxy, "bob:secret@"),
-                                                         .proxy_digest = 1));
-}
-
-static void test_digest_is_answered_once(void **state)
-{
-    static const struct origin_reply replies[] = {{.bytes = DIGEST_407}, {.bytes = OK_REPLY}};
-    struct origin *proxy = serve_replies(state, replies, 2);
-    ferry_transport *transport = with_digest(state, proxy);
-    ferry_request *req = request("POST", "http://example.org/a");
-    assert_int_equal(ferry_request_set_body(req, "body", 4), 0);
-    assert_got(send_once(transport, req), 200, "ok");
-    assert_null(strstr(origin_request(proxy, 0).head, "Proxy-Authorization"));
-    const char *head = origin_request(proxy, 1).head;
-    assert_non_null(strstr(head, "POST http://example.org/a HTTP/1.1\r\n"));
-    assert_non_null(strstr(head, "\r\nProxy-Authorization: Digest username=\"bob\", realm=\"x\", "
-                                 "nonce=\"n1\", uri=\"http://example.org/a\", response=\""));
-    assert_non_null(strstr(head, "nc=00000001"));
-    assert_string_equal(origin_request(proxy, 1).body, "body");
-    /* From then on without being asked, and on one connection. */
-    assert_got(get(transport, "http://other.example/"), 200, "ok");
-    assert_non_null(strstr(origin_request(proxy, 2).head, "uri=\"http://other.example/\""));
-    assert_non_null(strstr(origin_request(proxy, 2).head, "nc=00000002"));
-    assert_int_equal(origin_counts(proxy).requests, 3);
-    assert_int_equal(stats_of(transport).dials, 1);
-    assert_int_equal(stats_of(transport).retries, 0);
-}
-
-static void test_digest_that_is_wrong(void **state)
-{
-    struct origin *proxy = serve_reply(state, DIGEST_407);
-    ferry_transport *transport = with_digest(state, proxy);
-    assert_got(get(transport, "http://example.org/"), 407, "who");
-    assert_int_equal(origin_counts(proxy).requests, 2);
-}
-
-static void test_challenges_that_are_not_answered(void **state)
-{
-    struct origin *basic = serve_reply(state, BASIC_407);
-    struct origin *digest = serve_reply(state, DIGEST_407);
-    struct origin *hard = serve_reply(state, "HTTP/1.1 407 Who\r\n"
-                                             "Proxy-Authenticate: Digest realm=\"x\", nonce=\"n\", "
-                                             "qop=\"auth-int\"\r\nContent-Length: 0\r\n\r\n");
-    ferry_transport *transport = with_digest(state, basic);
-    assert_got(get(transport, "http://example.org/"), 407, "who");
-    assert_int_equal(origin_counts(basic).requests, 1);
-    transport_done(state, transport);
-
-    transport = with_digest(state, digest);
-    ferry_request *req = request("GET", "http://example.org/");
-    set(req, "Proxy-Authorization", "mine");
-    assert_got(send_once(transport, req), 407, "who");
-    assert_int_equal(origin_counts(digest).requests, 1);
-    transport_done(state, transport);
-
-    transport = with_digest(state, hard);
-    assert_failed(get(transport, "http://example.org/"), FERRY_EUNSUPPORTED, "auth-int");
-    transport_done(state, transport);
-
-    /* An origin that plays the proxy gets no answer. */
-    transport =
-        transport_with(state, FERRY_TRANSPORT_OPTIONS(.proxy = "bob:secret@127.0.0.1:1",
-                                                      .proxy_digest = 1, .no_proxy = "127.0.0.1"));
-    assert_got(get(transport, origin_url(digest, "/")), 407, "who");
-    assert_int_equal(origin_counts(digest).requests, 2);
-}
-
-static ssize_t read_once(void *arg, void *buf, size_t len)
-{
-    int *left = arg;
-    (void)len;
-    if (*left == 0) {
-        return 0;
-    }
-    --*left;
-    memcpy(buf, "x", 1);
-    return 1;
-}
-
-static void test_a_body_that_cannot_be_sent_again(void **state)
-{
-    struct origin *proxy = serve_reply(state, DIGEST_407);
-    ferry_transport *transport = with_digest(state, proxy);
-    ferry_request *req = request("POST", "http://example.org/");
-    int left = 3;
-    assert_int_equal(ferry_request_set_body_reader(req, read_once, NULL, &left, -1), 0);
-    assert_got(send_once(transport, req), 407, "who");
-    assert_int_equal(origin_counts(proxy).requests, 1);
-}
-
 /* -------------------------------------------------------------------------------- when it fails */
 
 static void test_errors_name_the_proxy(void **state)
@@ -605,11 +492,6 @@ int main(void)
         TRANSPORT_TEST(test_options_go_before_the_environment),
         TRANSPORT_TEST(test_a_dial_function_is_asked_for_the_proxy),
         TRANSPORT_TEST(test_a_unix_socket_has_no_proxy),
-        TRANSPORT_TEST(test_407_is_a_response),
-        TRANSPORT_TEST(test_digest_is_answered_once),
-        TRANSPORT_TEST(test_digest_that_is_wrong),
-        TRANSPORT_TEST(test_challenges_that_are_not_answered),
-        TRANSPORT_TEST(test_a_body_that_cannot_be_sent_again),
         TRANSPORT_TEST(test_errors_name_the_proxy),
         TRANSPORT_TEST(test_a_closed_idle_connection_is_tried_again),
     };
