@@ -61,16 +61,18 @@ static void test_tinyproxy_in_absolute_form(void **state)
     struct proxy_server *proxy = tinyproxy(NULL);
     ferry_transport *transport =
         transport_with(state, FERRY_TRANSPORT_OPTIONS(.proxy = at("http://", proxy)));
-    for (int i = 0; i < 3; i++) {
-        assert_got(get(transport, origin_url(origin, "/a?b")), 200, "ok");
-    }
-    assert_non_null(strstr(origin_request(origin, 0).head, "GET /a?b HTTP/1.1\r\n"));
-    assert_non_null(strstr(origin_request(origin, 0).head, "\r\nVia: "));
+    /* First of all: tinyproxy closes after a response without saying so, and a POST that is caught in
+     * that is not sent again. */
     ferry_request *req = request("POST", origin_url(origin, "/"));
     assert_int_equal(ferry_request_set_body(req, "a body", 6), 0);
     assert_got(send_and_read(transport, req), 200, "ok");
-    assert_string_equal(origin_request(origin, 3).body, "a body");
+    assert_string_equal(origin_request(origin, 0).body, "a body");
     ferry_request_free(req);
+    for (int i = 0; i < 3; i++) {
+        assert_got(get(transport, origin_url(origin, "/a?b")), 200, "ok");
+    }
+    assert_non_null(strstr(origin_request(origin, 1).head, "GET /a?b HTTP/1.1\r\n"));
+    assert_non_null(strstr(origin_request(origin, 1).head, "\r\nVia: "));
     assert_logged(proxy, "GET %s HTTP/1.1", origin_url(origin, "/a?b"));
     transport_done(state, transport);
     proxy_server_stop(proxy);
