@@ -5,6 +5,7 @@
 #include "transport_test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define OK_REPLY "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -142,6 +143,36 @@ static void test_a_body_that_cannot_be_sent_again(void **state)
     assert_int_equal(origin_counts(proxy).requests, 1);
 }
 
+/* Asks for credentials before it has read the body, which it then has no room for; of who has them it
+ * reads all. */
+static void serve_early(struct origin_conn *conn, void *arg)
+{
+    char head[4096];
+    (void)arg;
+    while (origin_read_head(conn, head, sizeof head) > 0) {
+        if (strstr(head, "Proxy-Authorization: Digest") == NULL) {
+            origin_send_text(conn, DIGEST_407);
+            origin_wait_read(conn, SOON_MS);
+            return;
+        }
+        origin_send_text(conn, origin_read_body(conn) == 8 << 20 ? OK_REPLY : BASIC_407);
+    }
+}
+
+/* The second send waits for the first one's end. */
+static void test_a_challenge_while_the_body_is_sent(void **state)
+{
+    struct origin *proxy =
+        serve_script(state, &(struct origin_script){.serve = serve_early, .receive_buffer = 4096});
+    ferry_transport *transport = with_digest(state, proxy);
+    char *body = calloc(1, 8 << 20);
+    ferry_request *req = request("POST", "http://example.org/");
+    assert_int_equal(ferry_request_set_body(req, body, 8 << 20), 0);
+    assert_got(send_once(transport, req), 200, "ok");
+    free(body);
+    assert_int_equal(origin_counts(proxy).accepted, 2);
+}
+
 /* Answers who has credentials, and asks everybody else for them. */
 static void serve_to_known(struct origin_conn *conn, void *arg)
 {
@@ -192,6 +223,7 @@ int main(void)
         TRANSPORT_TEST(test_digest_that_is_wrong),
         TRANSPORT_TEST(test_challenges_that_are_not_answered),
         TRANSPORT_TEST(test_a_body_that_cannot_be_sent_again),
+        TRANSPORT_TEST(test_a_challenge_while_the_body_is_sent),
         TRANSPORT_TEST(test_threads_share_a_proxy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
