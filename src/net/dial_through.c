@@ -107,6 +107,9 @@ static struct fy_stream *try_addresses(const struct fy_dial *dial, const struct 
             *err = one;
         }
     }
+    if (stream == NULL && unreachable) {
+        fy_resolve_suspect(dial->resolver, dial->host); /* as a dial does with its own */
+    }
     return stream;
 }
 
