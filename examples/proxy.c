@@ -1,8 +1,9 @@
 /*
- * proxy PROXY DOMAIN URL: hosts in a domain are reached through a proxy ("socks5h://127.0.0.1:1080",
- * "http://user:password@proxy:3128"), all others directly. A function of the program's chooses, for
- * each request. Where one proxy serves all but a list of hosts, the options proxy and no_proxy will do,
- * and where the environment names them (http_proxy, https_proxy, all_proxy, no_proxy) nothing at all.
+ * proxy PROXY DOMAIN URL: hosts in a domain are reached through a proxy
+ * ("socks5h://127.0.0.1:1080", "http://user:password@proxy:3128"), all others directly. A function
+ * of the program's chooses, for each request. Where one proxy serves all but a list of hosts, the
+ * options proxy and no_proxy will do, and where the environment names them (http_proxy,
+ * https_proxy, all_proxy, no_proxy) nothing at all.
  */
 #include <ferry.h>
 

@@ -1,7 +1,7 @@
 /*
- * A proxy's answers, to CONNECT and in SOCKS5: any bytes; the first says which answer they are. What
- * must hold: nothing outside is read, the pieces that the bytes come in make no difference, nothing
- * is taken beyond the answer, a refusal has its sentence, limits are kept.
+ * A proxy's answers, to CONNECT and in SOCKS5: any bytes; the first says which answer they are.
+ * What must hold: nothing outside is read, the pieces that the bytes come in make no difference,
+ * nothing is taken beyond the answer, a refusal has its sentence, limits are kept.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define MAX_BYTES 2000
 #define MAX_FIELDS 10
 
-/* ----------------------------------------------------------------------------------------- SOCKS5 */
+/* --------------------------------------------------------------------------------------- SOCKS5 */
 
 typedef enum fy_socks_heard (*socks_parse)(const uint8_t *bytes, size_t len, uint8_t *value,
                                            const char **problem);
@@ -61,7 +61,7 @@ static void socks(socks_parse parse, const uint8_t *data, size_t size)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- CONNECT */
+/* -------------------------------------------------------------------------------------- CONNECT */
 
 static enum fy_parse_result in_pieces(struct fy_tunnel_answer *answer, const char *bytes,
                                       size_t size, size_t piece)

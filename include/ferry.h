@@ -732,10 +732,10 @@ typedef struct ferry_dial_target {
  * meanwhile does not wait for it; the connection that comes late joins the pool. */
 typedef int (*ferry_dial_fn)(void *arg, const ferry_dial_target *target, ferry_error *err);
 
-/* Chooses the proxy of a request: 0, and *proxy is its URL (read and copied at once, so that it may lie
- * anywhere; as the option of that name) or left NULL for none; or -1, with err filled, and the request
- * fails. url is the request's, without user info. Called for each try of a request, from any thread
- * that sends one, and may itself send requests on other transports. */
+/* Chooses the proxy of a request. Returns 0, and *proxy is a URL as the option proxy takes it (it
+ * is copied at once, so that it may lie anywhere) or left NULL for none; or -1, with err filled,
+ * and the request fails. url is the request's, without user info. Called for each try of a request,
+ * from any thread that sends one, and may itself send requests on other transports. */
 typedef int (*ferry_proxy_fn)(void *arg, const char *url, const char **proxy, ferry_error *err);
 
 /* Options of a transport; zero means default, -1 means none or no limit. A host, in what follows,
@@ -829,15 +829,18 @@ typedef struct ferry_transport_options {
      * Default: none. */
     const char *const *resolve;
 
-    /* Copied. The proxy of all requests: "host:3128", "http://user:password@host:3128", "https://…",
-     * "socks5://…" (names are looked up here, and the proxy is told addresses), "socks5h://…" (the
-     * proxy looks names up). Ports are 80, 443 and 1080 where none is given; a name or password with
-     * other than letters and digits is percent-encoded.
+    /* Copied. The proxy of all requests: "host:3128", "http://user:password@host:3128",
+     * "https://...", "socks5://..." (names are looked up here, and the proxy is told addresses),
+     * "socks5h://..." (the proxy looks names up; RFC 1928). Ports are 80, 443 and 1080 where none
+     * is given; what is no letter or digit in a name or password is percent-encoded.
      *
-     * An http URL goes through an HTTP or HTTPS proxy in absolute form (RFC 9112 section 3.2.2), and
-     * its connections are shared by all hosts; an https URL through a tunnel (CONNECT, RFC 9110
+     * An http URL goes through an HTTP or HTTPS proxy in absolute form (RFC 9112 section 3.2.2),
+     * and its connections are shared by all hosts; an https URL through a tunnel (CONNECT, RFC 9110
      * section 9.3.6), with TLS to the host inside it. Connections are pooled by proxy, credentials
-     * included. dial_timeout_ms is for all that it takes until the proxy has connected.
+     * included. dial_timeout_ms is for all that it takes until the proxy has connected. A proxy
+     * that refuses is FERRY_EPROXY; a 407 to a request in absolute form is a response. Credentials
+     * go to the proxy alone, and so does a Proxy-Authorization field that is set on a request: it
+     * takes their place in absolute form, and is left out elsewhere.
      *
      * NULL: what the environment said when the transport was made: http_proxy for http URLs (not
      * HTTP_PROXY in a CGI program, which is REQUEST_METHOD being set: a client may have sent it),
@@ -846,9 +849,10 @@ typedef struct ferry_transport_options {
      * unix_socket no proxy is used; a dial function is asked for the proxy's address. */
     const char *proxy;
 
-    /* Copied. Hosts that are reached directly, separated by commas or blanks: "*"; a name, for itself
-     * and its subdomains; ".name", for those only; an address; a network ("10.0.0.0/8"); all but the
-     * last may end in ":port". NULL: none, or the environment's no_proxy if its proxies are used. */
+    /* Copied. Hosts that are reached directly, separated by commas or blanks: "*"; a name, for
+     * itself and its subdomains; ".name", for those only; an address; a network ("10.0.0.0/8");
+     * all but a network may end in ":port". NULL: none, or the environment's no_proxy if its
+     * proxies are used. */
     const char *no_proxy;
 
     /* Asked for each request, but those to hosts in no_proxy, instead of proxy and the environment;
@@ -858,7 +862,7 @@ typedef struct ferry_transport_options {
 
     /* Copied. Header fields for proxies only: in CONNECT requests and in those in absolute form,
      * unless the request has its own of that name. Credentials that are not a name and password go
-     * here: {"Proxy-Authorization", "Bearer …"}. What frames a message (Host, Connection,
+     * here: {"Proxy-Authorization", "Bearer ..."}. What frames a message (Host, Connection,
      * Content-Length, Transfer-Encoding, Trailer) cannot. */
     const ferry_field *proxy_fields;
     size_t proxy_field_count;

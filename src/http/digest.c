@@ -207,7 +207,8 @@ enum fy_digest_found fy_digest_parse(struct fy_digest_challenge *challenge, cons
         fy_digest_free(challenge);
     }
     if (!found && refused != NULL) {
-        fy_fail(err, FERRY_EUNSUPPORTED, 0, "Digest credentials are wanted with %s, which is not done here",
+        fy_fail(err, FERRY_EUNSUPPORTED, 0,
+                "Digest credentials are wanted with %s, which is not done here",
                 refused);
         return FY_DIGEST_FAILED;
     }

@@ -95,8 +95,8 @@ struct fy_head_options {
     /* Add "Connection: close": exactly one such field is written, whoever asked for it. */
     bool close;
     /* To a proxy, in absolute form (RFC 9112 section 3.2.2); else Proxy-Authorization is not sent,
-     * not even the caller's, unless the caller speaks to a proxy by itself: with CONNECT, or a target
-     * that is a URL. */
+     * not even the caller's, unless the caller speaks to a proxy by itself: with CONNECT, or a
+     * target that is a URL. */
     bool absolute;
     /* In absolute form: sent as Proxy-Authorization unless the request has its own; NULL: none. */
     const char *proxy_authorization;

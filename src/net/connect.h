@@ -1,6 +1,6 @@
 /*
- * From nothing to the byte stream that HTTP is spoken over: a dial, and what is stacked on it. Runs in
- * the dial's task (large stack) and parks there.
+ * From nothing to the byte stream that HTTP is spoken over: a dial, and what is stacked on it. Runs
+ * in the dial's task (large stack) and parks there.
  */
 #ifndef FY_NET_CONNECT_H
 #define FY_NET_CONNECT_H
@@ -22,8 +22,8 @@ struct fy_connect {
     int64_t handshake_timeout_ms;     /* -1: none */
 };
 
-/* A stream, or NULL and *err: what fy_dial, fy_dial_through and fy_tls_client say. *info: what was agreed, with one hold;
- * NULL without TLS. */
+/* A stream, or NULL and *err: what fy_dial, fy_dial_through and fy_tls_client say. *info: what was
+ * agreed, with one hold; NULL without TLS. */
 struct fy_stream *fy_connect(const struct fy_connect *connect, struct fy_tls_info **info,
                              ferry_error *err);
 

@@ -69,7 +69,7 @@ static struct fy_stream *through_http(const struct fy_dial *dial, const struct f
     }
 }
 
-/* ---------------------------------------------------------------------------------------- SOCKS5 */
+/* --------------------------------------------------------------------------------------- SOCKS5 */
 
 static struct fy_stream *ask_socks(const struct fy_dial *dial, const struct fy_through *through,
                                    const struct fy_address *address, bool *unreachable,

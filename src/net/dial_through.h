@@ -27,8 +27,8 @@ struct fy_through {
     int max_header_fields;
 };
 
-/* As fy_dial(), where the dial's host, host_port and port are the target's, and its deadline is that
- * of all of it: 'proxy 127.0.0.1:3128: dial tcp 127.0.0.1:3128: connection refused', 'proxy
+/* As fy_dial(), where the dial's host, host_port and port are the target's, and its deadline is
+ * that of all of it: 'proxy 127.0.0.1:3128: dial tcp 127.0.0.1:3128: connection refused', 'proxy
  * 127.0.0.1:1080: socks5: host unreachable'. What became of no use on the way is gone. */
 struct fy_stream *fy_dial_through(const struct fy_dial *dial, const struct fy_through *through,
                                   ferry_error *err);

@@ -43,9 +43,9 @@ struct fy_proxy {
     uint32_t count; /* answers made to it */
 };
 
-/* A proxy from a setting ("host:3128", "http://user:password@host:3128", "socks5h://host"), with one
- * hold. Ports are 80, 443 and 1080 where none is given; a path is passed over. NULL and *err, whose
- * message has no password in it. */
+/* A proxy from a setting ("host:3128", "http://user:password@host:3128", "socks5h://host"), with
+ * one hold. Ports are 80, 443 and 1080 where none is given; a path is passed over. NULL and *err,
+ * whose message has no password in it. */
 struct fy_proxy *fy_proxy_new(const char *setting, bool digest, ferry_error *err);
 struct fy_proxy *fy_proxy_hold(struct fy_proxy *proxy); /* NULL is fine; returns it */
 void fy_proxy_release(struct fy_proxy *proxy);          /* NULL is fine */

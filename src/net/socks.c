@@ -1,7 +1,7 @@
 /*
  * SOCKS5, the client's side: three questions, three answers. A target never speaks before it was
- * spoken to (TLS and HTTP both begin with the client), so whatever comes behind an answer was made up
- * by the proxy, and is refused.
+ * spoken to (TLS and HTTP both begin with the client), so whatever comes behind an answer was made
+ * up by the proxy, and is refused.
  */
 #include "net/socks.h"
 

@@ -175,7 +175,7 @@ static int write_request(struct fy_buffer *out, const struct fy_tunnel *tunnel, 
     return out->failed ? fy_fail_memory(err) : 0;
 }
 
-/* ------------------------------------------------------------------------------- what it leads to */
+/* ----------------------------------------------------------------------------- what it leads to */
 
 /* 407 (RFC 9110 section 15.5.8): what to do about it. */
 static enum fy_tunnel_result judge_407(const struct fy_tunnel *tunnel,

@@ -1,6 +1,6 @@
 /*
- * CONNECT: a tunnel through an HTTP proxy (RFC 9110 section 9.3.6). Called by the dial, in its task,
- * on a stream that is connected to the proxy.
+ * CONNECT: a tunnel through an HTTP proxy (RFC 9110 section 9.3.6). Called by the dial, in its
+ * task, on a stream that is connected to the proxy.
  */
 #ifndef FY_NET_TUNNEL_H
 #define FY_NET_TUNNEL_H
@@ -23,8 +23,8 @@ struct fy_tunnel {
     const char *host; /* of the target; no brackets */
     uint16_t port;
     const char *user_agent; /* NULL or "": none */
-    /* More fields for the proxy; they go before the user agent and the proxy's own credentials where
-     * they have the same name. NULL: none. */
+    /* More fields for the proxy; they go before the user agent and the proxy's own credentials
+     * where they have the same name. NULL: none. */
     const struct fy_header *fields;
     size_t max_header_bytes; /* of what it answers */
     int max_header_fields;

@@ -10,8 +10,8 @@
 #include "task/context.h"
 #include "transport/persist_conn.h"
 
-/* Returns a connection by that route with a hold for the caller, or NULL and *err. cancel ends the wait; a dial
- * that is then wanted by nobody is cancelled too. */
+/* Returns a connection by that route with a hold for the caller, or NULL and *err. cancel ends the
+ * wait; a dial that is then wanted by nobody is cancelled too. */
 struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *req,
                                     const struct fy_route *route, struct fy_cancel *cancel,
                                     ferry_error *err);

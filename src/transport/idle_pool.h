@@ -78,8 +78,8 @@ void fy_pool_close_idle(ferry_transport *transport);
  * from a slot. */
 void fy_pool_evict_foreign(ferry_transport *transport, struct fy_host *host);
 
-/* The idle ones now, of one host, http without a proxy (NULL: of all); how many requests wait. For statistics and tests.
- */
+/* The idle ones now, of one host, http without a proxy (NULL: of all); how many requests wait. For
+ * statistics and tests. */
 int fy_pool_idle_count(ferry_transport *transport, const char *host_port);
 int fy_pool_waiting_count(ferry_transport *transport);
 

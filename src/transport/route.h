@@ -49,8 +49,8 @@ struct fy_proxies {
 int fy_proxies_init(struct fy_proxies *proxies, const ferry_transport_options *options);
 void fy_proxies_destroy(struct fy_proxies *proxies);
 
-/* Chooses a request's route: 0, or -1 and *err when there is none that may be taken. Ends the lock for
- * a function of the user's. */
+/* Chooses a request's route: 0, or -1 and *err when there is none that may be taken. Ends the lock
+ * for a function of the user's. */
 int fy_route_choose(ferry_transport *transport, const ferry_request *req, struct fy_route *route,
                     ferry_error *err);
 
@@ -60,8 +60,8 @@ void fy_route_end(struct fy_route *route); /* as if it had been direct */
 /* What the connections of a request's route are pooled by; borrowed from both. */
 struct fy_host_key fy_route_key(const struct fy_route *route, const ferry_request *req);
 
-/* Appends the value of Proxy-Authorization for a request in absolute form; nothing if there is none of
- * ours to be sent. */
+/* Appends the value of Proxy-Authorization for a request in absolute form; nothing if there is none
+ * of ours to be sent. */
 int fy_route_authorize(const struct fy_route *route, const ferry_transport *transport,
                        const ferry_request *req, struct fy_buffer *value, ferry_error *err);
 

@@ -1,6 +1,6 @@
 /*
- * Proxies below a client: the whole sentence of an error, and what a redirect takes along, and leaves
- * behind.
+ * Proxies below a client: the whole sentence of an error, and what a redirect takes along, and
+ * leaves behind.
  */
 #include "client_test.h"
 

@@ -28,8 +28,8 @@ static struct fy_proxy *proxy_of(const char *setting)
     return proxy;
 }
 
-/* One talk with a peer that follows the script. NULL message: it succeeds, and what comes after it is
- * the target's. */
+/* One talk with a peer that follows the script. NULL message: it succeeds, and what comes after it
+ * is the target's. */
 static void talk(const char *setting, struct fy_socks socks, const struct peer_step *steps,
                  const char *message, int code)
 {

@@ -216,7 +216,8 @@ static void answer_in_pieces(void **state)
     "Proxy-Authenticate: Basic realm=\"x\"\r\n" \
     "Proxy-Authenticate: Digest realm=\"x\", nonce=\"n\", algorithm=MD5\r\n\r\n"
 
-/* Without qop the answer has nothing random in it: md5(md5(u:x:p):n:md5(CONNECT:example.org:443)). */
+/* Without qop the answer has nothing random in it:
+ * md5(md5(u:x:p):n:md5(CONNECT:example.org:443)). */
 #define ANSWER                                                               \
     "Proxy-Authorization: Digest username=\"u\", realm=\"x\", nonce=\"n\", " \
     "uri=\"example.org:443\", response=\"" RESPONSE "\", algorithm=MD5\r\n"

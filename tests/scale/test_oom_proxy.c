@@ -1,6 +1,7 @@
 /*
- * Memory runs out on the way through a proxy: at each allocation in turn, once only or from then on for
- * good. Each time the outcome is the right response or FERRY_ENOMEM, and nothing is left behind.
+ * Memory runs out on the way through a proxy: at each allocation in turn, once only or from then on
+ * for good. Each time the outcome is the right response or FERRY_ENOMEM, and nothing is left
+ * behind.
  */
 #include "scale.h"
 
@@ -20,7 +21,7 @@
     "HTTP/1.1 407 Who\r\nProxy-Authenticate: Digest realm=\"x\", nonce=\"n\", qop=\"auth\"\r\n" \
     "Content-Length: 0\r\n\r\n"
 
-/* ---------------------------------------------------- proxies, which are their targets themselves */
+/* -------------------------------------------------- proxies, which are their targets themselves */
 
 /* In absolute form, and after whatever else: anybody is welcome who brings credentials. */
 static void serve_requests(struct origin_conn *conn, void *arg)

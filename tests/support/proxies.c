@@ -44,8 +44,8 @@ static struct sockaddr_in loopback(int port)
     return address;
 }
 
-/* A port that was free a moment ago. Whoever takes it before the proxy does makes the proxy fail, and we
-   try again with another. */
+/* A port that was free a moment ago. Whoever takes it before the proxy does makes the proxy fail,
+   and we try again with another. */
 static int free_port(void)
 {
     struct sockaddr_in address = loopback(0);

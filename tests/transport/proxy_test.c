@@ -1,6 +1,6 @@
 /*
- * Proxies for tests. They run on threads of the origin's and of the TLS server's, and assert nothing:
- * what is wrong shows at the client.
+ * Proxies for tests. They run on threads of the origin's and of the TLS server's, and assert
+ * nothing: what is wrong shows at the client.
  */
 #include "proxy_test.h"
 
@@ -102,7 +102,7 @@ const char *tls_target_asked(void)
     return copy_notes(&target_notes, copy);
 }
 
-/* -------------------------------------------------------------------------------------- relaying */
+/* ------------------------------------------------------------------------------------- relaying */
 
 /* A connection to a port of 127.0.0.1; -1: refused. */
 static int connect_to(int port)
@@ -189,7 +189,7 @@ void serve_tunnels(struct origin_conn *conn, void *arg)
     close(target);
 }
 
-/* ---------------------------------------------------------------------------------------- SOCKS5 */
+/* --------------------------------------------------------------------------------------- SOCKS5 */
 
 static bool read_noted(struct origin_conn *conn, unsigned char *bytes, size_t len)
 {
@@ -250,7 +250,7 @@ void serve_socks(struct origin_conn *conn, void *arg)
     close(target);
 }
 
-/* ------------------------------------------------------------------------------------------- TLS */
+/* ------------------------------------------------------------------------------------------ TLS */
 
 static bool read_head(SSL *ssl, char *head, size_t size)
 {

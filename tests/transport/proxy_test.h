@@ -13,8 +13,8 @@
 
 #define OK_REPLY "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-/* cmocka's group setup and teardown: certificates for localhost and 127.0.0.1, and no proxies in the
- * environment. */
+/* cmocka's group setup and teardown: certificates for localhost and 127.0.0.1, and no proxies in
+ * the environment. */
 int proxy_test_make(void **state);
 int proxy_test_free(void **state);
 extern struct cert *proxy_cert;
@@ -30,8 +30,8 @@ void serve_socks(struct origin_conn *conn, void *arg);
 const char *socks_asked(void);
 void socks_forget(void);
 
-/* An HTTPS proxy, which opens tunnels and forwards requests in absolute form, and what it was asked:
- * heads, one behind the other. Static. */
+/* An HTTPS proxy, which opens tunnels and forwards requests in absolute form, and what it was
+ * asked: heads, one behind the other. Static. */
 struct tls_server *serve_tls_proxy(void);
 const char *tls_proxy_asked(void);
 

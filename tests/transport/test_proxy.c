@@ -42,7 +42,7 @@ static void assert_head(const struct origin *origin, size_t i, const char *head)
     assert_string_equal(origin_request(origin, i).head, head);
 }
 
-/* ------------------------------------------------------------------------- what the proxy is told */
+/* ----------------------------------------------------------------------- what the proxy is told */
 
 static void test_RW_001_absolute_form_on_the_wire(void **state)
 {
@@ -149,7 +149,7 @@ static void test_fields_that_cannot_be_sent(void **state)
     assert_int_equal(origin_counts(proxy).accepted, 0);
 }
 
-/* --------------------------------------------------------------------------- what is shared with whom */
+/* --------------------------------------------------------------------- what is shared with whom */
 
 static void test_hosts_share_a_proxys_connections(void **state)
 {
@@ -322,7 +322,7 @@ static void test_settings_that_are_none(void **state)
                   "the proxy's setting: parse \"http://u:xxxxx@:80\": no host");
 }
 
-/* -------------------------------------------------------------------------------- the environment */
+/* ------------------------------------------------------------------------------ the environment */
 
 static void clear_environment(void)
 {
@@ -400,7 +400,7 @@ static void test_options_go_before_the_environment(void **state)
     assert_non_null(strstr(origin_request(proxy, 2).head, "GET / HTTP/1.1"));
 }
 
-/* --------------------------------------------------------------------- beside dial and unix_socket */
+/* ------------------------------------------------------------------ beside dial and unix_socket */
 
 struct asked_for {
     struct dial_hook hook;

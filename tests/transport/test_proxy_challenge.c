@@ -1,6 +1,6 @@
 /*
- * A proxy that answers a request in absolute form by asking for credentials: 407, which is a response
- * like any other, unless it is Digest's challenge and is to be answered.
+ * A proxy that answers a request in absolute form by asking for credentials: 407, which is a
+ * response like any other, unless it is Digest's challenge and is to be answered.
  */
 #include "transport_test.h"
 
@@ -143,8 +143,8 @@ static void test_a_body_that_cannot_be_sent_again(void **state)
     assert_int_equal(origin_counts(proxy).requests, 1);
 }
 
-/* Asks for credentials before it has read the body, which it then has no room for; of who has them it
- * reads all. */
+/* Asks for credentials before it has read the body, which it then has no room for; of who has them
+ * it reads all. */
 static void serve_early(struct origin_conn *conn, void *arg)
 {
     char head[4096];

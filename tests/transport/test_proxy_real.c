@@ -1,6 +1,6 @@
 /*
- * Through real proxies: tinyproxy in absolute form and by CONNECT, microsocks by address and by name;
- * credentials right, wrong and missing.
+ * Through real proxies: tinyproxy in absolute form and by CONNECT, microsocks by address and by
+ * name; credentials right, wrong and missing.
  */
 #include "proxy_test.h"
 
@@ -53,7 +53,7 @@ static void assert_logged(const struct proxy_server *proxy, const char *format, 
     free(log);
 }
 
-/* --------------------------------------------------------------------------------------- tinyproxy */
+/* ------------------------------------------------------------------------------------ tinyproxy */
 
 static void test_tinyproxy_in_absolute_form(void **state)
 {
@@ -61,8 +61,8 @@ static void test_tinyproxy_in_absolute_form(void **state)
     struct proxy_server *proxy = tinyproxy(NULL);
     ferry_transport *transport =
         transport_with(state, FERRY_TRANSPORT_OPTIONS(.proxy = at("http://", proxy)));
-    /* First of all: tinyproxy closes after a response without saying so, and a POST that is caught in
-     * that is not sent again. */
+    /* First of all: tinyproxy closes after a response without saying so, and a POST that is caught
+     * in that is not sent again. */
     ferry_request *req = request("POST", origin_url(origin, "/"));
     assert_int_equal(ferry_request_set_body(req, "a body", 6), 0);
     assert_got(send_and_read(transport, req), 200, "ok");
@@ -150,7 +150,7 @@ static void test_tinyproxy_and_no_proxy(void **state)
     proxy_server_stop(proxy);
 }
 
-/* -------------------------------------------------------------------------------------- microsocks */
+/* ----------------------------------------------------------------------------------- microsocks */
 
 static void test_microsocks(void **state)
 {

@@ -357,7 +357,8 @@ static void never_answered(void **state, const char *scheme, const char *url)
     struct outcome outcome = get(transport, url);
     assert_failed(outcome, FERRY_ETIMEOUT, "timeout while waiting for its answer");
     assert_int_equal(strncmp(outcome.err.message, "proxy 127.0.0.1:", 16), 0);
-    /* The greeting of SOCKS has no empty line, for which this proxy waits: it sees the end there. */
+    /* The greeting of SOCKS has no empty line, for which this proxy waits: it sees the end
+     * there. */
     assert_eventually(origin_counts(proxy).open == 0);
     transport_done(state, transport);
 }
