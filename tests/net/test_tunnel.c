@@ -124,7 +124,7 @@ static void answers_that_open(void **state)
         /* RFC 9110 section 9.3.6: these two mean nothing here */
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" OK,
+        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" OK),
     };
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         answered("http://proxy", "", answers[i], NULL);
