@@ -347,6 +347,46 @@ static void test_TR_022_a_canceled_connect_leaves_nothing(void **state)
                         "User-Agent: ferry/" FERRY_VERSION "\r\n\r\n");
 }
 
+struct leaver {
+    struct side side;
+    struct call call;
+    struct silent *silent;
+};
+
+/* Begins a request in a task, and leaves both behind. */
+static void leave(void *arg)
+{
+    struct leaver *leaver = arg;
+    start_call(&leaver->call);
+    while (!gate_is_open(&leaver->silent->asked)) {
+        ferry_sleep(1);
+    }
+}
+
+static void test_a_thread_that_ends_meanwhile(void **state)
+{
+    static const char *const schemes[] = {"http://u:p@", "socks5://"};
+    for (size_t i = 0; i < 2; i++) {
+        struct silent *silent = KEPT(state, struct silent);
+        struct leaver *leaver = KEPT(state, struct leaver, .silent = silent);
+        struct origin *proxy = serve_with(state, serve_silence, silent);
+        leaver->call.transport = transport_with(
+            state, FERRY_TRANSPORT_OPTIONS(.proxy = proxy_at(schemes[i], origin_port(proxy)),
+                                           .proxy_tunnel = 1));
+        leaver->call.req = request("GET", "http://127.0.0.1:1/");
+        if (i == 1) {
+            gate_open(&silent->asked); /* a greeting is not a head: this proxy would wait on */
+        }
+        start_side(&leaver->side, leave, leaver);
+        end_side(&leaver->side);
+        assert_false(atomic_load(&leaver->call.done));
+        assert_eventually(origin_counts(proxy).open == 0);
+        assert_int_equal(stats_of(leaver->call.transport).connections, 0);
+        transport_done(state, leaver->call.transport);
+        ferry_request_free(leaver->call.req);
+    }
+}
+
 static void never_answered(void **state, const char *scheme, const char *url)
 {
     struct silent *silent = KEPT(state, struct silent);
@@ -501,6 +541,7 @@ int main(void)
         TRANSPORT_TEST(test_socks5h_names_a_name),
         TRANSPORT_TEST(test_socks_errors),
         TRANSPORT_TEST(test_TR_022_a_canceled_connect_leaves_nothing),
+        TRANSPORT_TEST(test_a_thread_that_ends_meanwhile),
         TRANSPORT_TEST(test_never_answered),
         TRANSPORT_TEST(test_TR_111_a_refusal_without_reason),
         TRANSPORT_TEST(test_TR_056_https_proxy_of_the_environment),
