@@ -10,8 +10,8 @@
 
 #include <ferry.h>
 
-#include "http/digest.h"
 #include "client/hop.h"
+#include "http/digest.h"
 
 /* Of a client. user, password and netrc never change once made. */
 struct fy_credentials {

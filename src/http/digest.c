@@ -208,8 +208,7 @@ enum fy_digest_found fy_digest_parse(struct fy_digest_challenge *challenge, cons
     }
     if (!found && refused != NULL) {
         fy_fail(err, FERRY_EUNSUPPORTED, 0,
-                "Digest credentials are wanted with %s, which is not done here",
-                refused);
+                "Digest credentials are wanted with %s, which is not done here", refused);
         return FY_DIGEST_FAILED;
     }
     return found ? FY_DIGEST_FOUND : FY_DIGEST_NONE;
