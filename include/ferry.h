@@ -71,6 +71,12 @@ typedef struct ferry_transport ferry_transport;
 typedef struct ferry_context ferry_context;
 typedef struct ferry_group ferry_group;
 
+/* A name and a value. */
+typedef struct ferry_field {
+    const char *name;
+    const char *value;
+} ferry_field;
+
 /* --------------------------------------------------------------------------------------- errors */
 
 /* What went wrong, for a switch. The numbers are stable; new ones are added at the end. */
@@ -97,7 +103,8 @@ enum ferry_error_code {
     FERRY_EUNSUPPORTED = 19,  /* this build, or this response, cannot do that */
     FERRY_ETLS = 20,          /* the TLS handshake failed, or the TLS settings cannot be used */
     FERRY_ECERTIFICATE = 21,  /* the server's certificate was refused; the message says why */
-    FERRY_EREDIRECT = 22      /* redirects went on for too long, or one was refused */
+    FERRY_EREDIRECT = 22,     /* redirects went on for too long, or one was refused */
+    FERRY_EPROXY = 23         /* the proxy refused, broke its protocol, or cannot be used */
 };
 
 /* Owned by the caller, filled only on failure. The message is one sentence, for people:
@@ -823,6 +830,12 @@ typedef struct ferry_dial_target {
  * meanwhile does not wait for it; the connection that comes late joins the pool. */
 typedef int (*ferry_dial_fn)(void *arg, const ferry_dial_target *target, ferry_error *err);
 
+/* Chooses the proxy of a request. Returns 0, and *proxy is a URL as the option proxy takes it (it
+ * is copied at once, so that it may lie anywhere) or left NULL for none; or -1, with err filled,
+ * and the request fails. url is the request's, without user info. Called for each try of a request,
+ * from any thread that sends one, and may itself send requests on other transports. */
+typedef int (*ferry_proxy_fn)(void *arg, const char *url, const char **proxy, ferry_error *err);
+
 /* Options of a transport; zero means default, -1 means none or no limit. A host, in what follows,
  * is a scheme, a host and a port. */
 typedef struct ferry_transport_options {
@@ -913,6 +926,54 @@ typedef struct ferry_transport_options {
      * holds. One that cannot be read makes every request that dials fail with FERRY_EINVAL.
      * Default: none. */
     const char *const *resolve;
+
+    /* Copied. The proxy of all requests: "host:3128", "http://user:password@host:3128",
+     * "https://...", "socks5://..." (names are looked up here, and the proxy is told addresses),
+     * "socks5h://..." (the proxy looks names up; RFC 1928). Ports are 80, 443 and 1080 where none
+     * is given; what is no letter or digit in a name or password is percent-encoded.
+     *
+     * An http URL goes through an HTTP or HTTPS proxy in absolute form (RFC 9112 section 3.2.2),
+     * and its connections are shared by all hosts; an https URL through a tunnel (CONNECT, RFC 9110
+     * section 9.3.6), with TLS to the host inside it. Connections are pooled by proxy, credentials
+     * included. dial_timeout_ms is for all that it takes until the proxy has connected. A proxy
+     * that refuses is FERRY_EPROXY; a 407 to a request in absolute form is a response. Credentials
+     * go to the proxy alone, and so does a Proxy-Authorization field that is set on a request: it
+     * takes their place in absolute form, and is left out elsewhere.
+     *
+     * NULL: what the environment said when the transport was made: http_proxy for http URLs (not
+     * HTTP_PROXY in a CGI program, which is REQUEST_METHOD being set: a client may have sent it),
+     * https_proxy for https URLs, all_proxy for those whose own is not set, but none for localhost
+     * and loopback addresses; lower case goes before upper case. "": none, whatever it said. With
+     * unix_socket no proxy is used; a dial function is asked for the proxy's address. */
+    const char *proxy;
+
+    /* Copied. Hosts that are reached directly, separated by commas or blanks: "*"; a name, for
+     * itself and its subdomains; ".name", for those only; an address; a network ("10.0.0.0/8");
+     * all but a network may end in ":port". NULL: none, or the environment's no_proxy if its
+     * proxies are used. */
+    const char *no_proxy;
+
+    /* Asked for each request, but those to hosts in no_proxy, instead of proxy and the environment;
+     * proxy_arg is its first argument. */
+    ferry_proxy_fn proxy_fn;
+    void *proxy_arg;
+
+    /* Copied. Header fields for proxies only: in CONNECT requests and in those in absolute form,
+     * unless the request has its own of that name. Credentials that are not a name and password go
+     * here: {"Proxy-Authorization", "Bearer ..."}. What frames a message (Host, Connection,
+     * Content-Length, Transfer-Encoding, Trailer) cannot. */
+    const ferry_field *proxy_fields;
+    size_t proxy_field_count;
+
+    /* When true: a tunnel through HTTP proxies for http URLs, too. */
+    int proxy_tunnel;
+
+    /* When true: a proxy's name and password answer its Digest challenge (RFC 7616: MD5 or SHA-256,
+     * "auth"), for which the request is sent once more, and do not go out as Basic credentials. */
+    int proxy_digest;
+
+    /* How connections to HTTPS proxies are made. NULL: as tls says. */
+    const ferry_tls_options *proxy_tls;
 } ferry_transport_options;
 
 /* Pointers to a compound literal with its size filled in:
@@ -1041,12 +1102,6 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
                                                ferry_error *err);
 
 /* ---------------------------------------------------------------------------------------- forms */
-
-/* A name and a value. */
-typedef struct ferry_field {
-    const char *name;
-    const char *value;
-} ferry_field;
 
 /* Encodes text as application/x-www-form-urlencoded does (WHATWG URL, section 5): a space becomes
  * "+". From malloc(), NUL-terminated; the caller frees it. NULL when out of memory. */

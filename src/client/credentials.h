@@ -10,8 +10,8 @@
 
 #include <ferry.h>
 
-#include "client/digest.h"
 #include "client/hop.h"
+#include "http/digest.h"
 
 /* Of a client. user, password and netrc never change once made, netrc_text not once it is read. */
 struct fy_credentials {

@@ -94,11 +94,19 @@ struct fy_head_options {
     const char *accept_encoding;
     /* Add "Connection: close": exactly one such field is written, whoever asked for it. */
     bool close;
+    /* To a proxy, in absolute form (RFC 9112 section 3.2.2); else Proxy-Authorization is not sent,
+     * not even the caller's, unless the caller speaks to a proxy by itself: with CONNECT, or a
+     * target that is a URL. */
+    bool absolute;
+    /* In absolute form: sent as Proxy-Authorization unless the request has its own; NULL: none. */
+    const char *proxy_authorization;
+    /* In absolute form: sent as well, but for those that the request has its own of; NULL: none. */
+    const struct fy_header *proxy_fields;
 };
 
 /* Appends request line and header fields: line, Host, User-Agent, Connection, framing,
  * Authorization from the URL's user info (unless set), the caller's fields in order,
- * Accept-Encoding, empty line.
+ * Accept-Encoding, those for a proxy, empty line.
  * Connection, Content-Length or Host are never written twice. Body framing: known length ->
  * Content-Length (0 only for POST, PUT, PATCH without a body); unknown -> chunked. CONNECT uses
  * host:port as target and sends its body raw. A set target, and a set Host for CONNECT, take the
@@ -106,6 +114,12 @@ struct fy_head_options {
  * away. */
 int fy_request_write_head(const ferry_request *req, const struct fy_head_options *options,
                           struct fy_buffer *out, ferry_error *err);
+
+/* Appends the request's target, as it stands in its request line. */
+void fy_request_append_target(const ferry_request *req, bool absolute, struct fy_buffer *out);
+
+/* What User-Agent says when a client, or nobody, has said so; NULL: it is not sent. */
+const char *fy_request_user_agent(const ferry_request *req);
 
 /* Whether the body goes out chunked: its length is not known, or trailers follow it. */
 bool fy_request_chunked(const ferry_request *req);

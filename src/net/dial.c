@@ -202,7 +202,7 @@ static int look_up(const struct fy_dial *dial, struct fy_addresses *addresses, f
     return result;
 }
 
-static int resolve(const struct fy_dial *dial, struct fy_addresses *addresses, ferry_error *err)
+int fy_dial_resolve(const struct fy_dial *dial, struct fy_addresses *addresses, ferry_error *err)
 {
     int known = fy_resolve_at_once(dial->resolver, addresses, dial->host, dial->port, err);
     if (known != 0) {
@@ -220,7 +220,7 @@ static bool addresses_failed(const ferry_error *err)
 static struct fy_stream *dial_tcp(const struct fy_dial *dial, ferry_error *err)
 {
     struct fy_addresses addresses;
-    if (resolve(dial, &addresses, err) != 0) {
+    if (fy_dial_resolve(dial, &addresses, err) != 0) {
         fy_error_prefix(err, "dial tcp");
         return NULL;
     }

@@ -9,6 +9,7 @@
 
 #include <ferry.h>
 
+#include "net/address.h"
 #include "net/resolve.h"
 #include "net/stream.h"
 #include "task/chan.h"
@@ -42,5 +43,8 @@ struct fy_dial {
  * told, of those that this machine has a way to if there are any. Every socket, task and byte of
  * the addresses that lost is gone when it returns. */
 struct fy_stream *fy_dial(const struct fy_dial *dial, ferry_error *err);
+
+/* Looks the host up, as a dial does first: fy_resolve() with the dial's trace. */
+int fy_dial_resolve(const struct fy_dial *dial, struct fy_addresses *addresses, ferry_error *err);
 
 #endif

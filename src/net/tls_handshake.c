@@ -13,58 +13,12 @@
 #include <openssl/x509v3.h>
 
 #include "base/error.h"
-#include "task/sched.h"
+#include "net/canceler.h"
 
 #define SHAKING_HANDS "TLS handshake"
 
 /* Room for a name of a host (RFC 1035 section 2.3.4) or an address, and its NUL. */
 #define HOST_TEXT 256
-
-/* -------------------------------------------------------------------------------------- cancel */
-
-/* A task of its own waits for the channel, and closes the stream below under the handshake. */
-struct canceler {
-    struct fy_chan *canceled;
-    struct fy_stream *below;
-    struct fy_chan done; /* closed when the handshake is over */
-    struct fy_chan gone; /* closed when the task is */
-    bool fired;
-};
-
-static void wait_for_cancel(void *arg)
-{
-    struct canceler *canceler = arg;
-    struct fy_case cases[] = {FY_RECEIVE_FROM(&canceler->done),
-                              FY_RECEIVE_FROM(canceler->canceled)};
-    if (fy_select(cases, 2, FY_NEVER, "waiting for the TLS handshake, or its cancellation") == 1) {
-        canceler->fired = true;
-        canceler->below->ops->close(canceler->below);
-    }
-    fy_chan_close(&canceler->gone);
-}
-
-static int canceler_begin(struct canceler *canceler, struct fy_chan *canceled,
-                          struct fy_stream *below)
-{
-    *canceler = (struct canceler){.canceled = canceled, .below = below};
-    fy_chan_init(&canceler->done, NULL, 0);
-    fy_chan_init(&canceler->gone, NULL, 0);
-    if (canceled == NULL) {
-        return 0;
-    }
-    return fy_task_start(FY_TASK_LIBRARY, FY_STACK_SMALL, "handshake canceler", wait_for_cancel,
-                         canceler) != NULL
-               ? 0
-               : -1;
-}
-
-static void canceler_end(struct canceler *canceler)
-{
-    if (canceler->canceled != NULL) {
-        fy_chan_close(&canceler->done);
-        fy_chan_receive(&canceler->gone, NULL, "ending the TLS handshake");
-    }
-}
 
 /* ------------------------------------------------------------------------------------ whom to ask */
 
@@ -221,12 +175,12 @@ static int shake_hands(struct fy_tls_stream *self)
 
 static int handshake(struct fy_tls_stream *self, struct fy_chan *canceled, ferry_error *err)
 {
-    struct canceler canceler;
-    if (canceler_begin(&canceler, canceled, self->below) != 0) {
+    struct fy_canceler canceler;
+    if (fy_canceler_begin(&canceler, canceled, self->below) != 0) {
         return fy_fail_memory(err);
     }
     int failed = shake_hands(self);
-    canceler_end(&canceler);
+    fy_canceler_end(&canceler);
     if (canceler.fired) {
         failed = -ECANCELED;
     }

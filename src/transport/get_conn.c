@@ -36,6 +36,8 @@ struct fy_dial_job {
     char *name, *host_port; /* copies: the dial may outlive the request */
     uint16_t port;
     bool secure;            /* https */
+    struct fy_route route;  /* a copy */
+    char *user_agent;       /* for a proxy that is asked for a tunnel; NULL: none */
     ferry_context *context; /* a hold; NULL: none */
     int64_t request_deadline;
     ferry_trace trace; /* zeroed when the want is over: its callbacks may be no more */
@@ -58,6 +60,8 @@ static void job_free(struct fy_dial_job *job)
     ferry_context_free(job->context);
     free(job->name);
     free(job->host_port);
+    free(job->user_agent);
+    fy_route_end(&job->route);
     free(job);
 }
 
@@ -86,14 +90,42 @@ static void want_deliver(struct fy_want *want, struct fy_persist_conn *conn)
     (void)fy_chan_try_send(&want->ready, conn); /* its one place is free */
 }
 
+/* How to speak with the job's proxy: 0, or -1 and *err. */
+static int set_through(struct fy_through *through, const struct fy_dial_job *job, ferry_error *err)
+{
+    const struct fy_transport_settings *set = &job->transport->set;
+    struct fy_proxies *proxies = &job->transport->proxies;
+    *through = (struct fy_through){
+        .proxy = job->route.proxy,
+        .tunnel = !job->route.absolute,
+        .tls_timeout_ms = set->tls_handshake_timeout_ms,
+        .user_agent = job->user_agent,
+        .fields = &proxies->fields,
+        .max_header_bytes = set->max_header_bytes,
+        .max_header_fields = set->max_header_fields,
+    };
+    if (job->route.proxy->kind != FY_PROXY_HTTPS) {
+        return 0;
+    }
+    through->tls = fy_transport_tls(proxies->own_tls ? &proxies->tls : &job->transport->tls, err);
+    return through->tls != NULL ? 0 : -1;
+}
+
 static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_info **info,
                                         ferry_error *err)
 {
     const struct fy_transport_settings *set = &job->transport->set;
     struct fy_connect connect = {.handshake_timeout_ms = set->tls_handshake_timeout_ms};
+    struct fy_through through;
     *info = NULL;
     if (job->secure && (connect.tls = fy_transport_tls(&job->transport->tls, err)) == NULL) {
         return NULL;
+    }
+    if (job->route.proxy != NULL) {
+        if (set_through(&through, job, err) != 0) {
+            return NULL;
+        }
+        connect.through = &through;
     }
     connect.dial = (struct fy_dial){
         .host = job->name,
@@ -133,7 +165,8 @@ static struct fy_persist_conn *dial_conn(struct fy_dial_job *job, ferry_error *e
     struct fy_persist_conn *conn = NULL;
     if (job->place_lost) {
         fy_fail(err, FERRY_ECANCELED, 0, "the thread that dialed has ended");
-    } else if ((conn = fy_persist_conn_new(job->transport, job->host, stream, info)) == NULL) {
+    } else if ((conn = fy_persist_conn_new(job->transport, job->host, stream, info, &job->route)) ==
+               NULL) {
         fy_fail_memory(err);
     }
     if (conn == NULL) {
@@ -170,6 +203,8 @@ static void dial_task(void *arg)
 static struct fy_dial_job *job_new(struct fy_want *want)
 {
     const ferry_request *req = want->req;
+    const char *user_agent =
+        want->route->proxy != NULL && !want->route->absolute ? fy_request_user_agent(req) : NULL;
     struct fy_dial_job *job = calloc(1, sizeof *job);
     if (job == NULL) {
         return NULL;
@@ -179,6 +214,8 @@ static struct fy_dial_job *job_new(struct fy_want *want)
     job->name = strdup(req->url.host);
     job->host_port = strdup(req->url.host_port);
     job->port = req->url.port;
+    job->user_agent = user_agent != NULL ? strdup(user_agent) : NULL;
+    fy_route_copy(&job->route, want->route);
     job->secure = strcmp(req->url.scheme, "https") == 0;
     job->host = want->host;
     job->want = want;
@@ -189,7 +226,8 @@ static struct fy_dial_job *job_new(struct fy_want *want)
     job->request_deadline = want->deadline;
     job->trace = req->trace;
     job->trace_arg = req->trace_arg;
-    if (job->name == NULL || job->host_port == NULL) {
+    if (job->name == NULL || job->host_port == NULL ||
+        (user_agent != NULL && job->user_agent == NULL)) {
         job_free(job);
         return NULL;
     }
@@ -251,6 +289,7 @@ static void want_end(struct fy_want *want, bool canceled)
         }
     }
     want->req = NULL;
+    want->route = NULL;
 }
 
 /* A connection may have been delivered in the very moment of the cancel. */
@@ -282,7 +321,8 @@ static void want_exit(struct fy_exit_hook *hook)
     want_release(want);
 }
 
-static struct fy_want *want_new(ferry_transport *transport, ferry_request *req)
+static struct fy_want *want_new(ferry_transport *transport, ferry_request *req,
+                                const struct fy_route *route)
 {
     struct fy_want *want = calloc(1, sizeof *want);
     if (want == NULL) {
@@ -292,6 +332,7 @@ static struct fy_want *want_new(ferry_transport *transport, ferry_request *req)
     want->transport = transport;
     fy_transport_hold(transport);
     want->req = req;
+    want->route = route;
     want->sched = fy_sched_running();
     want->post.run = run_granted;
     want->exit.run = want_exit;
@@ -356,16 +397,18 @@ static void await_canceled_dial(struct fy_want *want)
 }
 
 static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_request *req,
-                                         struct fy_cancel *cancel, ferry_error *err)
+                                         const struct fy_route *route, struct fy_cancel *cancel,
+                                         ferry_error *err)
 {
     struct fy_persist_conn *conn = NULL;
-    struct fy_want *want = want_new(transport, req);
+    struct fy_want *want = want_new(transport, req, route);
     if (want == NULL) {
         fy_fail_memory(err);
         return NULL;
     }
     want->deadline = cancel->deadline;
-    int entry = fy_pool_enter(want, req->url.scheme, req->url.host_port);
+    const struct fy_host_key key = fy_route_key(route, req);
+    int entry = fy_pool_enter(want, &key);
     if (entry < 0) {
         fy_list_remove(&want->exit.link);
         want_release(want);
@@ -389,7 +432,8 @@ static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_reque
 }
 
 struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *req,
-                                    struct fy_cancel *cancel, ferry_error *err)
+                                    const struct fy_route *route, struct fy_cancel *cancel,
+                                    ferry_error *err)
 {
     FY_TRACE(req, get_conn, req->url.host_port);
     struct fy_sched *sched = fy_sched_running();
@@ -399,12 +443,13 @@ struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *r
     } else {
         sched->now = now; /* near enough for whatever the request notes on its way */
     }
-    struct fy_persist_conn *conn = fy_pool_take(transport, req->url.scheme, req->url.host_port);
+    const struct fy_host_key key = fy_route_key(route, req);
+    struct fy_persist_conn *conn = fy_pool_take(transport, &key);
     int64_t idle_ms = -1;
     if (conn != NULL) {
         idle_ms = (sched->now - conn->idle_since) / FY_MILLISECOND;
     } else {
-        conn = want_conn(transport, req, cancel, err);
+        conn = want_conn(transport, req, route, cancel, err);
     }
     if (conn != NULL) {
         if (conn->reused) {

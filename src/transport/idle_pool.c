@@ -34,13 +34,16 @@ static int compare_hosts(const void *a, const void *b)
     const struct fy_host *left = a;
     const struct fy_host *right = b;
     int order = strcmp(left->host_port, right->host_port);
-    return order != 0 ? order : strcmp(left->scheme, right->scheme);
+    order = order != 0 ? order : strcmp(left->scheme, right->scheme);
+    return order != 0 ? order : strcmp(left->proxy, right->proxy);
 }
 
-static struct fy_host *host_find(struct fy_pool *pool, const char *scheme, const char *host_port)
+static struct fy_host *host_find(struct fy_pool *pool, const struct fy_host_key *key)
 {
-    struct fy_host key = {.scheme = (char *)scheme, .host_port = (char *)host_port};
-    struct fy_host **found = tfind(&key, &pool->hosts, compare_hosts);
+    struct fy_host wanted = {.scheme = (char *)key->scheme,
+                             .host_port = (char *)key->host_port,
+                             .proxy = (char *)key->proxy};
+    struct fy_host **found = tfind(&wanted, &pool->hosts, compare_hosts);
     return found != NULL ? *found : NULL;
 }
 
@@ -48,13 +51,13 @@ static void host_free(struct fy_host *host)
 {
     free(host->scheme);
     free(host->host_port);
+    free(host->proxy);
     free(host);
 }
 
-static struct fy_host *host_find_or_make(struct fy_pool *pool, const char *scheme,
-                                         const char *host_port)
+static struct fy_host *host_find_or_make(struct fy_pool *pool, const struct fy_host_key *key)
 {
-    struct fy_host *host = host_find(pool, scheme, host_port);
+    struct fy_host *host = host_find(pool, key);
     if (host != NULL) {
         return host;
     }
@@ -65,9 +68,10 @@ static struct fy_host *host_find_or_make(struct fy_pool *pool, const char *schem
     fy_list_init(&host->idle);
     fy_list_init(&host->waiters);
     fy_list_init(&host->queue);
-    host->scheme = strdup(scheme);
-    host->host_port = strdup(host_port);
-    if (host->scheme == NULL || host->host_port == NULL ||
+    host->scheme = strdup(key->scheme);
+    host->host_port = strdup(key->host_port);
+    host->proxy = strdup(key->proxy);
+    if (host->scheme == NULL || host->host_port == NULL || host->proxy == NULL ||
         tsearch(host, &pool->hosts, compare_hosts) == NULL) {
         host_free(host);
         return NULL;
@@ -149,15 +153,14 @@ static bool idle_too_long(const struct fy_persist_conn *conn)
     return limit >= 0 && conn->sched->now - conn->idle_since >= limit * FY_MILLISECOND;
 }
 
-struct fy_persist_conn *fy_pool_take(ferry_transport *transport, const char *scheme,
-                                     const char *host_port)
+struct fy_persist_conn *fy_pool_take(ferry_transport *transport, const struct fy_host_key *key)
 {
     struct fy_pool *pool = &transport->pool;
     for (;;) {
         struct fy_persist_conn *conn = NULL;
         pthread_mutex_lock(&pool->lock);
         pool->close_idle = false;
-        struct fy_host *host = host_find(pool, scheme, host_port);
+        struct fy_host *host = host_find(pool, key);
         if (host != NULL) {
             conn = take_mine(host, fy_sched_running());
         }
@@ -277,11 +280,11 @@ static void grant(ferry_transport *transport, struct fy_host *host)
     }
 }
 
-int fy_pool_enter(struct fy_want *want, const char *scheme, const char *host_port)
+int fy_pool_enter(struct fy_want *want, const struct fy_host_key *key)
 {
     struct fy_pool *pool = &want->transport->pool;
     pthread_mutex_lock(&pool->lock);
-    struct fy_host *host = host_find_or_make(pool, scheme, host_port);
+    struct fy_host *host = host_find_or_make(pool, key);
     if (host == NULL) {
         pthread_mutex_unlock(&pool->lock);
         return -1;
@@ -435,7 +438,8 @@ int fy_pool_idle_count(ferry_transport *transport, const char *host_port)
 {
     struct fy_pool *pool = &transport->pool;
     pthread_mutex_lock(&pool->lock);
-    struct fy_host *host = host_port != NULL ? host_find(pool, "http", host_port) : NULL;
+    const struct fy_host_key key = {.scheme = "http", .host_port = host_port, .proxy = ""};
+    struct fy_host *host = host_port != NULL ? host_find(pool, &key) : NULL;
     int count = host_port == NULL ? pool->idle_count : host != NULL ? host->idle_count : 0;
     pthread_mutex_unlock(&pool->lock);
     return count;

@@ -30,10 +30,11 @@ struct fy_want {
     struct fy_chan ready;     /* one value: a connection (with a hold), or NULL: err tells */
     void *ready_place[1];
     ferry_error err;
-    struct fy_chan dialed;    /* closed when its dial is over, whatever came of it */
-    struct fy_dial_job *dial; /* under way on its behalf; NULL: none (any more) */
-    int64_t deadline;         /* of the request, fy_now() time; FY_NEVER: none */
-    ferry_request *req;       /* whose wish it is, for traces and messages; not after 'over' */
+    struct fy_chan dialed;        /* closed when its dial is over, whatever came of it */
+    struct fy_dial_job *dial;     /* under way on its behalf; NULL: none (any more) */
+    int64_t deadline;             /* of the request, fy_now() time; FY_NEVER: none */
+    ferry_request *req;           /* whose wish it is, for traces and messages; not after 'over' */
+    const struct fy_route *route; /* the request's; likewise */
 };
 
 int fy_pool_init(ferry_transport *transport);
@@ -41,8 +42,7 @@ void fy_pool_destroy(ferry_transport *transport);
 
 /* The most recently used idle connection of this scheduler's that is fit for use, with the pool's
  * hold on it. NULL: none. Ends the state that ferry_transport_close_idle() has left. */
-struct fy_persist_conn *fy_pool_take(ferry_transport *transport, const char *scheme,
-                                     const char *host_port);
+struct fy_persist_conn *fy_pool_take(ferry_transport *transport, const struct fy_host_key *key);
 
 /* Any idle connection of this scheduler's, fit for use or not, with the pool's hold. NULL: none. */
 struct fy_persist_conn *fy_pool_take_any(ferry_transport *transport);
@@ -55,7 +55,7 @@ enum ferry_put_result fy_pool_try_put(struct fy_persist_conn *conn);
  * must wait for a slot, FY_WANT_DRAIN when it may dial but a connection of the host may be free in
  * a moment. -1 when out of memory. */
 enum fy_want_entry { FY_WANT_DIAL, FY_WANT_QUEUED, FY_WANT_DRAIN };
-int fy_pool_enter(struct fy_want *want, const char *scheme, const char *host_port);
+int fy_pool_enter(struct fy_want *want, const struct fy_host_key *key);
 
 /* Leaves every list. Returns true when nobody else waits at its host. */
 bool fy_pool_leave(struct fy_want *want);
@@ -78,8 +78,8 @@ void fy_pool_close_idle(ferry_transport *transport);
  * from a slot. */
 void fy_pool_evict_foreign(ferry_transport *transport, struct fy_host *host);
 
-/* The idle ones now, of one host (NULL: of all); how many requests wait. For statistics and tests.
- */
+/* The idle ones now, of one host, http without a proxy (NULL: of all); how many requests wait. For
+ * statistics and tests. */
 int fy_pool_idle_count(ferry_transport *transport, const char *host_port);
 int fy_pool_waiting_count(ferry_transport *transport);
 

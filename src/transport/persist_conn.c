@@ -51,7 +51,8 @@ static void close_with_thread(struct fy_exit_hook *hook)
 }
 
 static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_host *host,
-                                          struct fy_stream *stream, struct fy_tls_info *tls)
+                                          struct fy_stream *stream, struct fy_tls_info *tls,
+                                          const struct fy_route *route)
 {
     struct fy_persist_conn *conn = calloc(1, sizeof *conn);
     if (conn == NULL) {
@@ -65,6 +66,7 @@ static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_
     conn->sched = fy_sched_running();
     conn->stream = stream;
     conn->tls = tls;
+    fy_route_copy(&conn->route, route);
     conn->input.spares = &conn->sched->spares;
     conn->number = atomic_fetch_add_explicit(&next_number, 1, memory_order_relaxed);
     fy_chan_init(&conn->to_read, conn->to_read_place, 1);
@@ -90,9 +92,10 @@ static struct fy_task *start_loop(struct fy_persist_conn *conn, const char *name
 }
 
 struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct fy_host *host,
-                                            struct fy_stream *stream, struct fy_tls_info *tls)
+                                            struct fy_stream *stream, struct fy_tls_info *tls,
+                                            const struct fy_route *route)
 {
-    struct fy_persist_conn *conn = conn_alloc(transport, host, stream, tls);
+    struct fy_persist_conn *conn = conn_alloc(transport, host, stream, tls, route);
     if (conn == NULL) {
         return NULL;
     }
@@ -138,6 +141,7 @@ void fy_persist_conn_release(struct fy_persist_conn *conn)
         conn->stream->ops->free(conn->stream);
     }
     fy_tls_info_release(conn->tls);
+    fy_route_end(&conn->route);
     fy_conn_input_free(&conn->input);
     fy_transport_release(conn->transport);
     free(conn);

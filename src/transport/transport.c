@@ -77,12 +77,17 @@ FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *op
         0) {
         goto no_resolver;
     }
+    if (fy_proxies_init(&transport->proxies, &given) != 0) {
+        goto no_proxies;
+    }
     if (fy_pool_init(transport) != 0) {
         goto no_pool;
     }
     return transport;
 
 no_pool:
+    fy_proxies_destroy(&transport->proxies);
+no_proxies:
     fy_resolver_destroy(&transport->resolver);
 no_resolver:
     fy_transport_tls_destroy(&transport->tls);
@@ -102,6 +107,7 @@ void fy_transport_release(ferry_transport *transport)
 {
     if (atomic_fetch_sub_explicit(&transport->holds, 1, memory_order_acq_rel) == 1) {
         fy_pool_destroy(transport);
+        fy_proxies_destroy(&transport->proxies);
         fy_resolver_destroy(&transport->resolver);
         fy_transport_tls_destroy(&transport->tls);
         free(transport->set.unix_socket);

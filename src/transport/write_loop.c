@@ -350,16 +350,37 @@ static int write_head(struct writing *w, struct fy_buffer *head, bool *with_body
     return 0;
 }
 
-static enum fy_write_state write_request(struct writing *w, struct fy_buffer *head)
+static int make_head(struct writing *w, struct fy_buffer *head)
 {
+    const struct fy_route *route = &w->conn->route;
+    struct fy_buffer credentials = {0};
     struct fy_head_options options = {
         .user_agent = w->req->send.user_agent != NULL ? w->req->send.user_agent : FY_USER_AGENT,
         .close = w->exchange->close_asked,
         .accept_encoding = w->exchange->decodes ? fy_coding_names() : NULL,
     };
+    int failed = 0;
+    if (route->absolute) {
+        options.absolute = true;
+        options.proxy_fields = &w->conn->transport->proxies.fields;
+        failed = fy_route_authorize(route, w->conn->transport, w->req, &credentials, w->err);
+        if (failed == 0 && credentials.len > 0) {
+            fy_buffer_append_byte(&credentials, '\0');
+            options.proxy_authorization = credentials.bytes;
+            failed = credentials.failed ? fy_fail_memory(w->err) : 0;
+        }
+    }
+    if (failed == 0) {
+        failed = fy_request_write_head(w->req, &options, head, w->err);
+    }
+    fy_buffer_free(&credentials);
+    return failed;
+}
+
+static enum fy_write_state write_request(struct writing *w, struct fy_buffer *head)
+{
     bool with_body;
-    if (fy_request_write_head(w->req, &options, head, w->err) != 0 ||
-        write_head(w, head, &with_body) != 0) {
+    if (make_head(w, head) != 0 || write_head(w, head, &with_body) != 0) {
         return FY_WRITE_FAILED;
     }
     if (with_body) {

@@ -332,6 +332,30 @@ static void resolve(void **state)
     fails(&result, "has no port from 1 to 65535");
 }
 
+/* The origin plays the proxy, and nginx is what is reached directly. */
+static void proxy_for_a_domain(void **state)
+{
+    struct origin *origin =
+        origin_start_reply("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nproxied\n");
+    struct run_result result;
+
+    (void)state;
+    assert_non_null(origin);
+    const char *through = origin_url(origin, "");
+    EXAMPLE(&result, "proxy", through, "corp.example", "http://wiki.corp.example/a");
+    succeeds(&result, "proxied\n", "");
+    assert_int_equal(
+        strncmp(origin_request(origin, 0).head, "GET http://wiki.corp.example/a HTTP/1.1\r\n", 41),
+        0);
+    EXAMPLE(&result, "proxy", through, "corp.example", nginx_url(nginx, "/hello.txt"));
+    succeeds(&result, "hello\n", "");
+    EXAMPLE(&result, "proxy", "http://bob:secret@127.0.0.1:1", "example", "http://a.example/");
+    fails(&result, "Get \"http://a.example/\": proxy 127.0.0.1:1: dial tcp 127.0.0.1:1: "
+                   "connection refused");
+    assert_int_equal(origin_counts(origin).requests, 1);
+    assert_true(origin_stop(origin));
+}
+
 static void answer_nothing(struct origin_conn *conn, void *arg)
 {
     char head[4096];
@@ -607,6 +631,7 @@ int main(void)
         cmocka_unit_test(trailers),
         cmocka_unit_test(unix_socket),
         cmocka_unit_test(resolve),
+        cmocka_unit_test(proxy_for_a_domain),
         cmocka_unit_test(cancel_at_an_interrupt),
         cmocka_unit_test(cancel_when_time_is_over),
         cmocka_unit_test(epoll_loop),

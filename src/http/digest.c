@@ -1,7 +1,8 @@
 /*
- * Digest authentication. Called by the client's credentials when a server has answered 401.
+ * Digest authentication. Called by the client's credentials when a server has answered 401, and for
+ * proxies that have answered 407.
  */
-#include "client/digest.h"
+#include "http/digest.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -209,8 +210,8 @@ enum fy_digest_found fy_digest_parse(struct fy_digest_challenge *challenge, cons
         fy_digest_free(challenge);
     }
     if (!found && refused != NULL) {
-        fy_fail(err, FERRY_EUNSUPPORTED, 0, "the server asks for Digest credentials with %s",
-                refused);
+        fy_fail(err, FERRY_EUNSUPPORTED, 0,
+                "Digest credentials are wanted with %s, which is not done here", refused);
         return FY_DIGEST_FAILED;
     }
     return found ? FY_DIGEST_FOUND : FY_DIGEST_NONE;
