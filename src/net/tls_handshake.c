@@ -172,6 +172,29 @@ void fy_tls_reason(ferry_error *err)
     ERR_clear_error();
 }
 
+/* A server that does not speak TLS answers our first message by what it takes to be an answer. What was
+ * read of it stays where it is until more is read. */
+static bool answered_in_plain_http(const struct fy_tls_stream *self)
+{
+    static const char beginning[] = "HTTP/";
+    return ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER &&
+           self->in.bytes != NULL && self->in.end >= strlen(beginning) &&
+           memcmp(self->in.bytes, beginning, strlen(beginning)) == 0;
+}
+
+/* SSL has failed for good: -errno. */
+static int fail_handshake(struct fy_tls_stream *self)
+{
+    if (self->ended && self->in.start == self->in.end) {
+        return -FY_TRUNCATED;
+    }
+    if (answered_in_plain_http(self)) {
+        fy_fail(&self->failure, FERRY_ETLS, 0,
+                "the server answered in plain HTTP: is the URL's scheme http?");
+    }
+    return fy_tls_failed(self);
+}
+
 /* below failed, or ended, with the handshake still going on. */
 static int fail_below(int error, ferry_error *err)
 {
@@ -197,8 +220,7 @@ static int shake_hands(struct fy_tls_stream *self)
         int done = SSL_do_handshake(self->ssl);
         int next = done == 1 ? SSL_ERROR_NONE : SSL_get_error(self->ssl, done);
         if (next != SSL_ERROR_NONE && next != SSL_ERROR_WANT_READ && next != SSL_ERROR_WANT_WRITE) {
-            failed =
-                self->ended && self->in.start == self->in.end ? -FY_TRUNCATED : fy_tls_failed(self);
+            failed = fail_handshake(self);
             fy_tls_try_flush(self); /* the alert that tells the server what we did not like */
             return failed;
         }
