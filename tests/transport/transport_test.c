@@ -26,7 +26,7 @@ int64_t now_ms(void)
 
 /* --------------------------------------------------------------------------------- the fixture */
 
-#define MOST 8
+#define MOST 24
 
 /* One test's. */
 struct fixture {
