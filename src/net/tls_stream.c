@@ -78,6 +78,9 @@ static bool too_late(int64_t deadline)
     return deadline != FY_NEVER && fy_now() >= deadline;
 }
 
+/* Reading makes SSL answer some messages (by an alert that refuses another handshake, for one). The
+ * server may be waiting for that, so it goes before more is waited for; but if it does not go at once,
+ * it goes before the next write. */
 static ssize_t tls_read(struct fy_stream *stream, void *buf, size_t len, const char *why)
 {
     struct fy_tls_stream *self = of(stream);
@@ -88,6 +91,7 @@ static ssize_t tls_read(struct fy_stream *stream, void *buf, size_t len, const c
         ssize_t got = decrypt(self, buf, len, true);
         int failed;
         if (got == NEEDS_INPUT) {
+            fy_tls_try_flush(self);
             failed = fy_tls_fill(self, stream->read_deadline, false, why);
         } else if (got == NEEDS_FLUSH) {
             failed = fy_tls_flush(self, why);
@@ -112,6 +116,7 @@ static int tls_wait_readable(struct fy_stream *stream, const char *why)
         ssize_t got = decrypt(self, &byte, 1, false);
         int failed;
         if (got == NEEDS_INPUT) {
+            fy_tls_try_flush(self);
             failed = fy_tls_fill(self, stream->read_deadline, true, why);
         } else if (got == NEEDS_FLUSH) {
             failed = fy_tls_flush(self, why);
