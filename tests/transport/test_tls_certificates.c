@@ -44,8 +44,8 @@ struct show {
 /* Whatever the URL's host, the connection goes to the port. */
 static void ask(void **state, const struct show *show, int port, const char *message)
 {
-    char url[300];
-    char wanted[300];
+    char url[128];
+    char wanted[512];
     ferry_error err = {0};
     const char *host = show->host != NULL ? show->host : "localhost";
     struct dial_hook *hook = KEPT(state, struct dial_hook, .port = port);

@@ -379,14 +379,15 @@ static void test_unix_socket(void **state)
 
 static void test_schemes_mixed_up(void **state)
 {
-    char url[64];
+    char url[128];
     struct nginx *nginx = https_nginx(NULL);
     ferry_transport *transport = https_transport(state, TRUSTING());
     struct outcome outcome = get(transport, https_url(nginx_port(nginx), "/"));
-    snprintf(url, sizeof url, "tls localhost:%d: the server answered in plain HTTP: is the URL's ",
+    snprintf(url, sizeof url,
+             "tls localhost:%d: the server answered in plain HTTP: is the "
+             "URL's scheme http?",
              nginx_port(nginx));
     assert_failed(outcome, FERRY_ETLS, url);
-    assert_failed(outcome, FERRY_ETLS, "is the URL's scheme http?");
 
     snprintf(url, sizeof url, "http://localhost:%d/", nginx_tls_port(nginx));
     outcome = get(transport, url);

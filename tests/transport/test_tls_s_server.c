@@ -28,7 +28,7 @@ static const char *url_of(const struct s_server *server, const char *path)
 static void expect(void **state, const struct s_server *server, const ferry_tls_options *tls,
                    const char *message)
 {
-    char wanted[300];
+    char wanted[512];
     ferry_transport *transport = https_transport(state, tls);
     struct outcome outcome = get(transport, url_of(server, "/ok"));
     if (message == NULL) {

@@ -9,7 +9,7 @@
 /* All events so far, in a row. */
 struct events {
     char text[1024];
-    char handshake[256]; /* what its end told */
+    char handshake[512]; /* what its end told */
 };
 
 static void note(struct events *events, const char *event)
@@ -147,7 +147,7 @@ static void test_handshake_in_its_place_TR_094(void **state)
 
 static void test_handshake_that_fails(void **state)
 {
-    char wanted[256];
+    char wanted[512];
     struct nginx *nginx = https_nginx(NULL);
     ferry_transport *transport = transport_with(state, NULL);
     struct outcome outcome;
