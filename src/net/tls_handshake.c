@@ -152,7 +152,7 @@ void fy_tls_reason(ferry_error *err)
 {
     unsigned long error = ERR_peek_error();
     int reason = ERR_GET_REASON(error);
-    if (ERR_GET_LIB(error) != ERR_LIB_SSL) {
+    if (ERR_GET_LIB(error) != ERR_LIB_SSL || fy_tls_lacked_memory()) {
         fy_tls_fail_openssl(err, FERRY_ETLS, "");
         return;
     }
@@ -216,7 +216,7 @@ static int shake_hands(struct fy_tls_stream *self)
     const int64_t deadline = self->stream.read_deadline;
     for (;;) {
         int failed = 0;
-        ERR_clear_error();
+        fy_tls_begin();
         int done = SSL_do_handshake(self->ssl);
         int next = done == 1 ? SSL_ERROR_NONE : SSL_get_error(self->ssl, done);
         if (next != SSL_ERROR_NONE && next != SSL_ERROR_WANT_READ && next != SSL_ERROR_WANT_WRITE) {

@@ -248,7 +248,8 @@ static void fail_check(X509_STORE_CTX *store, const char *host, ferry_error *err
                                  .certificate = X509_STORE_CTX_get_current_cert(store),
                                  .store = store,
                                  .host = host};
-    if (check.error == X509_V_ERR_OUT_OF_MEM) {
+    /* A certificate that there was no memory to look for is one that is not there. */
+    if (check.error == X509_V_ERR_OUT_OF_MEM || fy_tls_lacked_memory()) {
         fy_fail(err, FERRY_ENOMEM, ENOMEM, "out of memory");
         return;
     }
@@ -287,6 +288,10 @@ static bool is_pinned(const struct fy_tls_config *config, X509 *certificate)
 static void fail_pin(X509 *certificate, ferry_error *err)
 {
     char subject[NAME_TEXT];
+    if (fy_tls_lacked_memory()) {
+        fy_fail(err, FERRY_ENOMEM, ENOMEM, "out of memory");
+        return;
+    }
     name_text(X509_get_subject_name(certificate), subject);
     fy_fail(err, FERRY_ECERTIFICATE, 0,
             "certificate \"%s\" has a public key that is none of the pinned ones", subject);
