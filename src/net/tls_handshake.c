@@ -244,6 +244,10 @@ static int shake_hands(struct fy_tls_stream *self)
 static int handshake(struct fy_tls_stream *self, struct fy_chan *canceled, ferry_error *err)
 {
     struct canceler canceler;
+    if (canceled != NULL &&
+        canceled->closed) { /* a quick handshake would be over before anybody looks */
+        return fail_below(ECANCELED, err);
+    }
     if (canceler_begin(&canceler, canceled, self->below) != 0) {
         return fy_fail_memory(err);
     }
