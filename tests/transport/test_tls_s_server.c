@@ -349,6 +349,17 @@ static void test_renegotiation(void **state)
     assert_failed(answer(&dialogue, "r\n"), FERRY_ETLS, "handshake failure");
     assert_eventually(stats_of(dialogue.transport).connections == 0);
 
+    dialogue.keep_open = true; /* in the middle of a body */
+    begin(&dialogue, "/body");
+    struct outcome outcome = answer(&dialogue, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+    assert_int_equal(outcome.status, 200);
+    assert_true(s_server_type(dialogue.server, "r\n"));
+    read_body(dialogue.call.res, &outcome);
+    ferry_response_close(dialogue.call.res);
+    assert_error(&outcome.err, FERRY_ETLS, "handshake failure");
+    assert_eventually(stats_of(dialogue.transport).connections == 0);
+    dialogue.keep_open = false;
+
     begin(&dialogue, "/2");
     assert_got(answer(&dialogue, OK_REPLY), 200, "ok");
     assert_true(s_server_type(dialogue.server, "r\n"));
@@ -356,7 +367,7 @@ static void test_renegotiation(void **state)
     begin(&dialogue, "/3");
     assert_got(answer(&dialogue, OK_REPLY), 200, "ok");
     assert_int_equal(stats_of(dialogue.transport).retries, 0);
-    assert_int_equal(stats_of(dialogue.transport).dials, 3);
+    assert_int_equal(stats_of(dialogue.transport).dials, 4);
     transport_done(state, dialogue.transport);
     s_server_stop(dialogue.server);
 }
