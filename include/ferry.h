@@ -827,7 +827,8 @@ typedef struct ferry_dial_target {
 
 /* Makes a connection: returns a connected stream socket, which ferry then owns, or -1 with err
  * filled. Runs in a task of its own on the thread of the request. A request that is cancelled
- * meanwhile does not wait for it; the connection that comes late joins the pool. */
+ * meanwhile does not wait for it; the connection that comes late joins the pool. (One for https does
+ * not: its handshake is not begun unless somebody else waits for it, and it is closed.) */
 typedef int (*ferry_dial_fn)(void *arg, const ferry_dial_target *target, ferry_error *err);
 
 /* Chooses the proxy of a request. Returns 0, and *proxy is a URL as the option proxy takes it (it

@@ -35,6 +35,7 @@ test,check      pc:jansson      libjansson-dev          jansson-devel       jans
 test,check      nginx           nginx-light             nginx               nginx           nginx               nginx
 test,check      cmd:tinyproxy   tinyproxy-bin|tinyproxy tinyproxy           tinyproxy       tinyproxy           tinyproxy
 test,check      cmd:microsocks  microsocks              microsocks          microsocks      microsocks          microsocks
+test,check      cmd:openssl     openssl                 openssl             openssl         openssl             openssl
 test,check      unistring       libunistring-dev        libunistring-devel  libunistring    libunistring-dev    libunistring
 test,check      cmd:readelf     binutils                binutils            binutils        binutils            binutils
 format,check    cmd:clang-format clang-format           clang-tools-extra   clang           clang-extra-tools   clang-format

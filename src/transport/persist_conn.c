@@ -210,7 +210,9 @@ int fy_persist_conn_fail_read(const struct fy_persist_conn *conn, ssize_t got, c
         return fy_fail(err, FERRY_ETRUNCATED, 0,
                        "%s, and without TLS's close_notify: it may have been cut off on the way",
                        ended);
-    case -ENOMEM: return fy_fail_memory(err);
+    case -ENOMEM:
+        return fy_fail(err, FERRY_ENOMEM, ENOMEM, "%s",
+                       failure != NULL ? failure : fy_errno_text(ENOMEM));
     case -EPROTO:
         return fy_fail(err, FERRY_ETLS, 0, "tls: %s",
                        failure != NULL ? failure : fy_errno_text(EPROTO));
@@ -226,9 +228,8 @@ int fy_persist_conn_fail_write(const struct fy_persist_conn *conn, int result, f
         *err = conn->why;
         return -1;
     }
-    return result == -ENOMEM
-               ? fy_fail_memory(err)
-               : fy_fail(err, FERRY_EWRITE, -result, "write: %s", fy_errno_text(-result));
+    return fy_fail(err, result == -ENOMEM ? FERRY_ENOMEM : FERRY_EWRITE, -result, "%s%s",
+                   result == -ENOMEM ? "" : "write: ", fy_errno_text(-result));
 }
 
 /* ----------------------------------------------------------------------------- the round trip */

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "certs.h"
 #include "child.h"
 #include "dead_end.h"
 #include "nginx.h"
@@ -121,6 +122,60 @@ static void get(void **state)
     EXAMPLE(&result, "get", refusing.url);
     fails(&result, "connection refused");
     dead_end_close(&refusing);
+}
+
+/* A PEM file in the temporary folder: a certificate, and its key if it is somebody's own. */
+static const char *pem_file(char path[TEMP_DIR_SIZE + 16], const char *name,
+                            const struct cert *cert, bool with_key)
+{
+    snprintf(path, TEMP_DIR_SIZE + 16, "%s/%s.pem", temp_dir, name);
+    cert_write(path, (const struct cert *const[]){cert, NULL}, with_key ? cert : NULL, NULL);
+    return path;
+}
+
+static void https(void **state)
+{
+    char ca_file[TEMP_DIR_SIZE + 16], server_file[TEMP_DIR_SIZE + 16],
+        client_file[TEMP_DIR_SIZE + 16], lines[300], why[NGINX_WHY_SIZE];
+    struct run_result result;
+    struct cert *ca = cert_make(&(struct cert_options){.name = "Own CA", .is_ca = true});
+    struct cert *server =
+        cert_make(&(struct cert_options){.name = "server", .names = "DNS:localhost", .issuer = ca});
+    struct cert *client =
+        cert_make(&(struct cert_options){.name = "me", .usage = "clientAuth", .issuer = ca});
+
+    (void)state;
+    pem_file(ca_file, "ca", ca, false);
+    pem_file(server_file, "server", server, true);
+    pem_file(client_file, "client", client, true);
+    snprintf(lines, sizeof lines,
+             "ssl_client_certificate %s; ssl_verify_client optional;\n"
+             "location = /who { return 200 'hello $ssl_client_s_dn\\n'; }",
+             ca_file);
+    struct nginx *secure =
+        nginx_start(&(struct nginx_options){.tls_certificate = server_file, .server = lines}, why);
+    if (secure == NULL) {
+        fail_msg("%s", why);
+    }
+    const char *url = nginx_tls_url(secure, "/who");
+    EXAMPLE(&result, "https", url, ca_file);
+    assert_non_null(strstr(result.err, "TLSv1.3, TLS_AES_256_GCM_SHA384, CN = server (by CN = "
+                                       "Own CA) until "));
+    assert_non_null(strstr(result.err, ", verified\n"));
+    succeeds(&result, "hello \n", NULL);
+    EXAMPLE(&result, "https", url, ca_file, client_file);
+    succeeds(&result, "hello CN=me\n", NULL);
+    EXAMPLE(&result, "https", url);
+    fails(&result, "certificate \"server\" has an unknown issuer: \"Own CA\" is not trusted");
+    EXAMPLE(&result, "https", "--insecure", url);
+    assert_non_null(strstr(result.err, ", NOT VERIFIED\n"));
+    succeeds(&result, "hello \n", NULL);
+    EXAMPLE(&result, "https", nginx_url(secure, "/who"), ca_file);
+    succeeds(&result, "hello \n", "no TLS: everybody on the way can read and change this\n");
+    nginx_stop(secure);
+    cert_free(client);
+    cert_free(server);
+    cert_free(ca);
 }
 
 static void many(void **state)
@@ -623,6 +678,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(get),
+        cmocka_unit_test(https),
         cmocka_unit_test(many),
         cmocka_unit_test(stream),
         cmocka_unit_test(upload),

@@ -234,6 +234,33 @@ static void test_handshake_has_its_time(void **state)
     assert_failed(get(transport, url), FERRY_ETIMEOUT, "handshake timeout");
 }
 
+/* A dial function that brings its connection when the request has been cancelled: there is nobody to
+ * shake hands for. */
+static void test_TR_090_late_connection_makes_no_handshake(void **state)
+{
+    struct tls_server *server = serve(serve_each, OK_REPLY);
+    struct dial_hook hook = {.port = tls_server_port(server), .stall_from = 1};
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.ca_file = ca_file),
+                                                      .dial = dial_hook, .dial_arg = &hook));
+    ferry_context *context = ferry_context_new(-1);
+    struct call call = {.transport = transport, .url = "https://localhost/", .context = context};
+    start_call(&call);
+    assert_eventually(hook.begun == 1);
+    ferry_context_cancel(context);
+    assert_eventually(atomic_load(&call.done));
+    assert_error(&call.outcome.err, FERRY_ECANCELED, "while waiting for a connection");
+    assert_int_equal(hook.ended, 0);
+    hook.let_go = 2;
+    assert_eventually(hook.ended == 1 && ferry_num_tasks() == 1);
+    assert_int_equal(stats_of(transport).connections, 0);
+    assert_got(get(transport, "https://localhost/"), 200, "ok");
+    assert_int_equal(hook.begun, 2);
+    ferry_context_free(context);
+    transport_done(state, transport);
+    tls_server_stop(server);
+}
+
 static void test_h2_that_was_offered_is_not_spoken(void **state)
 {
     struct tls_server *server = tls_server_start(&(struct tls_server_options){
@@ -354,6 +381,7 @@ int main(void)
         TRANSPORT_TEST(test_unknown_certificate_unless_told_CL_020),
         TRANSPORT_TEST(test_unusable_options_are_told_by_each_request),
         TRANSPORT_TEST(test_handshake_has_its_time),
+        TRANSPORT_TEST(test_TR_090_late_connection_makes_no_handshake),
         TRANSPORT_TEST(test_h2_that_was_offered_is_not_spoken),
         TRANSPORT_TEST(test_cut_after_a_body_of_known_length),
         TRANSPORT_TEST(test_close_that_ends_a_body_must_be_said),
