@@ -749,7 +749,8 @@ typedef struct ferry_client_options {
      * nearer one ends it. Default: none. */
     int64_t timeout_ms;
 
-    /* Copied. Default: "ferry/" and the version; "": send none. */
+    /* Copied, without blanks around it. One with control bytes, CR and LF among them, makes every
+     * send fail with FERRY_EINVAL. Default: "ferry/" and the version; "": send none. */
     const char *user_agent;
 
     /* How many redirects are followed: 301, 302 and 303 by a GET (or HEAD), 307 and 308 by the same
@@ -767,7 +768,8 @@ typedef struct ferry_client_options {
 
     /* Copied. Answers a 401 that asks for Digest credentials (RFC 7616: MD5 or SHA-256, "auth"), by
      * sending the request once more, to the host that the request was made for and to no other. A
-     * server that only takes what is not done here: FERRY_EUNSUPPORTED. Default: none. */
+     * server that only takes what is not done here: FERRY_EUNSUPPORTED. A user with control bytes
+     * makes every send fail with FERRY_EINVAL. Default: none. */
     const char *digest_user;
     const char *digest_password;
 

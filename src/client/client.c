@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "http/header.h"
 #include "http/request.h"
 
 #define REDIRECTS 10
@@ -15,6 +17,28 @@ static ferry_client standard = {.user_agent = (char *)FY_USER_AGENT, .max_redire
 FERRY_API ferry_client *ferry_default_client(void)
 {
     return ferry_default_transport() != NULL ? &standard : NULL;
+}
+
+/* What would go into a field of every request, or of every answer to a challenge, and break it: the
+ * client is made all the same, and each send says so, as it does for a request's fields. */
+static void check(ferry_client *client, const char *option, const char *value)
+{
+    if (value != NULL && client->refused.code == FERRY_OK &&
+        !fy_is_field_value(value, strlen(value))) {
+        fy_fail(&client->refused, FERRY_EINVAL, 0,
+                "the client's option %s has a control byte in it", option);
+    }
+}
+
+/* As a request's field has it: blanks around a value are none of it. NULL: out of memory. */
+static char *copy_trimmed(const char *value)
+{
+    value += strspn(value, " \t");
+    size_t len = strlen(value);
+    while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t')) {
+        len--;
+    }
+    return strndup(value, len);
 }
 
 FERRY_API ferry_client *ferry_client_new(const ferry_client_options *options)
@@ -33,7 +57,9 @@ FERRY_API ferry_client *ferry_client_new(const ferry_client_options *options)
         client->round_tripper = *given.round_tripper;
     }
     client->timeout_ms = given.timeout_ms > 0 ? given.timeout_ms : 0;
-    client->user_agent = strdup(given.user_agent != NULL ? given.user_agent : FY_USER_AGENT);
+    check(client, "user_agent", given.user_agent);
+    check(client, "digest_user", given.digest_user);
+    client->user_agent = copy_trimmed(given.user_agent != NULL ? given.user_agent : FY_USER_AGENT);
     client->max_redirects = given.max_redirects == 0  ? REDIRECTS
                             : given.max_redirects < 0 ? -1
                                                       : given.max_redirects;

@@ -15,14 +15,15 @@ struct ferry_client {
     ferry_transport *transport;        /* borrowed; NULL: the default one */
     ferry_round_tripper round_tripper; /* round_trip NULL: the transport is used */
     int64_t timeout_ms;                /* 0: none */
-    char *user_agent;
-    int max_redirects;             /* -1: none is followed */
-    ferry_redirect_fn on_redirect; /* NULL: all are */
+    char *user_agent;                  /* a field's value, without blanks around it */
+    int max_redirects;                 /* -1: none is followed */
+    ferry_redirect_fn on_redirect;     /* NULL: all are */
     void *on_redirect_arg;
     ferry_cookie_jar *jar; /* borrowed; NULL: none */
     ferry_hsts *hsts;      /* borrowed; NULL: none */
     struct fy_credentials credentials;
     struct fy_retry retry;
+    ferry_error refused; /* the first option that no send can use; code 0: none */
 };
 
 #endif

@@ -221,11 +221,11 @@ FERRY_API ferry_response *ferry_client_do_at(ferry_client *client, ferry_request
     struct fy_send outer =
         req->send; /* a round tripper may send the request through a client of its own */
     struct fy_hops hops;
-    ferry_error cause = {0};
+    ferry_error cause = client->refused;
     set_deadline(client, req);
     req->send.user_agent = client->user_agent;
     fy_hops_begin(&hops, req);
-    ferry_response *res = send_hops(client, &hops, &cause);
+    ferry_response *res = cause.code == FERRY_OK ? send_hops(client, &hops, &cause) : NULL;
     if (res != NULL) {
         note_place(res, file, line);
     } else {
