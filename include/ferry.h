@@ -981,8 +981,11 @@ typedef struct ferry_transport_options {
 
 /* Pointers to a compound literal with its size filled in:
  * ferry_client_new(FERRY_CLIENT_OPTIONS(.timeout_ms = 5000)). (In C++ they need designated
- * initialisers: C++20.) */
+ * initialisers, C++20, in the order of the struct, and are gone after the statement.) */
 #ifdef __cplusplus
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC system_header /* or G++'s -Wextra would name every member that is left out */
+#endif
 #define FERRY_OPTIONS_OF(type, ...) (&static_cast<const type &>(type{__VA_ARGS__}))
 #else
 #define FERRY_OPTIONS_OF(type, ...) (&(const type){__VA_ARGS__})

@@ -1,8 +1,41 @@
 // The header as C++ sees it: it must compile there without a warning, and its functions must link.
+// C++20 has designated initialisers, and so the macros for options.
 
 #include <ferry.h>
 
 #include <cstring>
+
+#if __cplusplus >= 202002L
+static bool made_by_macros()
+{
+    ferry_field field = {"X-Field", "1"};
+    ferry_transport *transport = ferry_transport_new(
+        FERRY_TRANSPORT_OPTIONS(.max_idle = 5, .tls = FERRY_TLS_OPTIONS(.disable_resumption = 1),
+                                .proxy_fields = &field, .proxy_field_count = 1));
+    ferry_client *client = ferry_client_new(
+        FERRY_CLIENT_OPTIONS(.transport = transport, .timeout_ms = 5000, .user_agent = "cxx/20"));
+    ferry_client *standard = ferry_client_new(FERRY_CLIENT_OPTIONS());
+    ferry_request *req = ferry_request_new("GET", "http://127.0.0.1:1/", nullptr);
+    int asked = 0;
+    ferry_request_set_trace(
+        req, FERRY_TRACE(.get_conn = [](void *arg, const char *) { ++*static_cast<int *>(arg); }),
+        &asked);
+    ferry_error err;
+    ferry_response *res = ferry_client_do(client, req, &err);
+    bool good = standard != nullptr && res == nullptr && err.code == FERRY_ECONNECT && asked == 1;
+    ferry_response_close(res);
+    ferry_request_free(req);
+    ferry_client_free(standard);
+    ferry_client_free(client);
+    ferry_transport_free(transport);
+    return good;
+}
+#else
+static bool made_by_macros()
+{
+    return true;
+}
+#endif
 
 int main()
 {
@@ -31,5 +64,8 @@ int main()
     }
     ferry_client_free(client);
     ferry_hsts_free(hsts);
+    if (!made_by_macros()) {
+        return 1;
+    }
     return response == nullptr && std::strcmp(ferry_version(), FERRY_VERSION) == 0 ? 0 : 1;
 }

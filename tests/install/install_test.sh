@@ -68,8 +68,11 @@ if readelf -d "$work/static" | grep -q 'NEEDED.*libferry'; then
 fi
 
 # C++.
-check "build as C++11" "$CXX" -std=c++11 -Wall -Wextra -Werror -pedantic "$here/header.cc" -o "$work/cxx" "${shared[@]}"
-check "run, C++" "$work/cxx"
+for standard in 11 14 17 20; do
+    check "build as C++$standard" "$CXX" "-std=c++$standard" -Wall -Wextra -Werror -pedantic "$here/header.cc" \
+        -o "$work/cxx" "${shared[@]}"
+    check "run, C++$standard" "$work/cxx"
+done
 
 # CMake.
 check "find_package" "$CMAKE" -S "$here/consumer" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$work/moved here/prefix" \
