@@ -26,6 +26,9 @@ all             cmd:pkg-config  pkg-config              pkgconf             pkgc
 all             pc:libcares     libc-ares-dev           c-ares-devel        c-ares          c-ares-dev          c-ares
 all             pc:liburiparser liburiparser-dev        uriparser-devel     uriparser       uriparser-dev       uriparser
 all             pc:openssl      libssl-dev              openssl-devel           openssl         openssl-dev         openssl
+all             pc:zlib         zlib1g-dev              zlib-devel              zlib            zlib-dev            zlib
+all             pc:libbrotlidec libbrotli-dev           brotli-devel            brotli          brotli-dev          brotli
+all             pc:libzstd      libzstd-dev             libzstd-devel           zstd            zstd-dev            zstd
 all             pc:libpsl       libpsl-dev              libpsl-devel        libpsl          libpsl-dev          libpsl
 all             pc:libidn2      libidn2-dev             libidn2-devel       libidn2         libidn2-dev         libidn2
 all             pc:libmicrohttpd libmicrohttpd-dev      libmicrohttpd-devel libmicrohttpd   libmicrohttpd-dev   libmicrohttpd
