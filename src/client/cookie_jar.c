@@ -159,8 +159,10 @@ int fy_cookie_jar_set(ferry_cookie_jar *jar, const struct fy_url *url, const cha
         return fy_fail_memory(err);
     }
     reason = make_cookie(&cookie, &set, url, domain, strings, now);
-    int failed = reason == NULL ? 0 : refuse(err, url, reason);
-    if (failed == 0) {
+    int failed = 0;
+    if (reason != NULL) {
+        failed = refuse(err, url, reason);
+    } else {
         pthread_mutex_lock(&jar->lock);
         if (!cookie.secure && !is_secure(url) && shadows_secure(jar, domain, &cookie, now)) {
             failed = refuse(err, url, "it would hide a Secure one, and came without TLS");

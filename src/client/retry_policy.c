@@ -51,17 +51,16 @@ static bool parse_date(const char *text, int64_t *seconds)
     int end = 0;
     const char *comma = strchr(text, ',');
     const char *from = comma != NULL ? comma + 1 : text;
-    if (comma != NULL && sscanf(from, " %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &tm.tm_mday, month,
-                                &tm.tm_year, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &end) == 6) {
+    if ((comma != NULL && sscanf(from, " %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &tm.tm_mday, month,
+                                 &tm.tm_year, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &end) == 6) ||
+        (comma == NULL &&
+         sscanf(from, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", month, &tm.tm_mday,
+                &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &tm.tm_year, &end) == 6)) {
         tm.tm_year -= 1900;
     } else if (comma != NULL &&
                sscanf(from, " %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &tm.tm_mday, month,
                       &tm.tm_year, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &end) == 6) {
         tm.tm_year += tm.tm_year < 70 ? 100 : 0;
-    } else if (comma == NULL &&
-               sscanf(from, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", month, &tm.tm_mday,
-                      &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &tm.tm_year, &end) == 6) {
-        tm.tm_year -= 1900;
     } else {
         return false;
     }

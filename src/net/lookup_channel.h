@@ -27,7 +27,7 @@ struct fy_lookup_channel {
 };
 
 /* A channel to be given back on this scheduler: ARES_SUCCESS, or c-ares' status. */
-int fy_lookup_channel_take(struct fy_lookup_channel **channel);
+int fy_lookup_channel_take(struct fy_lookup_channel **taken);
 
 /* fit: it may serve again. Otherwise what it was asked for is over, with ARES_EDESTRUCTION. */
 void fy_lookup_channel_give_back(struct fy_lookup_channel *channel, bool fit);

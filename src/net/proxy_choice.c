@@ -277,12 +277,14 @@ char *fy_proxy_url(const char *setting, ferry_error *err)
         return NULL;
     }
     const char *prefix = end == NULL ? schemes[0] : "";
-    char *url = malloc(strlen(prefix) + strlen(setting) + 1);
+    size_t prefix_len = strlen(prefix);
+    size_t size = strlen(setting) + 1;
+    char *url = malloc(prefix_len + size);
     if (url == NULL) {
         fy_fail_memory(err);
         return NULL;
     }
-    strcpy(url, prefix);
-    strcat(url, setting);
+    memcpy(url, prefix, prefix_len);
+    memcpy(url + prefix_len, setting, size);
     return url;
 }

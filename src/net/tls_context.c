@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -159,13 +160,11 @@ static void log_key(const SSL *ssl, const char *line)
 {
     const struct fy_tls_config *config = fy_tls_stream_of(ssl)->config;
     char text[512];
-    size_t len = strlen(line);
-    if (len < sizeof text) {
-        memcpy(text, line, len);
-        text[len] = '\n';
+    int len = snprintf(text, sizeof text, "%s\n", line);
+    if (len > 0 && (size_t)len < sizeof text) {
         /* One write, so that lines of several connections do not mix. A full disk is no reason to
          * end a connection. */
-        ssize_t written = write(config->key_log_fd, text, len + 1);
+        ssize_t written = write(config->key_log_fd, text, (size_t)len);
         (void)written;
     }
 }

@@ -77,6 +77,7 @@ static int give_password(char *buf, int size, int is_writing, void *password)
     if (len == 0 || len > (size_t)size) {
         return -1;
     }
+    /* OpenSSL wants the length, and no NUL. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
     memcpy(buf, password, len);
     return (int)len;
 }

@@ -153,7 +153,7 @@ void fy_tls_reason(ferry_error *err);
 
 /* OpenSSL's callback: all that is checked on certificates, with the sentence in the stream's
  * failure. */
-int fy_tls_verify(X509_STORE_CTX *store, void *config);
+int fy_tls_verify(X509_STORE_CTX *store, void *arg);
 
 /* Room for "2026-01-02 03:04:05 UTC". */
 #define FY_TLS_TIME_TEXT 32
