@@ -214,13 +214,15 @@ FERRY_API ferry_response *ferry_client_do_at(ferry_client *client, ferry_request
         fy_fail_memory(err);
         return NULL;
     }
+    struct fy_hops hops;
     if (req->refused.code != 0) {
         *err = req->refused;
+        fy_hops_begin(&hops, req);
+        fy_hops_end(&hops); /* whose body it is is told that it is not needed */
         return NULL;
     }
     struct fy_send outer =
         req->send; /* a round tripper may send the request through a client of its own */
-    struct fy_hops hops;
     ferry_error cause = client->refused;
     set_deadline(client, req);
     req->send.user_agent = client->user_agent;

@@ -48,9 +48,9 @@ void fy_exchange_release(struct fy_exchange *exchange)
     free(exchange);
 }
 
-void fy_exchange_body_done(struct fy_exchange *exchange)
+void fy_exchange_body_done(const ferry_request *req)
 {
-    const struct fy_request_body *body = &exchange->req->body;
+    const struct fy_request_body *body = &req->body;
     if (body->done != NULL && body->kind != FY_REQUEST_NO_BODY) {
         fy_leave();
         body->done(body->done_arg);

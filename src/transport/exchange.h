@@ -104,7 +104,7 @@ void fy_exchange_release(struct fy_exchange *exchange);
 
 /* Tells the request's body, if it wants to know, that this send is done with it: called by
  * whichever comes last of the send's end and the write loop's. Outside the lock. */
-void fy_exchange_body_done(struct fy_exchange *exchange);
+void fy_exchange_body_done(const ferry_request *req);
 
 /* Stops watching the context and the deadline. */
 void fy_exchange_unwatch(struct fy_exchange *exchange);

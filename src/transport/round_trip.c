@@ -166,7 +166,7 @@ static void end(struct fy_exchange *exchange)
 {
     exchange->trip_over = true;
     if (exchange->req->writing != &exchange->written) {
-        fy_exchange_body_done(exchange);
+        fy_exchange_body_done(exchange->req);
     }
 }
 
@@ -181,6 +181,7 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
         bool by_proxy = false;
         struct fy_exchange *exchange = exchange_for(transport, req);
         if (exchange == NULL) {
+            fy_exchange_body_done(req);
             fy_fail_memory(err);
             return NULL;
         }
@@ -227,6 +228,8 @@ FERRY_API ferry_response *ferry_transport_round_trip_at(ferry_transport *transpo
     FY_COUNT(transport, requests);
     if (check(req, err) == 0) {
         res = send_request(transport, req, err);
+    } else {
+        fy_exchange_body_done(req);
     }
     if (res != NULL) {
         FY_COUNT(transport, responses);

@@ -410,7 +410,7 @@ static bool serve(struct fy_persist_conn *conn, struct fy_exchange *exchange)
     FY_TRACE(w.req, wrote_request, state == FY_WRITE_FAILED ? w.err : NULL);
     if (exchange->trip_over) {
         conn->in_user_function = true;
-        fy_exchange_body_done(exchange);
+        fy_exchange_body_done(exchange->req);
         conn->in_user_function = false;
     }
     /* From here on the request is its caller's again. */

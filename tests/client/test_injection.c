@@ -248,6 +248,11 @@ static void test_a_refused_sends_body(void **state)
     ferry_request_set_body_done(req, count_done, &done);
     fails(client, req, FERRY_EINVAL, "user_agent");
     assert_int_equal(done, 1);
+    assert_int_equal(ferry_request_set_header(req, "X-Field", "a\nb"), -1);
+    fails(NULL, req, FERRY_EINVAL, "the field X-Field has a control byte");
+    assert_int_equal(done, 2);
+    assert_failed(send_and_read(transport, req), FERRY_EINVAL, "the field X-Field");
+    assert_int_equal(done, 3);
     ferry_request_free(req);
     ferry_client_free(client);
 }
