@@ -495,7 +495,7 @@ enum ferry_put_result {
     FERRY_PUT_KEEP_ALIVES_DISABLED = 1, /* the transport keeps no connections */
     FERRY_PUT_CONNECTION_BROKEN = 2,    /* it was closed or failed, or bytes came unasked */
     FERRY_PUT_CLOSE_IDLE = 3,           /* ferry_transport_close_idle(), and no request since */
-    FERRY_PUT_TOO_MANY_IDLE = 4,        /* max_idle is reached */
+    FERRY_PUT_TOO_MANY_IDLE = 4,        /* 0.1.0's: the one idle for longest makes room now */
     FERRY_PUT_TOO_MANY_IDLE_HOST = 5,   /* max_idle_per_host is reached */
     FERRY_PUT_CLOSED_EARLY = 6,         /* the body was closed before its end, not drained */
     FERRY_PUT_BODY_ERROR = 7,           /* the body ended in an error */
@@ -503,7 +503,7 @@ enum ferry_put_result {
     FERRY_PUT_REQUEST_NOT_WRITTEN = 9,  /* the response ended before the request had */
     FERRY_PUT_CANCELED = 10,            /* the request was cancelled, or its time was over */
     FERRY_PUT_TRANSPORT_FREED = 11,     /* the transport has been freed */
-    FERRY_PUT_PLACE_WANTED = 12         /* max_per_host: another thread waits for its place */
+    FERRY_PUT_PLACE_WANTED = 12         /* 0.1.0's: whoever waits for longest gets it now */
 };
 #define FERRY_PUT_RESULTS 13
 

@@ -73,7 +73,7 @@ static void switch_away(struct fy_sched *sched, struct fy_task *next)
 
 /* ------------------------------------------------------------------------------------ polling */
 
-static void run_posts(struct fy_sched *sched)
+void fy_posts_run(struct fy_sched *sched)
 {
     struct fy_post *newest = atomic_exchange(&sched->posts, NULL);
     struct fy_post *oldest = NULL;
@@ -100,7 +100,7 @@ static void answer_pokes(struct fy_sched *sched)
     }
     fy_thread_drain_pokes(sched);
     atomic_store(&sched->poked, false);
-    run_posts(sched);
+    fy_posts_run(sched);
     if (atomic_exchange(&sched->look_at_contexts, false)) {
         fy_cancels_check(sched);
     }
@@ -217,6 +217,29 @@ void fy_wake(struct fy_task *task)
     if (!task->woken) {
         task->woken = true;
         fy_list_push_back(&task->sched->ready, &task->ready);
+    }
+}
+
+bool fy_task_is_parked(const struct fy_task *task)
+{
+    return task->why != NULL;
+}
+
+void fy_task_detach(struct fy_task *task)
+{
+    fy_list_remove(&task->all);
+    fy_list_remove(&task->ready);
+    atomic_fetch_sub_explicit(&task->sched->task_count, 1, memory_order_relaxed);
+}
+
+void fy_task_attach(struct fy_task *task)
+{
+    struct fy_sched *sched = fy_sched_running();
+    atomic_fetch_add_explicit(&sched->task_count, 1, memory_order_relaxed);
+    task->sched = sched;
+    fy_list_push_back(&sched->tasks, &task->all);
+    if (task->woken) {
+        fy_list_push_back(&sched->ready, &task->ready);
     }
 }
 

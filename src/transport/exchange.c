@@ -47,6 +47,13 @@ void fy_exchange_release(struct fy_exchange *exchange)
     free(exchange);
 }
 
+void fy_exchange_settled(struct fy_exchange *exchange)
+{
+    fy_persist_conn_release(exchange->conn);
+    exchange->conn = NULL;
+    fy_chan_close(&exchange->settled);
+}
+
 void fy_exchange_body_done(struct fy_exchange *exchange)
 {
     const struct fy_request_body *body = &exchange->req->body;

@@ -66,23 +66,27 @@ static void job_exit(struct fy_exit_hook *hook)
     struct fy_dial_job *job = FY_CONTAINER(hook, struct fy_dial_job, exit);
     fy_chan_close(&job->canceled);
     job->place_lost = true;
+    fy_pool_dial_over(job->want);
     fy_pool_free_place(job->transport, job->host);
 }
 
 static void want_fail(struct fy_want *want, const ferry_error *err)
 {
-    if (!want->over) {
-        want->over = true;
+    if (fy_pool_dialed(want, false)) {
         want->err = *err;
-        (void)fy_chan_try_send(&want->ready, NULL);
+        (void)fy_chan_try_send(&want->ready, NULL); /* its one place is free */
     }
 }
 
-static void want_deliver(struct fy_want *want, struct fy_persist_conn *conn)
+/* Whether the want still has use for the connection of its own dial. */
+static bool want_deliver(struct fy_want *want, struct fy_persist_conn *conn)
 {
-    want->over = true;
+    if (!fy_pool_dialed(want, true)) {
+        return false;
+    }
     fy_persist_conn_hold(conn);
-    (void)fy_chan_try_send(&want->ready, conn); /* its one place is free */
+    (void)fy_chan_try_send(&want->ready, conn);
+    return true;
 }
 
 static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_info **info,
@@ -150,15 +154,15 @@ static void dial_task(void *arg)
     if (conn == NULL) {
         FY_COUNT(job->transport, dial_failures);
         want_fail(job->want, &err);
+        fy_pool_dial_over(job->want);
         if (!job->place_lost) {
             fy_pool_free_place(job->transport, job->host);
         }
     } else {
-        if (job->want->over) {
+        if (!want_deliver(job->want, conn)) {
             fy_get_conn_undo(conn);
-        } else {
-            want_deliver(job->want, conn);
         }
+        fy_pool_dial_over(job->want); /* not before the pool has what came of it */
         fy_persist_conn_release(conn);
     }
     job_free(job);
@@ -208,6 +212,7 @@ static void start_dial(struct fy_want *want)
         ferry_error err = {0};
         fy_fail_memory(&err);
         want_fail(want, &err);
+        fy_pool_dial_over(want);
         fy_pool_free_place(want->transport, want->host);
         if (job != NULL) {
             job_free(job);
@@ -227,11 +232,28 @@ static void run_granted(struct fy_post *post)
 {
     struct fy_want *want = FY_CONTAINER(post, struct fy_want, post);
     if (want->over) {
+        fy_pool_dial_over(want);
         fy_pool_free_place(want->transport, want->host);
     } else {
         start_dial(want);
     }
     want_release(want); /* the queue's, which the post took over */
+}
+
+/* Another thread's connection is this want's, unless that is over meanwhile. */
+static void run_promise(struct fy_post *post)
+{
+    struct fy_want *want = FY_CONTAINER(post, struct fy_want, promise);
+    struct fy_persist_conn *conn = fy_pool_promised(want);
+    bool in_queue = want->promised_in_queue;
+    if (conn != NULL) {
+        want->over = true;
+        (void)fy_chan_try_send(&want->ready, conn); /* its one place is free */
+    }
+    if (in_queue) {
+        want_release(want);
+    }
+    want_release(want);
 }
 
 /* The request does not want any more: it is served, has failed, or gives up. */
@@ -255,6 +277,10 @@ static void give_back(struct fy_want *want)
     struct fy_case ready = FY_RECEIVE_FROM(&want->ready);
     if (fy_select(&ready, 1, FY_AT_ONCE, "") == 0 && ready.value != NULL) {
         struct fy_persist_conn *conn = ready.value;
+        if (conn->sched != want->sched) {
+            fy_pool_return(conn);
+            return;
+        }
         fy_get_conn_undo(conn);
         fy_persist_conn_release(conn);
     }
@@ -290,6 +316,7 @@ static struct fy_want *want_new(ferry_transport *transport, ferry_request *req)
     want->req = req;
     want->sched = fy_sched_running();
     want->post.run = run_granted;
+    want->promise.run = run_promise;
     want->exit.run = want_exit;
     fy_list_init(&want->waiter_link);
     fy_list_init(&want->queue_link);
@@ -325,7 +352,6 @@ static enum outcome await_conn(struct fy_want *want, int entry, struct fy_cancel
                                struct fy_persist_conn **conn)
 {
     if (entry == FY_WANT_QUEUED) {
-        fy_pool_evict_foreign(want->transport, want->host);
         return wait_for(want, cancel, FY_NEVER, conn,
                         "waiting for a connection's place at its host");
     }
@@ -336,6 +362,7 @@ static enum outcome await_conn(struct fy_want *want, int entry, struct fy_cancel
             give_place_back(want);
             return outcome;
         }
+        fy_pool_dial_begins(want);
     }
     start_dial(want);
     return wait_for(want, cancel, FY_NEVER, conn, "waiting for a connection");
@@ -351,8 +378,11 @@ static void await_canceled_dial(struct fy_want *want)
     }
 }
 
+/* The connection that comes, perhaps one of another thread's; NULL with *err, or without one when there
+ * is an idle connection to be taken. */
 static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_request *req,
-                                         struct fy_cancel *cancel, ferry_error *err)
+                                         struct fy_cancel *cancel, bool has_waited,
+                                         ferry_error *err)
 {
     struct fy_persist_conn *conn = NULL;
     struct fy_want *want = want_new(transport, req);
@@ -360,11 +390,14 @@ static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_reque
         fy_fail_memory(err);
         return NULL;
     }
+    want->has_waited = has_waited;
     int entry = fy_pool_enter(want, req->url.scheme, req->url.host_port);
-    if (entry < 0) {
+    if (entry < 0 || entry == FY_WANT_TAKE) {
         fy_list_remove(&want->exit.link);
         want_release(want);
-        fy_fail_memory(err);
+        if (entry < 0) {
+            fy_fail_memory(err);
+        }
         return NULL;
     }
     if (await_conn(want, entry, cancel, &conn) == CANCELED) {
@@ -383,6 +416,31 @@ static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_reque
     return conn;
 }
 
+/* A connection that is fit for use, here; NULL with *err. *idle_ms: as the trace's got_conn. */
+static struct fy_persist_conn *find_conn(ferry_transport *transport, ferry_request *req,
+                                         struct fy_cancel *cancel, int64_t *idle_ms,
+                                         ferry_error *err)
+{
+    bool has_waited = false;
+    for (;;) {
+        struct fy_persist_conn *conn = fy_pool_take(transport, req->url.scheme, req->url.host_port);
+        if (conn != NULL) {
+            *idle_ms = (fy_sched_running()->now - conn->idle_since) / FY_MILLISECOND;
+            return conn;
+        }
+        *idle_ms = -1;
+        err->code = 0;
+        conn = want_conn(transport, req, cancel, has_waited, err);
+        if (conn == NULL && err->code != 0) {
+            return NULL;
+        }
+        if (conn != NULL && fy_pool_bring_here(conn)) {
+            return conn;
+        }
+        has_waited = conn != NULL;
+    }
+}
+
 struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *req,
                                     struct fy_cancel *cancel, ferry_error *err)
 {
@@ -394,13 +452,8 @@ struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *r
     } else {
         sched->now = now; /* near enough for whatever the request notes on its way */
     }
-    struct fy_persist_conn *conn = fy_pool_take(transport, req->url.scheme, req->url.host_port);
-    int64_t idle_ms = -1;
-    if (conn != NULL) {
-        idle_ms = (sched->now - conn->idle_since) / FY_MILLISECOND;
-    } else {
-        conn = want_conn(transport, req, cancel, err);
-    }
+    int64_t idle_ms;
+    struct fy_persist_conn *conn = find_conn(transport, req, cancel, &idle_ms, err);
     if (conn != NULL) {
         if (conn->reused) {
             FY_COUNT(transport, reuses);

@@ -35,6 +35,9 @@ static ssize_t await_input(struct fy_persist_conn *conn)
         return (ssize_t)fy_conn_input_len(&conn->input);
     }
     fy_conn_input_rest(&conn->input);
+    if (conn->was_put_back && conn->expected == 0) {
+        fy_pool_rest(conn);
+    }
     const char *why = conn->expected > 0
                           ? "waiting for the response"
                           : "idle: waiting for a request, or for the server to close";
@@ -240,7 +243,7 @@ void fy_read_loop(void *arg)
         fy_chan_receive(&conn->to_read, &exchange, "waiting for the request that is answered");
         alive = serve(exchange, got);
         if (alive) {
-            fy_chan_close(&((struct fy_exchange *)exchange)->settled);
+            fy_exchange_settled(exchange);
         }
         fy_exchange_release(exchange);
     }

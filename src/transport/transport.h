@@ -46,8 +46,11 @@ struct fy_host {
     struct fy_link
         queue; /* of fy_want: those of them that wait for a slot to dial in (max_per_host) */
     int idle_count;
-    int conns;  /* open or being dialed: what max_per_host limits */
-    int drains; /* connections whose closed body is being read on */
+    int conns;       /* open or being dialed: what max_per_host limits */
+    int drains;      /* connections whose closed body is being read on */
+    int dials;       /* under way, or about to be */
+    int spare_dials; /* those of them that who began them does not need any more, less the requests
+                        that wait for one instead of dialing */
 };
 
 struct fy_pool {
