@@ -732,6 +732,12 @@ typedef struct ferry_transport_options {
     /* How https connections are made: FERRY_TLS_OPTIONS(.ca_file = "ca.pem"). Default: everything is
      * checked, against the system's trust store. */
     const ferry_tls_options *tls;
+
+    /* When true: idle connections are only watched while their thread is in ferry. Else a thread of the
+     * library's own, the monitor, closes those that their server has closed, or that have been idle for
+     * too long, within a second, whatever the program is doing. It is started with the first connection
+     * that is left idle, and sleeps while there is none. */
+    int disable_monitor;
 } ferry_transport_options;
 
 /* Pointers to a compound literal with its size filled in:

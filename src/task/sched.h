@@ -41,6 +41,8 @@ struct fy_task {
     struct fy_sched *sched; /* changes only between fy_task_detach() and fy_task_attach() */
     fy_stopped stopped;     /* where it goes on; valid while it is not running */
     bool woken;             /* fy_wake came since it last parked */
+    bool
+        unattended; /* parked where the monitor may run it: it comes to no function of the user's */
     enum fy_task_kind kind;
     void (*fn)(void *arg);
     void *arg;
@@ -71,10 +73,12 @@ struct fy_exit_hook {
 
 struct fy_sched {
     sem_t lock;
-    pthread_mutex_t turn;     /* whoever finds the lock taken waits for it one at a time, in here */
-    atomic_int outsiders;     /* other threads that want the lock: its own lets them go first */
-    struct fy_task root;      /* the thread itself */
-    struct fy_task *current;  /* who runs */
+    pthread_mutex_t turn;    /* whoever finds the lock taken waits for it one at a time, in here */
+    atomic_int outsiders;    /* other threads that want the lock: its own lets them go first */
+    struct fy_task root;     /* the thread itself */
+    struct fy_task *current; /* who runs */
+    struct fy_task *guest; /* the monitor, while it runs unattended tasks here; NULL: it does not */
+    bool sleeps;           /* the thread is in the poller, and sees to everything itself */
     struct fy_task *previous; /* who ran before the last switch */
     struct fy_task *over;     /* has ended on a stack that can be freed once another one runs */
     struct fy_link ready;     /* of fy_task: can go on, in order */

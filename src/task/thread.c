@@ -256,6 +256,28 @@ void fy_leave(void)
     fy_sched_unlock(mine_get());
 }
 
+/* ------------------------------------------------------------------------------- while it is away */
+
+static void attend_if_away(struct fy_sched *sched, struct fy_task *guest)
+{
+    if (sem_trywait(&sched->lock) != 0) {
+        return; /* somebody is at it */
+    }
+    if (atomic_load(&sched->alive) && !sched->sleeps) {
+        mine_set(sched);
+        fy_sched_attend(sched, guest);
+        mine_set(NULL);
+    }
+    fy_sched_unlock(sched);
+}
+
+void fy_scheds_attend(struct fy_task *guest)
+{
+    for (struct fy_sched *sched = atomic_load(&all); sched != NULL; sched = sched->next) {
+        attend_if_away(sched, guest);
+    }
+}
+
 /* ---------------------------------------------------------------------------- between threads */
 
 void fy_sched_poke(struct fy_sched *sched)

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "task/clock.h"
+#include "task/monitor.h"
 
 int fy_pool_init(ferry_transport *transport)
 {
@@ -97,7 +98,9 @@ static void idle_add(struct fy_persist_conn *conn)
     conn->is_idle = true;
     conn->rests = true;
     conn->host->idle_count++;
-    pool->idle_count++;
+    if (pool->idle_count++ == 0 && pool->monitored) {
+        fy_monitor_watch(1);
+    }
 }
 
 static void idle_remove(struct fy_persist_conn *conn)
@@ -106,7 +109,10 @@ static void idle_remove(struct fy_persist_conn *conn)
     fy_list_remove(&conn->lru_link);
     conn->is_idle = false;
     conn->host->idle_count--;
-    conn->transport->pool.idle_count--;
+    struct fy_pool *pool = &conn->transport->pool;
+    if (--pool->idle_count == 0 && pool->monitored) {
+        fy_monitor_watch(-1);
+    }
 }
 
 /* Under pool.lock: the least recently used idle connection of a scheduler's; NULL: none. */

@@ -304,6 +304,9 @@ static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange
                            exchange); /* its one place is free: so is the connection */
     fy_exchange_hold(exchange);
     (void)fy_chan_try_send(&conn->to_write, exchange);
+    conn->read_task->unattended =
+        false; /* from now on functions of the user's may be on their way */
+    conn->write_task->unattended = false;
     conn->read_task->why = "waiting for the response";
     conn->read_task->since = conn->sched->now;
 }

@@ -35,8 +35,12 @@ static ssize_t await_input(struct fy_persist_conn *conn)
         return (ssize_t)fy_conn_input_len(&conn->input);
     }
     fy_conn_input_rest(&conn->input);
-    if (conn->was_put_back && conn->expected == 0) {
-        fy_pool_rest(conn);
+    if (conn->expected == 0) {
+        conn->read_task->unattended = true;
+        conn->write_task->unattended = true;
+        if (conn->was_put_back) {
+            fy_pool_rest(conn);
+        }
     }
     const char *why = conn->expected > 0
                           ? "waiting for the response"

@@ -76,6 +76,7 @@ FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *op
     if (fy_pool_init(transport) != 0) {
         goto no_pool;
     }
+    transport->pool.monitored = !given.disable_monitor;
     return transport;
 
 no_pool:

@@ -59,6 +59,7 @@ struct fy_pool {
     struct fy_link lru; /* of idle fy_persist_conn, of all hosts, most recently used first */
     int idle_count;
     int waiting;     /* wants in all hosts' waiters */
+    bool monitored;  /* constant: idle connections are watched while their threads are away */
     bool close_idle; /* connections are not kept until the next request asks for one */
     bool freed;      /* ferry_transport_free has been called */
 };
