@@ -63,6 +63,7 @@ static void start(void)
     started = pthread_create(&thread, NULL, watch, &guest) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (started) {
+        (void)pthread_setname_np(thread, "ferry monitor");
         pthread_detach(thread);
     } else {
         fy_switch_forget(&guest.stopped);
