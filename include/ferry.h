@@ -92,7 +92,7 @@ enum ferry_error_code {
     FERRY_EWRITE = 14,        /* writing to the connection, or to the caller's file, failed */
     FERRY_EBODY = 15,         /* the request's body failed, fell short, or cannot be rewound */
     FERRY_ECLOSED = 16,       /* the response was closed while it was being read */
-    FERRY_EABANDONED = 17,    /* not returned by this version: nobody read the response */
+    FERRY_EABANDONED = 17,    /* nobody read the response for the transport's abandoned_ms */
     FERRY_ETHREAD = 18,       /* the response was read on a thread that did not open it */
     FERRY_EUNSUPPORTED = 19,  /* this build, or this response, cannot do that */
     FERRY_ETLS = 20,          /* the TLS handshake failed, or the TLS settings cannot be used */
@@ -738,6 +738,12 @@ typedef struct ferry_transport_options {
      * too long, within a second, whatever the program is doing. It is started with the first connection
      * that is left idle, and sleeps while there is none. */
     int disable_monitor;
+
+    /* A response that nobody has read from for this long, and nobody is waiting to, is closed by the
+     * library, which then has its connection back; reading it afterwards is FERRY_EABANDONED, the
+     * ledger says so, and ferry_stats counts it. It is still to be closed. A bound on what a forgotten
+     * response can cost. Default: never. */
+    int64_t abandoned_ms;
 } ferry_transport_options;
 
 /* Pointers to a compound literal with its size filled in:
@@ -817,6 +823,7 @@ typedef struct ferry_stats {
     uint64_t idle;           /* of these, idle in the pool now */
     uint64_t open_responses; /* responses not closed now */
     uint64_t waiting;        /* requests waiting for a connection now */
+    uint64_t abandoned;      /* responses closed because nobody read them (abandoned_ms) */
 } ferry_stats;
 
 /* Initialisers: ferry_stats stats = FERRY_STATS_INIT; */

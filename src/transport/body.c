@@ -249,6 +249,12 @@ static void settle(struct fy_exchange *exchange, enum fy_body_fate fate)
 static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
 {
     struct fy_exchange *exchange = self;
+    if (exchange->abandoned) {
+        return fy_fail(err, FERRY_EABANDONED, 0,
+                       "the body of %s was abandoned: nobody read from it for %lld ms, and ferry "
+                       "closed it",
+                       exchange->res->url, (long long)exchange->transport->set.abandoned_ms);
+    }
     if (exchange->fate != FY_FATE_NONE || exchange->framing.kind == FY_BODY_NONE) {
         return 0;
     }

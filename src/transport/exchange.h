@@ -15,6 +15,7 @@
 #include "task/chan.h"
 #include "task/context.h"
 #include "task/sched.h"
+#include "task/timer.h"
 
 struct fy_persist_conn;
 
@@ -89,7 +90,10 @@ struct fy_exchange {
     int64_t drained;     /* bytes read on after the close */
     int trailer_fields;
     size_t trailer_bytes;
-    bool reading; /* a task is in a read of it */
+    bool reading;                  /* a task is in a read of it */
+    struct fy_timer abandon_timer; /* looks whether anybody still reads it */
+    bool abandon_watched;          /* the timer is armed, or has gone off */
+    bool abandoned;                /* nobody did */
     enum fy_body_fate fate;
     struct fy_chan fate_told; /* closed when fate is decided */
     struct fy_chan settled; /* closed when the connection is back in the pool, and not this one's */

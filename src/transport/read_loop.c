@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "http/request.h"
 #include "http/response_parse.h"
+#include "transport/abandon.h"
 #include "transport/body.h"
 #include "transport/idle_pool.h"
 #include "transport/persist_conn.h"
@@ -177,7 +178,13 @@ static bool await_body_fate(struct fy_exchange *exchange)
         FY_RECEIVE_FROM(&exchange->cancel.done),
         FY_RECEIVE_FROM(&conn->closed),
     };
+    /* Nothing of the user's is called on the way from here to the pool, or the close: the monitor may see
+     * to an abandoned body. */
+    bool no_users = exchange->put_trace == NULL && exchange->written.closed;
+    conn->read_task->unattended = no_users;
+    conn->write_task->unattended = no_users;
     int chosen = fy_select(cases, 3, FY_NEVER, "waiting for the body to be read");
+    conn->read_task->unattended = false;
     if (chosen == 1) {
         ferry_error err;
         fy_cancel_error(&exchange->cancel, &err);
@@ -219,6 +226,7 @@ static bool serve(struct fy_exchange *exchange, ssize_t got)
         return false;
     }
     if (exchange->framing.kind != FY_BODY_NONE) {
+        fy_abandon_watch(exchange);
         deliver(exchange, res);
         return await_body_fate(exchange);
     }

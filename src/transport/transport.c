@@ -34,6 +34,7 @@ static int settle(struct fy_transport_settings *set, const ferry_transport_optio
         .tls_handshake_timeout_ms = choose(given->tls_handshake_timeout_ms, 10000),
         .response_header_timeout_ms = choose(given->response_header_timeout_ms, -1),
         .expect_continue_timeout_ms = choose(given->expect_continue_timeout_ms, 1000),
+        .abandoned_ms = choose(given->abandoned_ms, -1),
         .keep_alive_probe_ms = choose(given->keep_alive_probe_ms, 15000),
         .max_header_bytes =
             given->max_header_bytes == 0 ? (size_t)256 * 1024 : given->max_header_bytes,
@@ -176,6 +177,7 @@ static void fill(ferry_transport *transport, ferry_stats *stats)
     }
     stats->early_closes = READ(transport, early_closes);
     stats->drained = READ(transport, drained);
+    stats->abandoned = READ(transport, abandoned);
     stats->connections = READ(transport, connections);
     stats->open_responses = READ(transport, open_responses);
     stats->idle = (uint64_t)fy_pool_idle_count(transport, NULL);

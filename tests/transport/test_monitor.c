@@ -1,6 +1,6 @@
 /*
- * Idle connections while the program does something else: their thread is not in ferry at all, and still
- * they go when they should.
+ * Idle connections, and bodies that nobody reads, while the program does something else: their thread is not
+ * in ferry at all, and still they go when they should.
  */
 #include "transport_test.h"
 
@@ -216,6 +216,94 @@ static void test_open_response_is_left_alone(void **state)
     ferry_response_close(res);
 }
 
+/* ------------------------------------------------------------------------------ abandoned bodies */
+
+#define BODY_OF_9 "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome"
+
+static void serve_some(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    while (origin_read_request(conn) && origin_send_text(conn, BODY_OF_9)) {}
+}
+
+static void test_abandoned_while_its_thread_is_away(void **state)
+{
+    struct origin *origin = serve_with(state, serve_some, NULL);
+    ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.abandoned_ms = 30));
+    ferry_error err = {0};
+    char buf[16];
+
+    ferry_response *res = open_get(transport, origin_url(origin, "/"));
+    read_exactly(res, buf, 2);
+    assert_true(away_until_connections(transport, 0));
+    assert_int_equal(stats_of(transport).abandoned, 1);
+    assert_int_equal(ferry_open_responses(NULL), 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), -1);
+        assert_error(&err, FERRY_EABANDONED, "nobody read from it for 30 ms");
+    }
+    assert_int_equal(ferry_num_tasks(), 1);
+    ferry_response_close(res);
+    assert_int_equal(ferry_open_responses(NULL), 0);
+    assert_int_equal(stats_of(transport).open_responses, 0);
+}
+
+static void test_abandoned_while_its_thread_is_in_ferry(void **state)
+{
+    struct origin *origin = serve_with(state, serve_some, NULL);
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.abandoned_ms = 10, .disable_monitor = 1));
+    char *text = NULL;
+    size_t len;
+    FILE *ledger = open_memstream(&text, &len);
+
+    ferry_response *res = open_get(transport, origin_url(origin, "/"));
+    assert_eventually(stats_of(transport).connections == 0);
+    assert_int_equal(ferry_open_responses(ledger), 1);
+    fclose(ledger);
+    assert_non_null(strstr(text, "abandoned: ferry took its connection away"));
+    free(text);
+    ferry_response_close(res);
+}
+
+/* Who waits for the server reads; and what is read now and then is not abandoned. */
+static void read_to_its_error(void *arg)
+{
+    struct call *call = arg;
+    read_body(call->res, &call->outcome);
+    call->done = true;
+}
+
+static void test_waiting_reader_has_not_abandoned_it(void **state)
+{
+    struct origin *origin = serve_with(state, serve_some, NULL);
+    ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.abandoned_ms = 5));
+    struct call call = {.res = open_get(transport, origin_url(origin, "/"))};
+
+    assert_int_equal(ferry_go(read_to_its_error, &call), 0);
+    ferry_sleep(MOMENT_MS);
+    assert_false(call.done);
+    assert_int_equal(stats_of(transport).abandoned, 0);
+    ferry_response_close(call.res);
+    assert_eventually(call.done);
+    assert_int_equal(call.outcome.err.code, FERRY_ECLOSED);
+}
+
+static void test_read_to_its_end_is_not_abandoned(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.abandoned_ms = 5));
+    char byte;
+
+    ferry_response *res = open_get(transport, origin_url(origin, "/"));
+    read_exactly(res, &byte, 1);
+    ferry_sleep(MOMENT_MS);
+    assert_int_equal(ferry_response_read(res, &byte, 1, NULL), 0);
+    assert_int_equal(stats_of(transport).abandoned, 0);
+    assert_int_equal(stats_of(transport).idle, 1);
+    ferry_response_close(res);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +315,10 @@ int main(void)
         TRANSPORT_TEST(test_runs_no_task_of_the_users),
         TRANSPORT_TEST(test_runs_no_trace),
         TRANSPORT_TEST(test_open_response_is_left_alone),
+        TRANSPORT_TEST(test_abandoned_while_its_thread_is_away),
+        TRANSPORT_TEST(test_abandoned_while_its_thread_is_in_ferry),
+        TRANSPORT_TEST(test_waiting_reader_has_not_abandoned_it),
+        TRANSPORT_TEST(test_read_to_its_end_is_not_abandoned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
