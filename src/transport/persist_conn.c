@@ -418,9 +418,9 @@ ferry_response *fy_persist_conn_round_trip(struct fy_persist_conn *conn,
     ferry_response *res = await_answer(conn, exchange, err, failure);
     if (res == NULL) {
         abandon(conn, exchange, err);
-    } else if (!exchange->answer_comes && conn->is_closed) {
-        /* (Where the answer was all, the connection may be another thread's by now.) */
-        fy_persist_conn_wait_gone(conn); /* the response was its last */
+    } else if (exchange->conn != NULL && conn->is_closed) {
+        /* The response was its last. (Where it was kept, it may be another thread's by now.) */
+        fy_persist_conn_wait_gone(conn);
     }
     return res;
 }
