@@ -4,7 +4,7 @@
 int main(int argc, char **argv)
 {
     ferry_error err;
-    ferry_response *res = ferry_get(argc > 1 ? argv[1] : "http://example.com/", &err);
+    ferry_response *res = ferry_get(argc > 1 ? argv[1] : "https://example.com/", &err);
     int64_t saved = res != NULL ? ferry_response_save(res, 1, &err) : -1;
 
     if (saved < 0) {

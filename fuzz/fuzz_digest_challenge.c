@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/digest.h"
+#include "http/digest.h"
 #include "http/header.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -71,6 +71,12 @@ typedef struct ferry_transport ferry_transport;
 typedef struct ferry_context ferry_context;
 typedef struct ferry_group ferry_group;
 
+/* A name and a value. */
+typedef struct ferry_field {
+    const char *name;
+    const char *value;
+} ferry_field;
+
 /* --------------------------------------------------------------------------------------- errors */
 
 /* What went wrong, for a switch. The numbers are stable; new ones are added at the end. */
@@ -97,7 +103,8 @@ enum ferry_error_code {
     FERRY_EUNSUPPORTED = 19,  /* this build, or this response, cannot do that */
     FERRY_ETLS = 20,          /* the TLS handshake failed, or the TLS settings cannot be used */
     FERRY_ECERTIFICATE = 21,  /* the server's certificate was refused; the message says why */
-    FERRY_EREDIRECT = 22      /* redirects went on for too long, or one was refused */
+    FERRY_EREDIRECT = 22,     /* redirects went on for too long, or one was refused */
+    FERRY_EPROXY = 23         /* the proxy refused, broke its protocol, or cannot be used */
 };
 
 /* Owned by the caller, filled only on failure. The message is one sentence, for people:
@@ -139,6 +146,12 @@ FERRY_API const char *ferry_response_proto(const ferry_response *res);
 /* The URL that this response came from, in normalised form and without a password. */
 FERRY_API const char *ferry_response_url(const ferry_response *res);
 
+/* Where the response's Location field leads to, resolved against its own URL (RFC 9110
+ * section 10.2.2): absolute, normalised, without user and password. From malloc(); the caller frees
+ * it. NULL on error: FERRY_EUNSUPPORTED when there is no such field, FERRY_EURL when it is no URL. A
+ * response that came from no URL (ferry_response_new()) gives the field as it is. */
+FERRY_API FERRY_MUST_USE char *ferry_response_location(const ferry_response *res, ferry_error *err);
+
 /* Whether the transport decodes the body (gzip, deflate, br, zstd). It does if it has asked for
  * that itself, which it does unless the request has an Accept-Encoding or Range field of its own, is
  * a HEAD, or the transport's disable_compression is set. The fields Content-Encoding and
@@ -167,9 +180,19 @@ typedef struct ferry_tls_info ferry_tls_info;
 FERRY_API int ferry_response_tls(const ferry_response *res, ferry_tls_info *info);
 
 /* First value of a trailer field (RFC 9110 section 6.5); NULL until a read of the body has returned
- * 0, and if there is none of that name. Fields about framing, routing or decoding do not belong
- * there (section 6.5.1) and are dropped. */
+ * 0, and if there is none of that name. Fields that mean something to whoever reads the head do not
+ * belong there (framing, routing, decoding and the like, section 6.5.1) and are dropped. */
 FERRY_API const char *ferry_response_trailer(const ferry_response *res, const char *name);
+
+/* Number of trailer fields: those that have come, repeated ones counted each time, and the names
+ * that the head's Trailer field announces (section 6.6.2) and that have not, or not yet. */
+FERRY_API size_t ferry_response_trailer_count(const ferry_response *res);
+
+/* The i-th of them (from 0 on): first those that have come, in order; then, with the value NULL,
+ * the others that were announced. Until a read of the body has returned 0 that is all of them. Past
+ * the end both are set to NULL. Either pointer may be NULL. */
+FERRY_API void ferry_response_trailer_at(const ferry_response *res, size_t i, const char **name,
+                                         const char **value);
 
 /* Closes the response and frees it. NULL is fine. From any thread.
  *
@@ -194,7 +217,8 @@ FERRY_API void ferry_response_close(ferry_response *res);
  * never a clean end. After an error every further read returns the same one.
  *
  * The end of a body of known length, and of a chunked one whose last chunk is already there, is
- * noticed with its last byte. After the call that noticed it the connection is in the pool, or
+ * noticed with its last byte; that of a decoded one likewise, if what ends it on the wire comes
+ * within 50 ms of its last byte. After the call that noticed it the connection is in the pool, or
  * closed if it could not be kept.
  *
  * On the thread that opened the response (else FERRY_ETHREAD). */
@@ -274,20 +298,41 @@ FERRY_API const char *ferry_request_url(const ferry_request *req);
 /* First value of a header field set on the request, NULL if none. Valid until the next setter. */
 FERRY_API const char *ferry_request_header(const ferry_request *req, const char *name);
 
+/* Bytes of the request's body; 0: none; -1: unknown, from a reader. */
+FERRY_API int64_t ferry_request_body_length(const ferry_request *req);
+
+/* For round trippers: reads the body as it would be sent, up to len bytes into buf: >0 bytes, 0 at
+ * its end, -1 on error (FERRY_EBODY). Each round trip begins at the body's beginning, for which a
+ * reader that has been read is rewound; when it cannot be, that is an error. So a body that has
+ * been read here is still sent whole by a transport that the request is then given to, under the
+ * same condition. */
+FERRY_API FERRY_MUST_USE ssize_t ferry_request_read_body(ferry_request *req, void *buf, size_t len,
+                                                         ferry_error *err);
+
+/* For round trippers: milliseconds left of the send's time, by the nearest of the client's timeout,
+ * the request's and its context's; 0: it is over, or cancelled; -1: no limit. */
+FERRY_API int64_t ferry_request_time_left(const ferry_request *req);
+
+/* For round trippers: sleeps as ferry_sleep() does (-1: without end), but no longer than the
+ * request lives: 0, or -1 when it has been cancelled or its time is over (FERRY_ECANCELED,
+ * FERRY_ETIMEOUT). With 0 it only asks. On the request's task. */
+FERRY_API int ferry_request_sleep(ferry_request *req, int64_t ms, ferry_error *err);
+
 /* Sets a header field, replacing all of that name; a NULL value removes them, and for a field that
  * ferry would add by itself (User-Agent, and Authorization from the URL's user) keeps it from being
  * sent. "Host" overrides the URL's, and takes a host and a port, nothing behind them. "close" in
  * "Connection" is as ferry_request_set_close(). Content-Length, Transfer-Encoding and Trailer are
- * ferry's to write: they follow from the body, and are refused. So are names that are no token and
- * values with control bytes, CR, LF and NUL among them (RFC 9110 section 5). Blanks around a value
- * are dropped. */
+ * ferry's to write: they follow from the body and its trailers, and are refused. So are names that
+ * are no token and values with control bytes, CR, LF and NUL among them (RFC 9110 section 5).
+ * Blanks around a value are dropped. */
 FERRY_API int ferry_request_set_header(ferry_request *req, const char *name, const char *value);
 
 /* Adds a header field after those of the same name. Order is kept on the wire. */
 FERRY_API int ferry_request_add_header(ferry_request *req, const char *name, const char *value);
 
 /* Body from memory, sent with Content-Length and in one write with the head. Borrowed until the
- * request is freed or given another body. data may be NULL when len is 0. */
+ * request is freed or given another body, which then waits as ferry_request_free() does. data may
+ * be NULL when len is 0. */
 FERRY_API int ferry_request_set_body(ferry_request *req, const void *data, size_t len);
 
 /* Body from a file, len bytes from offset (len -1: to its end as it is now), sent by sendfile where
@@ -307,6 +352,24 @@ typedef ssize_t (*ferry_read_fn)(void *arg, void *buf, size_t len);
  * written whole, not once the request has been freed. */
 FERRY_API int ferry_request_set_body_reader(ferry_request *req, ferry_read_fn read,
                                             int (*rewind)(void *arg), void *arg, int64_t len);
+
+/* Sets a trailer field: one that goes out behind the body (RFC 9110 section 6.5), for what is only
+ * known then, such as a checksum. It replaces the one of that name; value NULL: the value comes
+ * later. The names are announced in the head's Trailer field, so each has to be set before the
+ * send; the values may be set until the body has ended, from inside its reader too (before that
+ * returns 0, or the last byte of a known length). One without a value by then is announced and not
+ * sent. The body goes out chunked (RFC 9112 section 7.1.2), also where its length is known.
+ *
+ * All stay for the next send: a reader that is rewound sets its values again. name NULL: removes
+ * them all. Refused: a name that is no token, a field that means something to whoever reads the
+ * head (framing, routing, credentials, conditions, the content's type or coding: section 6.5.1), a
+ * value with control bytes, a name that comes too late to be announced; when the reader is the one
+ * who sets it, this send fails too (FERRY_EBODY). A CONNECT request has no trailers. */
+FERRY_API int ferry_request_set_trailer(ferry_request *req, const char *name, const char *value);
+
+/* Value of a trailer field; NULL if there is none of that name, or its value is not known yet.
+ * Valid until the next setter. */
+FERRY_API const char *ferry_request_trailer(const ferry_request *req, const char *name);
 
 /* Called once when ferry is done with the body of a send: written, failed or not needed; for
  * readers that hold something. A body that is rewound and sent again still gets one call. NULL:
@@ -407,6 +470,48 @@ enum ferry_same_site {
  * the jar. 0, or -1 when out of memory. */
 typedef void (*ferry_cookie_fn)(void *arg, const ferry_cookie *cookie);
 FERRY_API int ferry_cookie_jar_each(ferry_cookie_jar *jar, ferry_cookie_fn fn, void *arg);
+
+/* ----------------------------------------------------------------------------------------- HSTS */
+
+/* HTTP Strict Transport Security (RFC 6797): a store of the hosts that have said, over https, that
+ * they want to be spoken to by https only. A client with a store (its hsts option) sends what is
+ * for such a host over https from the start, before anything is dialed: port 80 becomes 443, any
+ * other stays; so do the URLs that redirects lead to. It learns from the Strict-Transport-Security
+ * fields of responses: the first one only, of https whose certificate was verified, never for an IP
+ * address; what is malformed is ignored. Free to share between clients and threads. Kept: 10,000
+ * hosts; the one not heard of for longest goes first. */
+typedef struct ferry_hsts ferry_hsts;
+
+/* Frees a store, which no client may use any more. NULL is fine. */
+FERRY_API void ferry_hsts_free(ferry_hsts *hsts);
+
+/* Makes an empty store; NULL when out of memory. */
+FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_hsts_free) ferry_hsts *ferry_hsts_new(void);
+
+/* Adds the hosts of a file in curl's format (.example.org "20271231 23:59:59"); of two times for a
+ * host the later one counts. Lines that are none, and hosts whose time is over, are passed over. 0,
+ * or -1. */
+FERRY_API int ferry_hsts_load(ferry_hsts *hsts, const char *path, ferry_error *err);
+
+/* Writes a file in curl's format, readable by its owner only; a file that is there is replaced at
+ * once or not at all. 0, or -1. */
+FERRY_API int ferry_hsts_save(ferry_hsts *hsts, const char *path, ferry_error *err);
+
+/* Does what a Strict-Transport-Security field with this value does in a response from the https
+ * URL: "max-age=31536000; includeSubDomains" adds its host, "max-age=0" removes it. 0, or -1 with
+ * the reason for which it is ignored. */
+FERRY_API int ferry_hsts_set(ferry_hsts *hsts, const char *url, const char *field,
+                             ferry_error *err);
+
+/* Whether http URLs of the host go over https: it is in the store, or inside a host that is there
+ * with its subdomains. */
+FERRY_API int ferry_hsts_has(ferry_hsts *hsts, const char *host);
+
+/* Drops all hosts. */
+FERRY_API void ferry_hsts_clear(ferry_hsts *hsts);
+
+/* How many hosts there are whose time is not over. */
+FERRY_API size_t ferry_hsts_count(ferry_hsts *hsts);
 
 /* ------------------------------------------------------------------------------------------ TLS */
 
@@ -525,7 +630,9 @@ typedef struct ferry_trace {
     /* It is found. reused: it has served before; idle_ms: how long it was idle, -1: it was not. */
     void (*got_conn)(void *arg, int reused, int64_t idle_ms);
 
-    /* A name is looked up; err NULL: with success. Not for an address written as such. */
+    /* A name is looked up; err NULL: with success. Not when its addresses are there already: because
+     * the transport has kept them, or its resolve option has them, or the host is an address. Those
+     * that wait for another request's lookup have these called, too. */
     void (*dns_start)(void *arg, const char *host);
     void (*dns_done)(void *arg, size_t addresses, const ferry_error *err);
 
@@ -558,6 +665,14 @@ typedef struct ferry_trace {
     /* A TLS handshake begins, and has ended: info tells what was agreed (err NULL), or is NULL. */
     void (*tls_handshake_start)(void *arg);
     void (*tls_handshake_done)(void *arg, const ferry_tls_info *info, const ferry_error *err);
+
+    /* As got_1xx, after it, with the response: its status, reason and fields can be asked for (the
+     * Link fields of a 103, RFC 8297). It is not to be read or closed, and gone after the call. */
+    void (*got_interim)(void *arg, const ferry_response *interim);
+
+    /* As wrote_head, before it, with what was written: request line and fields, each with its CRLF,
+     * and the empty line; len bytes, no NUL. Credentials and cookies are in it. */
+    void (*wrote_head_text)(void *arg, const char *head, size_t len);
 } ferry_trace;
 
 /* Follows the request's next sends. The struct is copied. arg is borrowed until the request is
@@ -604,6 +719,21 @@ enum ferry_redirect_word {
 typedef int (*ferry_redirect_fn)(void *arg, ferry_request *next, const ferry_response *res,
                                  int count, ferry_error *err);
 
+/* What an attempt came to, before the request is sent again. Valid during the call. */
+typedef struct ferry_retry {
+    size_t size;                    /* sizeof(ferry_retry) */
+    const ferry_request *request;   /* as it would go out again: a redirect's, perhaps */
+    const ferry_response *response; /* not to be read or closed; NULL: none came */
+    const ferry_error *error;       /* why none came; NULL: one came */
+    int retries;                    /* how often this send has sent again by now; 0 at first */
+    int64_t wait_ms;                /* what the client is about to wait */
+} ferry_retry;
+
+/* Asked before a request is sent again, which the client's options allow: returns how many
+ * milliseconds to wait before that (wait_ms, or another number), or -1: do not, and let the response
+ * or the error be the send's. */
+typedef int64_t (*ferry_retry_fn)(void *arg, const ferry_retry *retry);
+
 /* Options of a client; zero means default. */
 typedef struct ferry_client_options {
     /* sizeof(ferry_client_options): FERRY_CLIENT_OPTIONS() fills it in. */
@@ -641,9 +771,44 @@ typedef struct ferry_client_options {
     const char *digest_user;
     const char *digest_password;
 
-    /* Copied. A .netrc file, read for each request that has no credentials, which are then sent as
-     * Basic ones; "": the file of $NETRC, or .netrc in $HOME. Default: none is read. */
+    /* Copied. A .netrc file, from which requests that have no credentials get Basic ones; "": the
+     * file of $NETRC, or .netrc in $HOME. It is read when the first such request is sent, and what
+     * it says then counts as long as the client lives; if it cannot be read, that send fails, and
+     * the next one tries again. "default" is for the hosts that requests are made for, not for
+     * those that redirects lead to. Default: none is read. */
     const char *netrc;
+
+    /* How often, in one send and over all its redirects, a request is sent again that failed in a
+     * way that may pass: no connection, one that broke, a timeout of the transport's, or a response
+     * with one of retry_statuses. Only if its method is idempotent (GET, HEAD, OPTIONS, TRACE, PUT,
+     * DELETE: RFC 9110 section 9.2.2) or it has an Idempotency-Key field; but any after
+     * FERRY_ERESOLVE, FERRY_ECONNECT and the status 429, since the request has not been acted upon.
+     * And only if its body can be sent again. The last response is returned as it is, the last error likewise.
+     * (What a transport does about reused connections that break comes before all this.) Default
+     * 0: never. */
+    int max_retries;
+
+    /* Before the n-th retry there is a wait of a chance length between 0 and retry_base_ms *
+     * 2^(n - 1), and no longer than retry_max_ms; or, if the response has a Retry-After field
+     * (seconds or a date, RFC 9110 section 10.2.3), just what that asks for: if it asks for more
+     * than retry_max_ms, there is no retry. Nor is there one if the wait would outlast the request's
+     * timeout, the client's, or the context; cancelling the context ends a wait. Default 200 (-1: do
+     * not wait), and 30,000 (-1: no limit). */
+    int64_t retry_base_ms;
+    int64_t retry_max_ms;
+
+    /* Copied. Statuses to retry, with a 0 at the end. Default: 429, 502, 503, 504. */
+    const int *retry_statuses;
+
+    /* When true: requests of every method are retried; doing one twice is the caller's concern. */
+    int retry_any_method;
+
+    /* Asked before each retry; on_retry_arg is its argument. Default: all are made. */
+    ferry_retry_fn on_retry;
+    void *on_retry_arg;
+
+    /* Borrowed until the client is freed. Default: http URLs stay http. */
+    ferry_hsts *hsts;
 } ferry_client_options;
 
 /* What to connect to, as a dial function is told. Valid during the call. */
@@ -655,12 +820,22 @@ typedef struct ferry_dial_target {
     int port;               /* 80; 0 for a path */
     ferry_context *context; /* of the request that wanted the connection first; NULL: it had none */
     int64_t timeout_ms;     /* what is left of the dial timeout; -1: no limit */
+    /* What is left of the time of that request: of the nearest of the client's timeout, its own and
+     * its context's; -1: no limit. It does not wait longer, but others may take the connection. */
+    int64_t request_ms;
 } ferry_dial_target;
 
 /* Makes a connection: returns a connected stream socket, which ferry then owns, or -1 with err
  * filled. Runs in a task of its own on the thread of the request. A request that is cancelled
- * meanwhile does not wait for it; the connection that comes late joins the pool. */
+ * meanwhile does not wait for it; the connection that comes late joins the pool. (One for https does
+ * not: its handshake is not begun unless somebody else waits for it, and it is closed.) */
 typedef int (*ferry_dial_fn)(void *arg, const ferry_dial_target *target, ferry_error *err);
+
+/* Chooses the proxy of a request. Returns 0, and *proxy is a URL as the option proxy takes it (it
+ * is copied at once, so that it may lie anywhere) or left NULL for none; or -1, with err filled,
+ * and the request fails. url is the request's, without user info. Called for each try of a request,
+ * from any thread that sends one, and may itself send requests on other transports. */
+typedef int (*ferry_proxy_fn)(void *arg, const char *url, const char **proxy, ferry_error *err);
 
 /* Options of a transport; zero means default, -1 means none or no limit. A host, in what follows,
  * is a scheme, a host and a port. */
@@ -733,6 +908,74 @@ typedef struct ferry_transport_options {
      * checked, against the system's trust store. */
     const ferry_tls_options *tls;
 
+    /* The addresses of a name are kept for the smallest time-to-live that DNS gives with them (of
+     * addresses and aliases, RFC 1035 section 3.2.1), but at most for this long. Default 60,000; -1:
+     * every dial asks. Of at most 1024 names, those that were dialed last. Not kept: answers whose
+     * time-to-live is 0; names from the hosts file, which is read each time; failures, since how
+     * long one holds (RFC 2308 section 5) is not to be had here. If a dial finds that none of a
+     * name's addresses takes a connection, they are forgotten at once.
+     *
+     * Requests of one thread that dial one name at the same time wait for one lookup together, also
+     * with -1. */
+    int64_t dns_cache_ms;
+
+    /* Copied; ends with a NULL. "host:port:address[,address]...", the form of curl's --resolve:
+     * "example.org:443:127.0.0.1,[::1]". Whatever is dialed at that host and port, a proxy too, is
+     * at these addresses, tried in this order; nothing is looked up, and all else (Host field, TLS)
+     * stays as the URL has it. The host is written as in a URL's normalised form, and may be an
+     * address or "*": every host that has no entry of its own. Of two for the same the later one
+     * holds. One that cannot be read makes every request that dials fail with FERRY_EINVAL.
+     * Default: none. */
+    const char *const *resolve;
+
+    /* Copied. The proxy of all requests: "host:3128", "http://user:password@host:3128",
+     * "https://...", "socks5://..." (names are looked up here, and the proxy is told addresses),
+     * "socks5h://..." (the proxy looks names up; RFC 1928). Ports are 80, 443 and 1080 where none
+     * is given; what is no letter or digit in a name or password is percent-encoded.
+     *
+     * An http URL goes through an HTTP or HTTPS proxy in absolute form (RFC 9112 section 3.2.2),
+     * and its connections are shared by all hosts; an https URL through a tunnel (CONNECT, RFC 9110
+     * section 9.3.6), with TLS to the host inside it. Connections are pooled by proxy, credentials
+     * included. dial_timeout_ms is for all that it takes until the proxy has connected. A proxy
+     * that refuses is FERRY_EPROXY; a 407 to a request in absolute form is a response. Credentials
+     * go to the proxy alone, and so does a Proxy-Authorization field that is set on a request: it
+     * takes their place in absolute form, and is left out elsewhere.
+     *
+     * NULL: what the environment said when the transport was made: http_proxy for http URLs (not
+     * HTTP_PROXY in a CGI program, which is REQUEST_METHOD being set: a client may have sent it),
+     * https_proxy for https URLs, all_proxy for those whose own is not set, but none for localhost
+     * and loopback addresses; lower case goes before upper case. "": none, whatever it said. With
+     * unix_socket no proxy is used; a dial function is asked for the proxy's address. */
+    const char *proxy;
+
+    /* Copied. Hosts that are reached directly, separated by commas or blanks: "*"; a name, for
+     * itself and its subdomains; ".name", for those only; an address; a network ("10.0.0.0/8");
+     * all but a network may end in ":port". NULL: none, or the environment's no_proxy if its
+     * proxies are used. */
+    const char *no_proxy;
+
+    /* Asked for each request, but those to hosts in no_proxy, instead of proxy and the environment;
+     * proxy_arg is its first argument. */
+    ferry_proxy_fn proxy_fn;
+    void *proxy_arg;
+
+    /* Copied. Header fields for proxies only: in CONNECT requests and in those in absolute form,
+     * unless the request has its own of that name. Credentials that are not a name and password go
+     * here: {"Proxy-Authorization", "Bearer ..."}. What frames a message (Host, Connection,
+     * Content-Length, Transfer-Encoding, Trailer) cannot. */
+    const ferry_field *proxy_fields;
+    size_t proxy_field_count;
+
+    /* When true: a tunnel through HTTP proxies for http URLs, too. */
+    int proxy_tunnel;
+
+    /* When true: a proxy's name and password answer its Digest challenge (RFC 7616: MD5 or SHA-256,
+     * "auth"), for which the request is sent once more, and do not go out as Basic credentials. */
+    int proxy_digest;
+
+    /* How connections to HTTPS proxies are made. NULL: as tls says. */
+    const ferry_tls_options *proxy_tls;
+
     /* When true: idle connections are only watched while their thread is in ferry. Else a thread of the
      * library's own, the monitor, closes those that their server has closed, or that have been idle for
      * too long, within a second, whatever the program is doing. It is started with the first connection
@@ -801,6 +1044,11 @@ FERRY_API ferry_transport *ferry_default_transport(void);
  * threads' end when their threads next wait in ferry. NULL: the default transport. */
 FERRY_API void ferry_transport_close_idle(ferry_transport *transport);
 
+/* Forgets the addresses of names that the transport keeps (dns_cache_ms), as when the machine has
+ * moved to another network: the next dials ask anew. Neither its resolve option nor its connections
+ * are touched: ferry_transport_close_idle() is for those. NULL: the default transport. */
+FERRY_API void ferry_transport_flush_dns(ferry_transport *transport);
+
 /* What a transport has done and holds. */
 typedef struct ferry_stats {
     size_t size;            /* set it to sizeof(ferry_stats) before the call (FERRY_STATS_INIT) */
@@ -823,6 +1071,8 @@ typedef struct ferry_stats {
     uint64_t idle;           /* of these, idle in the pool now */
     uint64_t open_responses; /* responses not closed now */
     uint64_t waiting;        /* requests waiting for a connection now */
+    uint64_t dns_lookups;    /* names looked up: in the hosts file, then in DNS */
+    uint64_t dns_cache_hits; /* dials that needed no lookup: a kept answer, or another's, served */
     uint64_t abandoned;      /* responses closed because nobody read them (abandoned_ms) */
 } ferry_stats;
 
@@ -867,12 +1117,6 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
 
 /* ---------------------------------------------------------------------------------------- forms */
 
-/* A name and a value. */
-typedef struct ferry_field {
-    const char *name;
-    const char *value;
-} ferry_field;
-
 /* Encodes text as application/x-www-form-urlencoded does (WHATWG URL, section 5): a space becomes
  * "+". From malloc(), NUL-terminated; the caller frees it. NULL when out of memory. */
 FERRY_API FERRY_MUST_USE char *ferry_urlencode(const char *text, size_t len);
@@ -904,8 +1148,9 @@ FERRY_API FERRY_MUST_USE ferry_form *ferry_form_new(ferry_error *err);
 /* Not while a request that has it is being sent; NULL is fine. */
 FERRY_API void ferry_form_free(ferry_form *form);
 
-/* Each adds a part and returns 0, or -1 with nothing added. All is copied. In names and file names
- * CR, LF and quotes are percent-encoded, as browsers do it. */
+/* Each adds a part and returns 0, or -1 with nothing added. Not while the form is being sent.
+ * Names, types and data are copied. In names and file names CR, LF and quotes are percent-encoded,
+ * as browsers do it. */
 FERRY_API int ferry_form_add_text(ferry_form *form, const char *name, const char *value,
                                   ferry_error *err);
 
@@ -913,14 +1158,24 @@ FERRY_API int ferry_form_add_text(ferry_form *form, const char *name, const char
 FERRY_API int ferry_form_add_data(ferry_form *form, const char *name, const void *data, size_t len,
                                   const char *filename, const char *content_type, ferry_error *err);
 
-/* A regular file, opened now and read during the send, as long as it is now. filename NULL: the last
- * part of path; content_type NULL: application/octet-stream. */
+/* A regular file, opened now and read during the send, as long as it is now: what is added to it
+ * later is not sent, and if it becomes shorter the send fails with FERRY_EBODY. filename NULL: the
+ * last part of path; content_type NULL: application/octet-stream. */
 FERRY_API int ferry_form_add_file(ferry_form *form, const char *name, const char *path,
                                   const char *filename, const char *content_type, ferry_error *err);
 
-/* The form as it is now becomes the request's body, with Content-Length and Content-Type; it can be
- * sent again. Borrowed until the request is freed or given another body; for one request at a time.
- */
+/* What a function gives, which is called as ferry_request_set_body_reader() has it. len -1: until
+ * it returns 0, and then the form is sent chunked; otherwise exactly len bytes. rewind NULL: it
+ * cannot be read again, nor the form sent again. arg is borrowed until the form is freed. */
+FERRY_API int ferry_form_add_reader(ferry_form *form, const char *name, ferry_read_fn read,
+                                    int (*rewind)(void *arg), void *arg, int64_t len,
+                                    const char *filename, const char *content_type,
+                                    ferry_error *err);
+
+/* The form as it is now becomes the request's body, with its Content-Type and, unless a reader's
+ * length is unknown, Content-Length; it can be sent again, unless a reader cannot be rewound.
+ * Borrowed until the request is freed or given another body; for one request at a time. What is
+ * added later is sent once the form is set again. */
 FERRY_API int ferry_request_set_form(ferry_request *req, ferry_form *form);
 
 /* -------------------------------------------------------------------------------- event streams */
@@ -938,17 +1193,25 @@ typedef struct ferry_event {
     int64_t retry_ms; /* the server's wish for the wait before a reconnect; -1: it has none */
 } ferry_event;
 
-/* Reads events from a response, whatever its type, and takes it over: it is closed with the stream.
- * NULL when out of memory; then the response is still the caller's. */
+/* Reads events from a response, whatever its status and type, and takes it over: it is closed with
+ * the stream. NULL when out of memory, and FERRY_EINVAL for no response; then it is still the
+ * caller's. */
 FERRY_API FERRY_MUST_USE ferry_event_stream *ferry_event_stream_new(ferry_response *res,
                                                                     ferry_error *err);
 
-/* Reads events from what the request brings, sending it with the first next() and again whenever the
- * connection ends, after the time that the server names (3,000 unless it does), longer after
- * failures in a row, with the last event's id as Last-Event-ID. reconnects: how often in a row
- * without an event between; 0: never; -1: no limit. Client (NULL: the default one) and request are
- * borrowed until the stream is freed; the request's timeout holds for each connection, its context
- * for everything. */
+/* Reads events from what the request brings, sending it with the first next() and again whenever
+ * the connection ends, after the time that the server names (3,000 unless it does), longer after
+ * failures in a row. reconnects: how often in a row without an event between; 0: never, as it
+ * should be where the request must not be repeated (a POST, to most servers); -1: no limit.
+ *
+ * Its Last-Event-ID field is the last event's id; one that it has to begin with, perhaps from
+ * another day, counts as that until an event comes. Accept and Cache-Control are added to it unless
+ * it has them. Client (NULL: the default one) and request are borrowed until the stream is freed;
+ * the request's timeout holds for each connection, its context for everything.
+ *
+ * An answer with another status than 200, or another type than text/event-stream, is
+ * FERRY_EUNSUPPORTED; ferry_event_stream_response() then has it. Where there are reconnects left,
+ * 429, 502, 503 and 504 count as a connection that ended, and a Retry-After is obeyed. */
 FERRY_API FERRY_MUST_USE ferry_event_stream *
 ferry_event_stream_open(ferry_client *client, ferry_request *req, int reconnects, ferry_error *err);
 
@@ -957,6 +1220,16 @@ ferry_event_stream_open(ferry_client *client, ferry_request *req, int reconnects
  * line is no event. */
 FERRY_API int ferry_event_stream_next(ferry_event_stream *stream, ferry_event *event,
                                       ferry_error *err);
+
+/* The response that events are read from; after an answer that was no event stream that answer,
+ * whose status, fields and body (which is still to be read) tell more. The stream's: not to be
+ * closed. NULL: there is none now. Valid until the next call. */
+FERRY_API ferry_response *ferry_event_stream_response(ferry_event_stream *stream);
+
+/* The most bytes of a line, and of an event's data together; more is FERRY_ETOOBIG, and the end of
+ * the stream. What a server can make a stream hold is a small multiple of it. 0: the default,
+ * 16 MiB. */
+FERRY_API void ferry_event_stream_set_max_event(ferry_event_stream *stream, size_t bytes);
 
 /* The last event's id, to go on from another time; "": none. Valid until the next call. */
 FERRY_API const char *ferry_event_stream_last_id(const ferry_event_stream *stream);

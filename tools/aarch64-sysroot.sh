@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 sysroot=$PWD/build/sysroot-aarch64
 packages=(libc6-dev libc-ares-dev liburiparser-dev libssl-dev libidn2-dev libmicrohttpd-dev
-    libcmocka-dev libglib2.0-dev)
+    libcmocka-dev libglib2.0-dev libpsl-dev libbrotli-dev libzstd-dev zlib1g-dev)
 
 # The stamp holds what was asked for, so that a longer list is noticed.
 stamp=$sysroot/.packages

@@ -33,6 +33,9 @@ all             pc:cmocka       libcmocka-dev           libcmocka-devel     cmoc
 test,check      pc:glib-2.0     libglib2.0-dev          glib2-devel         glib2           glib-dev            glib
 test,check      pc:jansson      libjansson-dev          jansson-devel       jansson         jansson-dev         jansson
 test,check      nginx           nginx-light             nginx               nginx           nginx               nginx
+test,check      cmd:tinyproxy   tinyproxy-bin|tinyproxy tinyproxy           tinyproxy       tinyproxy           tinyproxy
+test,check      cmd:microsocks  microsocks              microsocks          microsocks      microsocks          microsocks
+test,check      cmd:openssl     openssl                 openssl             openssl         openssl             openssl
 test,check      unistring       libunistring-dev        libunistring-devel  libunistring    libunistring-dev    libunistring
 test,check      cmd:readelf     binutils                binutils            binutils        binutils            binutils
 format,check    cmd:clang-format clang-format           clang-tools-extra   clang           clang-extra-tools   clang-format

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every behaviour in tests/behaviours.txt is shown by a test that has its id in its name ("TR-007" in
-# some_name_TR_007), but for those marked "later"; and docs/from-go.md tells which test that is.
+# some_name_TR_007), but for those marked "differs" or "none", which have a reason; and docs/from-go.md tells
+# which test, or which reason, that is.
 #
 #   check-behaviours.sh            says what is missing, and fails then
 #   check-behaviours.sh --update   writes the table in docs/from-go.md anew first
@@ -32,22 +33,29 @@ found() {
 
 tests=$(found || true)
 
+# Splits "TR-054 differs (reason): title" into id, mark, reason and title.
+split='
+    function split_line() {
+        id = $1
+        mark = reason = ""
+        title = substr($0, length(id) + 2)
+        if (match(title, /^(differs|none) \(.*\): /)) {
+            mark = $2
+            reason = substr(title, length(mark) + 3, RLENGTH - length(mark) - 5)
+            title = substr(title, RLENGTH + 1)
+        }
+    }'
+
 table() {
     printf '| behaviour | | shown by |\n| --- | --- | --- |\n'
-    awk 'FNR == NR { shown[$1] = shown[$1] (shown[$1] ? "<br>" : "") "`" $3 "` in `" $2 "`"; next }
+    awk "$split"'
+         FNR == NR { shown[$1] = shown[$1] (shown[$1] ? "<br>" : "") "`" $3 "` in `" $2 "`"; next }
          /^#/ || NF == 0 { next }
          {
-             id = $1
-             title = substr($0, length(id) + 2)
-             later = title ~ /^later /
-             by = shown[id] ? shown[id] : "none yet"
-             if (later) {
-                 by = title
-                 sub(/^later /, "", title)
-                 sub(/^\([^)]*\): /, "", title)
-                 sub(/^later \(/, "with ", by)
-                 sub(/\).*/, ", in a later version", by)
-             }
+             split_line()
+             by = shown[id] ? shown[id] : "no test"
+             if (mark == "none") by = "does not apply: " reason
+             if (mark == "differs") by = "differs: " reason (shown[id] ? "<br>" shown[id] : "")
              printf "| %s | %s | %s |\n", id, title, by
          }' <(printf '%s\n' "$tests") "$list"
 }
@@ -66,11 +74,32 @@ if [ "${1:-}" = --update ]; then
 fi
 
 failed=0
-missing=$(awk 'FNR == NR { shown[$1] = 1; next }
-               /^#/ || NF == 0 || $2 == "later" || shown[$1] { next }
-               { print }' <(printf '%s\n' "$tests") "$list")
+missing=$(awk "$split"'
+               FNR == NR { shown[$1] = 1; next }
+               /^#/ || NF == 0 { next }
+               { split_line() }
+               mark == "" && !shown[id] { print }' <(printf '%s\n' "$tests") "$list")
 if [ -n "$missing" ]; then
     printf 'no test is named after:\n%s\n' "$missing" >&2
+    failed=1
+fi
+needless=$(awk "$split"'
+                FNR == NR { shown[$1] = 1; next }
+                { split_line() }
+                mark == "none" && shown[id] { print }' <(printf '%s\n' "$tests") "$list")
+if [ -n "$needless" ]; then
+    printf 'marked as "none", and yet there is a test:\n%s\n' "$needless" >&2
+    failed=1
+fi
+twice=$(awk '/^#/ || NF == 0 { next } seen[$1]++ { print $1 }' "$list")
+if [ -n "$twice" ]; then
+    printf 'listed twice: %s\n' "$twice" >&2
+    failed=1
+fi
+unknown=$(awk 'FNR == NR { listed[$1] = 1; next } NF > 0 && !listed[$1] { print }' \
+    "$list" <(printf '%s\n' "$tests"))
+if [ -n "$unknown" ]; then
+    printf 'tests with an id that is not listed:\n%s\n' "$unknown" >&2
     failed=1
 fi
 if ! document_with_table | cmp -s - "$document"; then

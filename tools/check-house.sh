@@ -22,7 +22,7 @@ floors_below() {
     base) echo "" ;;
     task) echo "base" ;;
     watch) echo "base task" ;;
-    net) echo "base task watch" ;;
+    net) echo "base task watch http" ;;
     http) echo "base task watch" ;;
     transport) echo "base task watch net http" ;;
     client) echo "base task watch net http transport" ;;

@@ -39,6 +39,7 @@ const char *ferry_strerror(int code)
         NAME(FERRY_ETLS);
         NAME(FERRY_ECERTIFICATE);
         NAME(FERRY_EREDIRECT);
+        NAME(FERRY_EPROXY);
     }
 #undef NAME
     return "FERRY_E?";

@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "client/cookie_jar.h"
 #include "client/cookie_scope.h"
+#include "client/file.h"
 #include "http/bytes.h"
 
 #define HTTP_ONLY "#HttpOnly_"
@@ -39,53 +39,6 @@ static void write_cookie(void *arg, const char *domain, const struct fy_cookie *
     fy_buffer_printf(out, "\t%s%s%s\n", quote, cookie->value, quote);
 }
 
-static int write_all(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t written = write(fd, bytes, len);
-        if (written < 0 && errno != EINTR) {
-            return -1;
-        }
-        bytes += written > 0 ? written : 0;
-        len -= written > 0 ? (size_t)written : 0;
-    }
-    return 0;
-}
-
-/* Written beside and renamed, so that the file is never half of one; readable by its owner alone. */
-static int replace_file(const char *path, const struct fy_buffer *text)
-{
-    struct fy_buffer name = {0};
-    fy_buffer_printf(&name, "%s.XXXXXX", path);
-    fy_buffer_append_byte(&name, '\0');
-    if (name.failed) {
-        errno = ENOMEM;
-        return -1;
-    }
-    int cause = 0;
-    int fd = mkstemp(name.bytes);
-    if (fd < 0) {
-        cause = errno;
-        goto done;
-    }
-    if (write_all(fd, text->bytes, text->len) != 0) {
-        cause = errno;
-    }
-    if (close(fd) != 0 && cause == 0) {
-        cause = errno;
-    }
-    if (cause == 0 && rename(name.bytes, path) != 0) {
-        cause = errno;
-    }
-    if (cause != 0) {
-        unlink(name.bytes);
-    }
-done:
-    fy_buffer_free(&name);
-    errno = cause;
-    return cause == 0 ? 0 : -1;
-}
-
 FERRY_API int ferry_cookie_jar_save(ferry_cookie_jar *jar, const char *path, ferry_error *err)
 {
     struct fy_buffer text = {0};
@@ -94,9 +47,8 @@ FERRY_API int ferry_cookie_jar_save(ferry_cookie_jar *jar, const char *path, fer
     int failed = fy_cookie_jar_each(jar, (int64_t)time(NULL), write_cookie, &text);
     if (failed != 0 || text.failed) {
         failed = fy_fail_memory(err);
-    } else if (replace_file(path, &text) != 0) {
-        failed = fy_fail(err, FERRY_EWRITE, errno, "saving cookies to %s: %s", path,
-                         fy_errno_text(errno));
+    } else {
+        failed = fy_replace_file(path, &text, "saving cookies to", err);
     }
     fy_buffer_free(&text);
     return failed;
@@ -135,8 +87,9 @@ static bool take_expires(const char *text, int64_t now, int64_t *expires)
 
 /* A line that is no cookie, or one that may not be, is passed over: other programs write here, too.
  * -1 only when out of memory. */
-static int load_line(ferry_cookie_jar *jar, char *line, int64_t now, ferry_error *err)
+static int load_line(void *jar, char *line, ferry_error *err)
 {
+    int64_t now = (int64_t)time(NULL);
     char *fields[7] = {0};
     char domain[FY_HOST_MAX + 1];
     struct fy_cookie cookie = {0};
@@ -188,27 +141,5 @@ static int load_line(ferry_cookie_jar *jar, char *line, int64_t now, ferry_error
 
 FERRY_API int ferry_cookie_jar_load(ferry_cookie_jar *jar, const char *path, ferry_error *err)
 {
-    err = FY_ERROR(err);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return fy_fail(err, FERRY_EREAD, errno, "loading cookies from %s: %s", path,
-                       fy_errno_text(errno));
-    }
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t len;
-    int failed = 0;
-    int64_t now = (int64_t)time(NULL);
-    errno = 0;
-    while (failed == 0 && (len = getline(&line, &size, file)) >= 0) {
-        /* A NUL would end the line where it does not end. */
-        failed = memchr(line, '\0', (size_t)len) != NULL ? 0 : load_line(jar, line, now, err);
-    }
-    if (failed == 0 && ferror(file)) {
-        failed = fy_fail(err, FERRY_EREAD, errno, "loading cookies from %s: %s", path,
-                         fy_errno_text(errno));
-    }
-    free(line);
-    fclose(file);
-    return failed;
+    return fy_read_lines(path, "loading cookies from", load_line, jar, FY_ERROR(err));
 }

@@ -48,6 +48,14 @@ static int refuse(ferry_request *req, int code, const char *reason)
     return -1;
 }
 
+/* RFC 7617 section 2: the first colon ends the name. */
+static bool fits_basic(const char *user, const char *password)
+{
+    return strchr(user, ':') == NULL && fy_is_field_value(user, strlen(user)) &&
+           fy_is_field_value(password, strlen(password));
+}
+#define NO_BASIC "Basic credentials with a colon in the name, or with a control byte"
+
 FERRY_API int ferry_request_set_basic_auth(ferry_request *req, const char *user,
                                            const char *password)
 {
@@ -58,11 +66,8 @@ FERRY_API int ferry_request_set_basic_auth(ferry_request *req, const char *user,
         return ferry_request_set_header(req, "Authorization", NULL);
     }
     password = password != NULL ? password : "";
-    /* RFC 7617 section 2: the first colon ends the name. */
-    if (strchr(user, ':') != NULL || !fy_is_field_value(user, strlen(user)) ||
-        !fy_is_field_value(password, strlen(password))) {
-        return refuse(req, FERRY_EINVAL,
-                      "Basic credentials with a colon in the name, or with a control byte");
+    if (!fits_basic(user, password)) {
+        return refuse(req, FERRY_EINVAL, NO_BASIC);
     }
     char *value = basic_value(user, password);
     if (value == NULL) {
@@ -123,9 +128,13 @@ void fy_credentials_free(struct fy_credentials *credentials)
     if (credentials->password != NULL) {
         OPENSSL_cleanse(credentials->password, strlen(credentials->password));
     }
+    if (credentials->netrc_text != NULL) {
+        OPENSSL_cleanse(credentials->netrc_text, strlen(credentials->netrc_text));
+    }
     free(credentials->user);
     free(credentials->password);
     free(credentials->netrc);
+    free(credentials->netrc_text);
     free(credentials->site);
     fy_digest_free(&credentials->challenge);
     if (credentials->lock_made) {
@@ -141,15 +150,15 @@ static bool wants_credentials(const struct fy_hops *hops)
     const ferry_request *first = fy_hops_first(hops);
     const ferry_request *req = hops->req;
     return fy_header_get(&first->header, "Authorization") == NULL &&
-           fy_header_get(&req->header, "Authorization") == NULL && !first->no_authorization &&
-           req->url.user == NULL && req->url.password == NULL;
+           (hops->lent_before || fy_header_get(&req->header, "Authorization") == NULL) &&
+           !first->no_authorization && req->url.user == NULL && req->url.password == NULL;
 }
 
 /* Digest credentials are for the site that the caller has named, not for one that a redirect leads
  * to: an answer is enough to try out passwords on. */
 static bool is_for_digest(const struct fy_credentials *credentials, const struct fy_hops *hops)
 {
-    const struct fy_url *first = &fy_hops_first(hops)->url;
+    const struct fy_url *first = fy_hops_site(hops);
     const struct fy_url *url = &hops->req->url;
     return credentials->user != NULL && !hops->secrets_gone &&
            strcmp(first->scheme, url->scheme) == 0 && strcmp(first->host_port, url->host_port) == 0;
@@ -200,7 +209,7 @@ static int apply_digest(struct fy_credentials *credentials, struct fy_hops *hops
     }
     pthread_mutex_unlock(&credentials->lock);
     free(site);
-    if (result == 1 && fy_hops_set(hops, "Authorization", value.bytes, err) != 0) {
+    if (result == 1 && fy_hops_lend(hops, value.bytes, err) != 0) {
         result = -1;
     }
     fy_buffer_free(&value);
@@ -263,7 +272,7 @@ int fy_credentials_answer(struct fy_credentials *credentials, struct fy_hops *ho
     }
     pthread_mutex_unlock(&credentials->lock);
     if (failed == 0) {
-        failed = fy_hops_set(hops, "Authorization", value.bytes, err);
+        failed = fy_hops_lend(hops, value.bytes, err);
     }
     fy_buffer_free(&value);
     return failed == 0 ? 1 : -1;
@@ -271,29 +280,48 @@ int fy_credentials_answer(struct fy_credentials *credentials, struct fy_hops *ho
 
 /* --------------------------------------------------------------------------------------- .netrc */
 
+/* The file's text, read the first time and kept; a failure is not, so that the next send tries
+ * again. NULL and *err. */
+static const char *netrc_text(struct fy_credentials *credentials, ferry_error *err)
+{
+    pthread_mutex_lock(&credentials->lock);
+    if (credentials->netrc_text == NULL) {
+        credentials->netrc_text = fy_netrc_read(credentials->netrc, err);
+    }
+    const char *text = credentials->netrc_text;
+    pthread_mutex_unlock(&credentials->lock);
+    return text;
+}
+
+/* Name and password as this hop's Basic credentials. */
+static int lend_basic(struct fy_hops *hops, const struct fy_netrc_entry *entry, ferry_error *err)
+{
+    const char *password = entry->password != NULL ? entry->password : "";
+    if (!fits_basic(entry->login, password)) {
+        return fy_fail(err, FERRY_EINVAL, 0, "the .netrc has " NO_BASIC " for %s",
+                       hops->req->url.host);
+    }
+    char *value = basic_value(entry->login, password);
+    int failed = value != NULL ? fy_hops_lend(hops, value, err) : fy_fail_memory(err);
+    free(value);
+    return failed;
+}
+
 /* The entry of another machine than the caller's own counts only when the file names it. */
 static int apply_netrc(struct fy_credentials *credentials, struct fy_hops *hops, ferry_error *err)
 {
     struct fy_netrc_entry entry;
-    char *text = fy_netrc_read(credentials->netrc, err);
+    const char *text = netrc_text(credentials, err);
     if (text == NULL) {
         return -1;
     }
     int found = fy_netrc_find(text, hops->req->url.host, &entry);
-    OPENSSL_cleanse(text, strlen(text));
-    free(text);
     if (found <= 0) {
         return found == 0 ? 0 : fy_fail_memory(err);
     }
     int failed = 0;
     if (entry.login != NULL && !(hops->secrets_gone && entry.is_default)) {
-        failed = fy_hops_own(hops, err);
-        if (failed == 0 &&
-            ferry_request_set_basic_auth(hops->req, entry.login,
-                                         entry.password != NULL ? entry.password : "") != 0) {
-            *err = hops->req->refused;
-            failed = -1;
-        }
+        failed = lend_basic(hops, &entry, err);
     }
     fy_netrc_free(&entry);
     return failed;
@@ -302,7 +330,7 @@ static int apply_netrc(struct fy_credentials *credentials, struct fy_hops *hops,
 /* A redirect from https may not lead credentials out of it, whoever the file names. */
 static bool is_downgrade(const struct fy_hops *hops)
 {
-    return strcmp(fy_hops_first(hops)->url.scheme, "https") == 0 &&
+    return strcmp(fy_hops_site(hops)->scheme, "https") == 0 &&
            strcmp(hops->req->url.scheme, "https") != 0;
 }
 

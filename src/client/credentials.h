@@ -10,16 +10,18 @@
 
 #include <ferry.h>
 
-#include "client/digest.h"
 #include "client/hop.h"
+#include "http/digest.h"
 
-/* Of a client. user, password and netrc never change once made. */
+/* Of a client. user, password and netrc never change once made, netrc_text not once it is read. */
 struct fy_credentials {
     char *user; /* of Digest; NULL: none */
     char *password;
     char *netrc; /* a file's path, "": the usual one; NULL: not asked for */
     bool lock_made;
-    pthread_mutex_t lock; /* of all below: the last challenge, and how often it was answered */
+    pthread_mutex_t lock; /* of all below */
+    char *netrc_text;     /* the file's, once it has been needed and could be read */
+    /* The last challenge, and how often it was answered. */
     struct fy_digest_challenge challenge;
     char *site; /* "https://example.org:443": where the challenge came from */
     char cnonce[33];

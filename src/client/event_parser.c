@@ -134,11 +134,10 @@ int fy_event_parser_feed(struct fy_event_parser *parser, const char *bytes, size
         while (at + run < len && bytes[at + run] != '\r' && bytes[at + run] != '\n') {
             run++;
         }
-        if (run > FY_EVENT_MAX - parser->line.len ||
-            parser->line.len + run + 1 > FY_EVENT_MAX - parser->data.len) {
+        if (run > parser->max - parser->line.len ||
+            parser->line.len + run > parser->max - parser->data.len) {
             *taken = at;
-            return fy_fail(err, FERRY_ETOOBIG, 0, "an event is longer than %zu bytes",
-                           FY_EVENT_MAX);
+            return fy_fail(err, FERRY_ETOOBIG, 0, "an event is longer than %zu bytes", parser->max);
         }
         if (run > 0) {
             fy_buffer_append(&parser->line, bytes + at, run);
@@ -155,6 +154,14 @@ int fy_event_parser_feed(struct fy_event_parser *parser, const char *bytes, size
     }
     *taken = at;
     return result;
+}
+
+int fy_event_parser_resume(struct fy_event_parser *parser, const char *id)
+{
+    set(&parser->id, id, strlen(id));
+    set(&parser->last_id, id, strlen(id));
+    (void)text_of(&parser->last_id);
+    return failed(parser) ? -1 : 0;
 }
 
 void fy_event_parser_restart(struct fy_event_parser *parser)

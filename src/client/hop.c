@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "client/hsts.h"
 #include "http/bytes.h"
 #include "http/response.h"
 #include "task/chan.h"
@@ -27,6 +28,11 @@ void fy_hops_begin(struct fy_hops *hops, ferry_request *req)
 const ferry_request *fy_hops_first(const struct fy_hops *hops)
 {
     return hops->changed ? &hops->first : hops->req;
+}
+
+const struct fy_url *fy_hops_site(const struct fy_hops *hops)
+{
+    return hops->secure_first.block != NULL ? &hops->secure_first : &fy_hops_first(hops)->url;
 }
 
 /* A server may answer before it has read the request. The write loop is then still at the body,
@@ -80,12 +86,14 @@ void fy_hops_end(struct fy_hops *hops)
         drop_own(hops);
         *req = hops->first;
         req->writing = last.writing;
+        req->trailer = last.trailer; /* went along, and may have been changed on the way */
         req->send = last.send;
         req->body_read = hops->body_read || last.body_read;
     }
     tell_body_done(hops);
     fy_buffer_free(&hops->cookies);
-    free(hops->hop_cookies);
+    fy_buffer_free(&hops->hop_cookies);
+    fy_url_free(&hops->secure_first);
 }
 
 /* --------------------------------------------------------------------------- a hop's own fields */
@@ -182,23 +190,47 @@ int fy_hops_set(struct fy_hops *hops, const char *name, const char *value, ferry
     return 0;
 }
 
+int fy_hops_lend(struct fy_hops *hops, const char *authorization, ferry_error *err)
+{
+    hops->lent = true;
+    hops->lent_before = false;
+    return fy_hops_set(hops, "Authorization", authorization, err);
+}
+
+void fy_hops_again(struct fy_hops *hops)
+{
+    hops->lent_before = hops->lent;
+}
+
+int fy_hops_secure(struct fy_hops *hops, ferry_hsts *hsts, ferry_error *err)
+{
+    struct fy_url url = {0};
+    hops->hsts = hsts;
+    if (!fy_hsts_wants_tls(hsts, &hops->req->url, (int64_t)time(NULL))) {
+        return 0;
+    }
+    if (fy_url_over_tls(&hops->secure_first, &hops->req->url, err) != 0 ||
+        fy_hops_own(hops, err) != 0) {
+        return -1;
+    }
+    if (fy_url_copy(&url, &hops->secure_first) != 0) {
+        return fy_fail_memory(err);
+    }
+    fy_url_free(&hops->req->url);
+    hops->req->url = url;
+    return 0;
+}
+
 /* ------------------------------------------------------------------------------------- cookies */
 
 /* What the caller, or the redirect callback, has put into this hop's Cookie fields. */
 static int note_hop_cookies(struct fy_hops *hops, ferry_error *err)
 {
-    struct fy_buffer joined = {0};
-    if (hops->hop_cookies_known) {
-        return 0;
+    if (!hops->hop_cookies_known) {
+        join_cookies(&hops->req->header, &hops->hop_cookies);
+        hops->hop_cookies_known = true;
     }
-    join_cookies(&hops->req->header, &joined);
-    fy_buffer_append_byte(&joined, '\0');
-    if (joined.failed) {
-        return fy_fail_memory(err);
-    }
-    hops->hop_cookies = joined.bytes;
-    hops->hop_cookies_known = true;
-    return 0;
+    return hops->hop_cookies.failed ? fy_fail_memory(err) : 0;
 }
 
 int fy_hops_add_cookies(struct fy_hops *hops, ferry_cookie_jar *jar, ferry_error *err)
@@ -209,8 +241,8 @@ int fy_hops_add_cookies(struct fy_hops *hops, ferry_cookie_jar *jar, ferry_error
     if (failed == 0 && fy_cookie_jar_get(jar, &hops->req->url, (int64_t)time(NULL), &jars) != 0) {
         failed = fy_fail_memory(err);
     }
-    if (failed == 0 && (jars.len > 0 || hops->changed)) {
-        fy_buffer_append_text(&all, hops->hop_cookies);
+    if (failed == 0 && (jars.len > 0 || hops->changed || hops->hop_cookies_fewer)) {
+        fy_buffer_append(&all, hops->hop_cookies.bytes, hops->hop_cookies.len);
         fy_buffer_append_text(&all, all.len > 0 && jars.len > 0 ? "; " : "");
         fy_buffer_append(&all, jars.bytes, jars.len);
         fy_buffer_append_byte(&all, '\0');
@@ -260,10 +292,25 @@ void fy_hops_keep_cookies(struct fy_hops *hops, ferry_cookie_jar *jar, const fer
          * failure. */
         (void)fy_cookie_jar_set(jar, &hops->req->url, field->value, field->value_len,
                                 (int64_t)time(NULL), &unwanted);
-        if (hops->cookies.len > 0 &&
+        if ((hops->cookies.len > 0 || hops->hop_cookies.len > 0) &&
             fy_set_cookie_parse(&set, field->value, field->value_len) == NULL) {
+            size_t before = hops->hop_cookies.len;
             drop_cookie(&hops->cookies, set.name.at, set.name.len);
+            drop_cookie(&hops->hop_cookies, set.name.at, set.name.len);
+            hops->hop_cookies_fewer |= hops->hop_cookies.len != before;
         }
+    }
+}
+
+/* Only the first field counts, and only over TLS whose certificate was verified (RFC 6797
+ * section 8.1). A round tripper that has its own ways to speak https is taken at its word. */
+void fy_hops_keep_hsts(struct fy_hops *hops, const ferry_response *res)
+{
+    const struct fy_field *field = fy_header_find(&res->header, "Strict-Transport-Security", NULL);
+    ferry_error unwanted; /* one that makes no sense is the server's mistake */
+    if (field != NULL && (res->tls == NULL || res->tls->verified)) {
+        (void)fy_hsts_note(hops->hsts, &hops->req->url, field->value, field->value_len,
+                           (int64_t)time(NULL), &unwanted);
     }
 }
 
@@ -274,6 +321,24 @@ bool fy_hops_may_repeat(const struct fy_hops *hops)
     return fy_request_rewindable(hops->req);
 }
 
+/* The URL that a Location leads to. */
+static int locate(const struct fy_hops *hops, struct fy_url *url, const char *location,
+                  ferry_error *err)
+{
+    struct fy_url plain;
+    if (fy_url_resolve(&plain, &hops->req->url, location, err) != 0) {
+        fy_error_prefix(err, "failed to parse Location \"%.100s\"", location);
+        return -1;
+    }
+    if (!fy_hsts_wants_tls(hops->hsts, &plain, (int64_t)time(NULL))) {
+        *url = plain;
+        return 0;
+    }
+    int failed = fy_url_over_tls(url, &plain, err);
+    fy_url_free(&plain);
+    return failed;
+}
+
 int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const char *location,
                  ferry_error *err)
 {
@@ -282,8 +347,7 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
     const char *referer = NULL;
     char *referer_text = NULL;
     char *method = NULL;
-    if (fy_url_resolve(&url, &req->url, location, err) != 0) {
-        fy_error_prefix(err, "failed to parse Location \"%.100s\"", location);
+    if (locate(hops, &url, location, err) != 0) {
         return -1;
     }
     if (fy_hops_own(hops, err) != 0) {
@@ -299,14 +363,16 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
     }
     bool keeps_host = fy_header_get(&req->header, "Host") != NULL &&
                       fy_redirect_keeps_host(&req->url, &url, location);
-    hops->secrets_gone = hops->secrets_gone || !fy_redirect_same_site(&hops->first.url, &url);
+    hops->secrets_gone = hops->secrets_gone || !fy_redirect_same_site(fy_hops_site(hops), &url);
     drop_own(hops);
     req->method = method;
     req->target = NULL;
     req->url = url;
-    free(hops->hop_cookies);
-    hops->hop_cookies = NULL;
+    fy_buffer_free(&hops->hop_cookies);
     hops->hop_cookies_known = false;
+    hops->hop_cookies_fewer = false;
+    hops->lent = false;
+    hops->lent_before = false;
     req->no_authorization = hops->first.no_authorization;
     if (copy_fields(hops, redirect->with_body, keeps_host, err) != 0) {
         free(referer_text);
@@ -330,6 +396,7 @@ void fy_hops_put_body(struct fy_hops *hops, bool with_body)
     ferry_request *req = hops->req;
     await_writing(hops);
     hops->body_read = hops->body_read || req->body_read;
+    req->body_dropped = !with_body;
     if (with_body) {
         req->body = hops->first.body;
         req->body_read = hops->body_read;

@@ -21,12 +21,18 @@ struct fy_hops {
     bool secrets_gone; /* a hop led away from the first site: what was meant for it stays behind
                           from then on, even if a later hop leads back */
     bool body_read;    /* of the first request's body, by a hop */
-    struct fy_buffer cookies; /* the caller's Cookie fields, without those that servers have set;
-                                 valid once cookies_known */
+    bool lent;         /* this hop's Authorization is one that the client has put there */
+    bool lent_before;  /* ... for an attempt that is over: to be made anew */
+    int retries;       /* how often a hop was sent again as the retry policy has it */
+    ferry_hsts *hsts;  /* borrowed; NULL: none */
+    struct fy_url secure_first; /* the first URL with https in its place, where hsts asked for that;
+                                   else zero-filled */
+    struct fy_buffer cookies;   /* the caller's Cookie fields, without those that servers have set;
+                                   valid once cookies_known */
     bool cookies_known;
-    char *hop_cookies; /* this hop's Cookie field before the jar's were added; NULL: not
-                                 looked at, or none */
+    struct fy_buffer hop_cookies; /* likewise of this hop, before the jar's are added */
     bool hop_cookies_known;
+    bool hop_cookies_fewer;       /* some have been taken out since */
     void (*body_done)(void *arg); /* taken out of the body until the last hop */
     struct ferry_request first;   /* as the caller made it; valid once changed, and large: not even
                                    zeroed before */
@@ -34,11 +40,17 @@ struct fy_hops {
 
 void fy_hops_begin(struct fy_hops *hops, ferry_request *req);
 
+/* Sends over https, from the first hop on, what goes to hosts that have asked for it (RFC 6797). */
+int fy_hops_secure(struct fy_hops *hops, ferry_hsts *hsts, ferry_error *err);
+
 /* Puts the request back as it was. */
 void fy_hops_end(struct fy_hops *hops);
 
 /* The request as its caller made it, and its URL. */
 const ferry_request *fy_hops_first(const struct fy_hops *hops);
+
+/* The URL that the first hop went to: whose server the caller's secrets are for. */
+const struct fy_url *fy_hops_site(const struct fy_hops *hops);
 
 /* Gives this hop fields of its own, so that some can be set. -1 when out of memory. */
 int fy_hops_own(struct fy_hops *hops, ferry_error *err);
@@ -46,12 +58,21 @@ int fy_hops_own(struct fy_hops *hops, ferry_error *err);
 /* Sets a field on this hop alone. */
 int fy_hops_set(struct fy_hops *hops, const char *name, const char *value, ferry_error *err);
 
+/* Sets this hop's Authorization, which is the client's own to replace. */
+int fy_hops_lend(struct fy_hops *hops, const char *authorization, ferry_error *err);
+
+/* The hop is to go out once more as it is. */
+void fy_hops_again(struct fy_hops *hops);
+
 /* Adds the jar's cookies to those that the caller has set. */
 int fy_hops_add_cookies(struct fy_hops *hops, ferry_cookie_jar *jar, ferry_error *err);
 
 /* Gives the response's cookies to the jar; the caller's own of the same names are not sent any
  * more. */
 void fy_hops_keep_cookies(struct fy_hops *hops, ferry_cookie_jar *jar, const ferry_response *res);
+
+/* Tells the HSTS store what a response over https has to say about its host. */
+void fy_hops_keep_hsts(struct fy_hops *hops, const ferry_response *res);
 
 /* Makes the request that follows a redirect to location, but for its body, with which the last
  * response may still be busy. -1 and *err, a location that is no URL among others. */

@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "client/file.h"
 #include "http/bytes.h"
 
 #define FILE_MAX ((size_t)1 << 20)
@@ -138,7 +139,7 @@ static int read_file(FILE *file, const char *path, struct fy_buffer *text, ferry
         text->len += got;
     } while (got > 0 && text->len <= FILE_MAX);
     if (ferror(file)) {
-        return fy_fail(err, FERRY_EREAD, errno, "reading %s: %s", path, fy_errno_text(errno));
+        return fy_fail_file(err, FERRY_EREAD, errno, "reading", path);
     }
     if (text->len > FILE_MAX) {
         return fy_fail(err, FERRY_ETOOBIG, 0, "reading %s: it has more than a MiB", path);
@@ -166,7 +167,7 @@ char *fy_netrc_read(const char *path, ferry_error *err)
     }
     file = fopen(path, "re");
     if (file == NULL) {
-        fy_fail(err, FERRY_EREAD, errno, "reading %s: %s", path, fy_errno_text(errno));
+        fy_fail_file(err, FERRY_EREAD, errno, "reading", path);
         goto done;
     }
     failed = read_file(file, path, &text, err);

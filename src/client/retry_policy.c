@@ -15,7 +15,7 @@
 int64_t fy_backoff_ms(int64_t base_ms, int64_t max_ms, int number, uint64_t random)
 {
     int64_t most = base_ms;
-    for (int i = 1; i < number && most < max_ms; i++) {
+    for (int i = 1; i < number && i < 64 && most < max_ms; i++) {
         most = most > max_ms / 2 ? max_ms : most * 2;
     }
     most = most < max_ms ? most : max_ms;
@@ -97,9 +97,14 @@ int64_t fy_retry_after_ms(const char *field, int64_t now)
 }
 
 /* The server is there but not now; another time may do. */
-static bool status_passes(int status)
+static bool status_passes(const struct fy_retry_policy *policy, int status)
 {
-    return status == 429 || status == 502 || status == 503 || status == 504;
+    static const int usual[] = {429, 502, 503, 504, 0};
+    const int *passing = policy->statuses != NULL ? policy->statuses : usual;
+    while (*passing != 0 && *passing != status) {
+        passing++;
+    }
+    return *passing != 0;
 }
 
 /* What another connection may cure. What the caller has done or decided, it does not. */
@@ -108,6 +113,7 @@ static bool error_passes(int code)
     switch (code) {
     case FERRY_ERESOLVE:
     case FERRY_ECONNECT:
+    case FERRY_ETIMEOUT: /* one of the transport's: after the send's own nobody asks */
     case FERRY_ETRUNCATED:
     case FERRY_ESERVERCLOSED:
     case FERRY_EREAD:
@@ -116,7 +122,19 @@ static bool error_passes(int code)
     }
 }
 
-/* The request has certainly not been acted upon: then any method may be sent again. */
+bool fy_retry_idempotent(const char *method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (strcmp(method, methods[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The request has not been acted upon (429, RFC 6585 section 4: it was turned away for being one too
+ * many): then any method may be sent again. */
 static bool not_acted_upon(const struct fy_retry_attempt *attempt)
 {
     return attempt->code == FERRY_ERESOLVE || attempt->code == FERRY_ECONNECT ||
@@ -127,9 +145,9 @@ int64_t fy_retry_decide(const struct fy_retry_policy *policy,
                         const struct fy_retry_attempt *attempt)
 {
     bool passes =
-        attempt->status != 0 ? status_passes(attempt->status) : error_passes(attempt->code);
+        attempt->status != 0 ? status_passes(policy, attempt->status) : error_passes(attempt->code);
     if (attempt->number >= policy->attempts || !passes || !attempt->rewindable ||
-        !(attempt->idempotent || not_acted_upon(attempt))) {
+        !(attempt->idempotent || policy->any_method || not_acted_upon(attempt))) {
         return -1;
     }
     int64_t asked = fy_retry_after_ms(attempt->retry_after, attempt->now);

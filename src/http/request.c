@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "http/bytes.h"
+#include "http/trailer.h"
 #include "task/chan.h"
 #include "task/sched.h"
 
@@ -76,7 +77,8 @@ static void await_writing(ferry_request *req)
 {
     if (req->writing != NULL && fy_enter() != NULL) {
         if (req->writing != NULL) {
-            fy_chan_receive(req->writing, NULL, "waiting for a request to be written, to free it");
+            fy_chan_receive(req->writing, NULL,
+                            "waiting for a request to be written, to let its body go");
         }
         fy_leave();
     }
@@ -90,6 +92,7 @@ void ferry_request_free(ferry_request *req)
     await_writing(req);
     fy_arena_free(&req->arena);
     fy_url_free(&req->url);
+    fy_request_trailer_free(req->trailer);
     free(req->own_body);
     free(req->target);
     free(req->method);
@@ -319,14 +322,17 @@ int ferry_request_add_header(ferry_request *req, const char *name, const char *v
     return put_header(req, name, value, false);
 }
 
-/* Puts a body in the place of the one before it. Who is told when ferry is done with it stays. */
+/* Puts a body in the place of the one before it, which is its owner's again when this returns. Who
+ * is told when ferry is done with it stays. */
 static int put_body(ferry_request *req, struct fy_request_body body)
 {
+    await_writing(req);
     body.done = req->body.done;
     body.done_arg = req->body.done_arg;
     free(req->own_body);
     req->own_body = NULL;
     req->body_read = false;
+    req->handed_begun = false;
     req->body = body;
     return 0;
 }

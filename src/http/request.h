@@ -31,7 +31,9 @@ struct fy_request_body {
     int64_t offset;
     ferry_read_fn read;
     int (*rewind)(void *arg);
-    void *arg;                    /* of read and rewind */
+    void *arg; /* of read, rewind and failure */
+    /* What there is to say of a read that failed; NULL: its errno. */
+    const ferry_error *(*failure)(const void *arg);
     void (*done)(void *done_arg); /* stays when the body is replaced; NULL: none */
     void *done_arg;
 };
@@ -40,6 +42,7 @@ struct fy_request_body {
 #define FY_USER_AGENT "ferry/" FERRY_VERSION
 
 struct fy_chan;
+struct fy_request_trailer;
 
 /* What a send is told besides the request: filled in by the client, for the round tripper below
  * it. */
@@ -65,7 +68,10 @@ struct ferry_request {
     bool no_authorization;   /* likewise: the URL's user info is not sent */
     bool no_accept_encoding; /* likewise: the body comes as the server has it */
     struct fy_request_body body;
-    char *own_body;     /* where body is not the caller's but made for it; or NULL */
+    char *own_body; /* where body is not the caller's but made for it; or NULL */
+    /* What goes out behind the body, http/trailer.h; the request's. NULL: nothing. */
+    struct fy_request_trailer *trailer;
+    bool body_dropped;  /* a redirect goes without the body, and so without the trailers */
     int64_t timeout_ms; /* 0: none */
     bool close; /* asked for by the setter or by "Connection: close", whichever spoke last */
     ferry_context *context; /* borrowed; NULL: none */
@@ -74,6 +80,8 @@ struct ferry_request {
     ferry_error refused; /* the first setter that refused; reported by the send */
     struct fy_send send;
     bool body_read;          /* the reader has been called since it was set or rewound */
+    bool handed_begun;       /* a round tripper has read of the body in this round trip */
+    int64_t handed_at;       /* how far; valid while handed_begun */
     struct fy_chan *writing; /* closes when the write loop that still uses the request is done
                                 with it; NULL: none does */
 };
@@ -86,11 +94,19 @@ struct fy_head_options {
     const char *accept_encoding;
     /* Add "Connection: close": exactly one such field is written, whoever asked for it. */
     bool close;
+    /* To a proxy, in absolute form (RFC 9112 section 3.2.2); else Proxy-Authorization is not sent,
+     * not even the caller's, unless the caller speaks to a proxy by itself: with CONNECT, or a
+     * target that is a URL. */
+    bool absolute;
+    /* In absolute form: sent as Proxy-Authorization unless the request has its own; NULL: none. */
+    const char *proxy_authorization;
+    /* In absolute form: sent as well, but for those that the request has its own of; NULL: none. */
+    const struct fy_header *proxy_fields;
 };
 
 /* Appends request line and header fields: line, Host, User-Agent, Connection, framing,
  * Authorization from the URL's user info (unless set), the caller's fields in order,
- * Accept-Encoding, empty line.
+ * Accept-Encoding, those for a proxy, empty line.
  * Connection, Content-Length or Host are never written twice. Body framing: known length ->
  * Content-Length (0 only for POST, PUT, PATCH without a body); unknown -> chunked. CONNECT uses
  * host:port as target and sends its body raw. A set target, and a set Host for CONNECT, take the
@@ -99,7 +115,13 @@ struct fy_head_options {
 int fy_request_write_head(const ferry_request *req, const struct fy_head_options *options,
                           struct fy_buffer *out, ferry_error *err);
 
-/* Whether the body, if it is not empty, goes out chunked. */
+/* Appends the request's target, as it stands in its request line. */
+void fy_request_append_target(const ferry_request *req, bool absolute, struct fy_buffer *out);
+
+/* What User-Agent says when a client, or nobody, has said so; NULL: it is not sent. */
+const char *fy_request_user_agent(const ferry_request *req);
+
+/* Whether the body goes out chunked: its length is not known, or trailers follow it. */
 bool fy_request_chunked(const ferry_request *req);
 
 /* Whether the request may be sent again after something of it was written: a safe method (GET,
@@ -112,6 +134,10 @@ bool fy_request_replayable(const ferry_request *req);
  * has said nothing about codings, and asks for no range, which would be one of the encoded bytes. A
  * HEAD is not asked about another representation than it was sent for, and a tunnel has none. */
 bool fy_request_leaves_coding(const ferry_request *req);
+
+/* As ferry_request_sleep(): ends with the request's context and with the deadline of the send that it
+ * is in, if it is in one. why: for the dump. */
+int fy_request_sleep(ferry_request *req, int64_t ms, const char *why, ferry_error *err);
 
 /* Whether the body can be sent again from its beginning. */
 bool fy_request_rewindable(const ferry_request *req);

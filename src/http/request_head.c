@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "http/basic.h"
 #include "http/bytes.h"
 #include "http/request.h"
+#include "http/trailer.h"
 
 static bool is_one_of(const char *method, const char *const *methods)
 {
@@ -32,7 +34,8 @@ static bool is_connect(const ferry_request *req)
 
 bool fy_request_chunked(const ferry_request *req)
 {
-    return req->body.kind == FY_REQUEST_READER && req->body.len < 0 && !is_connect(req);
+    bool unsized = req->body.kind == FY_REQUEST_READER && req->body.len < 0;
+    return (unsized || (req->trailer != NULL && !req->body_dropped)) && !is_connect(req);
 }
 
 bool fy_request_leaves_coding(const ferry_request *req)
@@ -67,19 +70,42 @@ static void append_field(struct fy_buffer *out, const char *name, size_t name_le
 #define APPEND_FIELD(out, name, value, value_len) \
     append_field(out, name, sizeof(name) - 1, value, value_len)
 
-static void append_request_line(const ferry_request *req, const char *host, struct fy_buffer *out)
+/* Where a proxy is to go: what the URL says, whatever stands in the Host field. */
+static void append_site(const ferry_request *req, struct fy_buffer *out)
+{
+    fy_buffer_append_text(out, req->url.scheme);
+    fy_buffer_append_text(out, "://");
+    fy_buffer_append_text(out, req->url.authority);
+}
+
+void fy_request_append_target(const ferry_request *req, bool absolute, struct fy_buffer *out)
+{
+    const char *target = req->target;
+    if (target == NULL && is_connect(req)) {
+        const char *host = fy_header_get(&req->header, "Host");
+        if (host != NULL) {
+            fy_buffer_append_text(out, host);
+        } else {
+            fy_url_connect_target(&req->url, out);
+        }
+        return;
+    }
+    target = target != NULL ? target : req->url.target;
+    if (absolute && !is_connect(req) && strcmp(target, "*") == 0) {
+        append_site(req, out); /* RFC 9112 section 3.2.4: no path at all */
+        return;
+    }
+    if (absolute && target[0] == '/') {
+        append_site(req, out);
+    }
+    fy_buffer_append_text(out, target);
+}
+
+static void append_request_line(const ferry_request *req, bool absolute, struct fy_buffer *out)
 {
     fy_buffer_append_text(out, req->method);
     fy_buffer_append_byte(out, ' ');
-    if (req->target != NULL) {
-        fy_buffer_append_text(out, req->target);
-    } else if (!is_connect(req)) {
-        fy_buffer_append_text(out, req->url.target);
-    } else if (host != NULL) {
-        fy_buffer_append_text(out, host);
-    } else {
-        fy_url_connect_target(&req->url, out);
-    }
+    fy_request_append_target(req, absolute, out);
     static const char version[] = " HTTP/1.1\r\n";
     fy_buffer_append(out, version, sizeof(version) - 1);
 }
@@ -127,6 +153,9 @@ static void append_framing(const ferry_request *req, struct fy_buffer *out)
     }
     if (fy_request_chunked(req)) {
         fy_buffer_append_text(out, "Transfer-Encoding: chunked\r\n");
+        if (req->trailer != NULL) {
+            fy_request_trailer_announce(req->trailer, out);
+        }
         return;
     }
     int64_t len = req->body.kind == FY_REQUEST_NO_BODY ? 0 : req->body.len;
@@ -142,21 +171,6 @@ static void append_framing(const ferry_request *req, struct fy_buffer *out)
     APPEND_FIELD(out, "Content-Length", digits + at, sizeof(digits) - at);
 }
 
-static void append_base64(struct fy_buffer *out, const unsigned char *bytes, size_t len)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < len; i += 3) {
-        size_t left = len - i;
-        unsigned group = (unsigned)bytes[i] << 16;
-        group |= left > 1 ? (unsigned)bytes[i + 1] << 8 : 0;
-        group |= left > 2 ? bytes[i + 2] : 0;
-        char four[4] = {digits[group >> 18], digits[group >> 12 & 63],
-                        left > 1 ? digits[group >> 6 & 63] : '=',
-                        left > 2 ? digits[group & 63] : '='};
-        fy_buffer_append(out, four, sizeof(four));
-    }
-}
-
 /* The URL's user info as Basic credentials (RFC 7617), unless the caller has others. */
 static void append_authorization(const ferry_request *req, struct fy_buffer *out)
 {
@@ -165,15 +179,9 @@ static void append_authorization(const ferry_request *req, struct fy_buffer *out
         fy_header_find(&req->header, "Authorization", NULL) != NULL) {
         return;
     }
-    struct fy_buffer pair = {0};
-    fy_buffer_append_text(&pair, url->user == NULL ? "" : url->user);
-    fy_buffer_append_byte(&pair, ':');
-    fy_buffer_append_text(&pair, url->password == NULL ? "" : url->password);
-    fy_buffer_append_text(out, "Authorization: Basic ");
-    append_base64(out, (const unsigned char *)pair.bytes, pair.len);
+    fy_buffer_append_text(out, "Authorization: ");
+    fy_basic_append(out, url->user, url->password);
     fy_buffer_append_text(out, "\r\n");
-    out->failed = out->failed || pair.failed;
-    fy_buffer_free(&pair);
 }
 
 static bool is_written_above(const struct fy_field *field)
@@ -182,11 +190,55 @@ static bool is_written_above(const struct fy_field *field)
            fy_text_is(field->name, field->name_len, "Connection");
 }
 
+/* Whether a proxy reads the head: ours, or one that the caller speaks to by itself. */
+static bool is_for_proxy(const ferry_request *req, const struct fy_head_options *options)
+{
+    return options->absolute || is_connect(req) ||
+           (req->target != NULL && req->target[0] != '/' && req->target[0] != '*');
+}
+
+static void append_fields(const ferry_request *req, bool for_proxy, struct fy_buffer *out)
+{
+    for (size_t i = 0; i < req->header.count; i++) {
+        const struct fy_field *field = &req->header.fields[i];
+        if (!is_written_above(field) &&
+            (for_proxy || !fy_text_is(field->name, field->name_len, "Proxy-Authorization"))) {
+            append_field(out, field->name, field->name_len, field->value, field->value_len);
+        }
+    }
+}
+
+/* Once all others are written: no field of ours stands twice. */
+static void append_proxy_fields(const ferry_request *req, const struct fy_head_options *options,
+                                struct fy_buffer *out)
+{
+    const struct fy_header *fields = options->proxy_fields;
+    const char *credentials = options->proxy_authorization;
+    if (credentials != NULL && fy_header_find(&req->header, "Proxy-Authorization", NULL) == NULL) {
+        APPEND_FIELD(out, "Proxy-Authorization", credentials, strlen(credentials));
+    }
+    for (size_t i = 0; fields != NULL && i < fields->count; i++) {
+        const struct fy_field *field = &fields->fields[i];
+        if (fy_header_find(&req->header, field->name, NULL) == NULL &&
+            !fy_text_is(field->name, field->name_len, "User-Agent") &&
+            !fy_text_is(field->name, field->name_len, "Accept-Encoding")) {
+            append_field(out, field->name, field->name_len, field->value, field->value_len);
+        }
+    }
+}
+
+const char *fy_request_user_agent(const ferry_request *req)
+{
+    const char *own = fy_header_get(&req->header, "User-Agent");
+    const char *standard = req->send.user_agent != NULL ? req->send.user_agent : FY_USER_AGENT;
+    return own != NULL ? own : req->no_user_agent ? NULL : standard;
+}
+
 int fy_request_write_head(const ferry_request *req, const struct fy_head_options *options,
                           struct fy_buffer *out, ferry_error *err)
 {
     const char *host = fy_header_get(&req->header, "Host");
-    append_request_line(req, host, out);
+    append_request_line(req, options->absolute, out);
     append_host(req, host, out);
     if (options->user_agent != NULL && options->user_agent[0] != '\0' && !req->no_user_agent &&
         fy_header_find(&req->header, "User-Agent", NULL) == NULL) {
@@ -195,15 +247,13 @@ int fy_request_write_head(const ferry_request *req, const struct fy_head_options
     append_connection(req, options, out);
     append_framing(req, out);
     append_authorization(req, out);
-    for (size_t i = 0; i < req->header.count; i++) {
-        const struct fy_field *field = &req->header.fields[i];
-        if (!is_written_above(field)) {
-            append_field(out, field->name, field->name_len, field->value, field->value_len);
-        }
-    }
+    append_fields(req, is_for_proxy(req, options), out);
     if (options->accept_encoding != NULL) {
         APPEND_FIELD(out, "Accept-Encoding", options->accept_encoding,
                      strlen(options->accept_encoding));
+    }
+    if (options->absolute) {
+        append_proxy_fields(req, options, out);
     }
     fy_buffer_append(out, "\r\n", 2);
     return out->failed ? fy_fail_memory(err) : 0;

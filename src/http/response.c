@@ -103,11 +103,6 @@ FERRY_API void ferry_response_header_at(const ferry_response *res, size_t i, con
     }
 }
 
-FERRY_API const char *ferry_response_trailer(const ferry_response *res, const char *name)
-{
-    return res->ended ? fy_header_get(&res->trailer, name) : NULL;
-}
-
 /* ----------------------------------------------------------------------------------- the body */
 
 /* The last to leave a closed response frees it. */

@@ -15,10 +15,16 @@
 #include "task/sched.h"
 #include "watch/ledger.h"
 
+/* What a body's read_within comes back with when nothing has come. */
+#define FY_READ_LATER (-2)
+
 /* What a response's body can do. All are called under the lock of the response's scheduler. */
 struct fy_body_ops {
     /* As ferry_response_read; parks. Never called again after it has returned 0 or -1. */
     ssize_t (*read)(void *body, void *buf, size_t len, ferry_error *err);
+    /* Likewise, for at most ms milliseconds: FY_READ_LATER when they have passed without a byte,
+     * which is no failure. NULL: this body never lets its reader wait. */
+    ssize_t (*read_within)(void *body, void *buf, size_t len, int64_t ms, ferry_error *err);
     /* As ferry_response_write; NULL: this body cannot. */
     ssize_t (*write)(void *body, const void *buf, size_t len, ferry_error *err);
     /* The response is closed, whatever has been read; no read or write begins after this. may_park
@@ -38,8 +44,9 @@ struct ferry_response {
     int64_t length; /* as ferry_response_length() tells it */
     struct fy_arena arena;
     struct fy_header header;
-    struct fy_header trailer; /* filled when the body has ended */
-    struct fy_sched *sched;   /* that of the thread which opened it */
+    struct fy_header announced; /* the trailer names that the head has, without values */
+    struct fy_header trailer;   /* filled when the body has ended */
+    struct fy_sched *sched;     /* that of the thread which opened it */
     const struct fy_body_ops *ops;
     void *body; /* ops' */
     /* What was agreed on its TLS connection; NULL: it came on no such. Kept by a hold on tls_held,
@@ -60,6 +67,9 @@ struct ferry_response {
 
 /* An empty response on the running scheduler, not in the ledger yet. NULL when out of memory. */
 ferry_response *fy_response_new(void);
+
+/* Notes the trailer names that the head announces. -1 when out of memory. */
+int fy_response_announce_trailers(ferry_response *res);
 
 /* Frees the memory, nothing else: for one that never reached the ledger, and by the close. */
 void fy_response_free(ferry_response *res);

@@ -427,6 +427,26 @@ void fy_url_connect_target(const struct fy_url *url, struct fy_buffer *out)
     }
 }
 
+int fy_url_over_tls(struct fy_url *url, const struct fy_url *from, ferry_error *err)
+{
+    struct fy_buffer text = {0};
+    *url = (struct fy_url){0};
+    fy_buffer_append_text(&text, "https://");
+    if (from->user != NULL || from->password != NULL) {
+        fy_url_encode_all(&text, from->user != NULL ? from->user : "");
+        if (from->password != NULL) {
+            fy_buffer_append_byte(&text, ':');
+            fy_url_encode_all(&text, from->password);
+        }
+        fy_buffer_append_byte(&text, '@');
+    }
+    fy_buffer_append_text(&text, from->text + strlen("http://")); /* which has no port 80 */
+    fy_buffer_append_byte(&text, '\0');
+    int failed = text.failed ? fy_fail_memory(err) : fy_url_parse(url, text.bytes, err);
+    fy_buffer_free(&text);
+    return failed;
+}
+
 int fy_url_copy(struct fy_url *url, const struct fy_url *from)
 {
     *url = (struct fy_url){0};

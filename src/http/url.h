@@ -55,6 +55,10 @@ void fy_url_connect_target(const struct fy_url *url, struct fy_buffer *out);
 int fy_url_resolve(struct fy_url *url, const struct fy_url *base, const char *reference,
                    ferry_error *err);
 
+/* An http URL as https: the same but for the scheme, port 80 become 443 (RFC 6797 section 8.3). -1
+ * and *err when out of memory. */
+int fy_url_over_tls(struct fy_url *url, const struct fy_url *from, ferry_error *err);
+
 /* A deep copy; -1 when out of memory. */
 int fy_url_copy(struct fy_url *url, const struct fy_url *from);
 

@@ -81,22 +81,25 @@ void fy_address_text(const struct fy_address *address, char text[FY_ADDRESS_TEXT
 
 /* -------------------------------------------------------------------------------------- lists */
 
+static void set_port(struct fy_address *address, uint16_t port)
+{
+    if (address->sockaddr.ss_family == AF_INET6) {
+        ((struct sockaddr_in6 *)&address->sockaddr)->sin6_port = htons(port);
+    } else {
+        ((struct sockaddr_in *)&address->sockaddr)->sin_port = htons(port);
+    }
+}
+
 int fy_addresses_add(struct fy_addresses *addresses, const struct sockaddr *sockaddr, uint16_t port)
 {
     struct fy_address address = {0};
     switch (sockaddr->sa_family) {
-    case AF_INET:
-        address.len = sizeof(struct sockaddr_in);
-        memcpy(&address.sockaddr, sockaddr, address.len);
-        ((struct sockaddr_in *)&address.sockaddr)->sin_port = htons(port);
-        break;
-    case AF_INET6:
-        address.len = sizeof(struct sockaddr_in6);
-        memcpy(&address.sockaddr, sockaddr, address.len);
-        ((struct sockaddr_in6 *)&address.sockaddr)->sin6_port = htons(port);
-        break;
+    case AF_INET: address.len = sizeof(struct sockaddr_in); break;
+    case AF_INET6: address.len = sizeof(struct sockaddr_in6); break;
     default: return 0;
     }
+    memcpy(&address.sockaddr, sockaddr, address.len);
+    set_port(&address, port);
     struct fy_address *list =
         realloc(addresses->list, (addresses->count + 1) * sizeof *addresses->list);
     if (list == NULL) {
@@ -104,6 +107,20 @@ int fy_addresses_add(struct fy_addresses *addresses, const struct sockaddr *sock
     }
     addresses->list = list;
     list[addresses->count++] = address;
+    return 0;
+}
+
+int fy_addresses_copy(struct fy_addresses *to, const struct fy_addresses *from, uint16_t port)
+{
+    to->list = malloc(from->count * sizeof *to->list);
+    if (to->list == NULL) {
+        return -1;
+    }
+    memcpy(to->list, from->list, from->count * sizeof *to->list);
+    to->count = from->count;
+    for (size_t i = 0; i < to->count; i++) {
+        set_port(&to->list[i], port);
+    }
     return 0;
 }
 

@@ -36,6 +36,9 @@ void fy_address_text(const struct fy_address *address, char text[FY_ADDRESS_TEXT
 int fy_addresses_add(struct fy_addresses *addresses, const struct sockaddr *sockaddr,
                      uint16_t port);
 
+/* Fills the empty list *to with the same addresses, and a port of its own. -1: out of memory. */
+int fy_addresses_copy(struct fy_addresses *to, const struct fy_addresses *from, uint16_t port);
+
 /* Families in turn, beginning with that of the first, each in the order it was in (RFC 8305 section
  * 4). */
 void fy_addresses_interleave(struct fy_addresses *addresses);

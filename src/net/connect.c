@@ -1,5 +1,5 @@
 /*
- * Connecting: the dial, and TLS on top of it.
+ * Connecting: the dial, perhaps through a proxy, and TLS on top of it.
  */
 #include "net/connect.h"
 
@@ -64,7 +64,9 @@ struct fy_stream *fy_connect(const struct fy_connect *connect, struct fy_tls_inf
                              ferry_error *err)
 {
     *info = NULL;
-    struct fy_stream *stream = fy_dial(&connect->dial, err);
+    struct fy_stream *stream = connect->through != NULL
+                                   ? fy_dial_through(&connect->dial, connect->through, err)
+                                   : fy_dial(&connect->dial, err);
     if (stream == NULL) {
         return NULL;
     }

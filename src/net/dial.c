@@ -105,6 +105,16 @@ static const char *target_address(const struct fy_dial *dial)
     return dial->unix_socket != NULL ? dial->unix_socket : dial->host_port;
 }
 
+/* Until a deadline: 0 when it has passed, -1 when there is none. */
+static int64_t ms_left(int64_t deadline)
+{
+    if (deadline == FY_NEVER) {
+        return -1;
+    }
+    int64_t left = deadline - fy_now();
+    return left > 0 ? (left + FY_MILLISECOND - 1) / FY_MILLISECOND : 0;
+}
+
 static int call_dial(const struct fy_dial *dial, ferry_error *err)
 {
     ferry_dial_target target = {
@@ -114,14 +124,11 @@ static int call_dial(const struct fy_dial *dial, ferry_error *err)
         .host = dial->unix_socket != NULL ? "localhost" : dial->host,
         .port = dial->unix_socket != NULL ? 0 : dial->port,
         .context = dial->context,
-        .timeout_ms = -1,
+        .timeout_ms = ms_left(dial->deadline),
+        .request_ms = ms_left(dial->request_deadline),
     };
-    if (dial->deadline != FY_NEVER) {
-        int64_t left = dial->deadline - fy_now();
-        if (left <= 0) {
-            return fy_fail(err, FERRY_ETIMEOUT, 0, "i/o timeout");
-        }
-        target.timeout_ms = (left + FY_MILLISECOND - 1) / FY_MILLISECOND;
+    if (target.timeout_ms == 0) {
+        return fy_fail(err, FERRY_ETIMEOUT, 0, "i/o timeout");
     }
     fy_leave();
     int fd = dial->dial(dial->dial_arg, &target, err);
@@ -177,17 +184,16 @@ fail:
 
 /* ---------------------------------------------------------------------------------------- TCP */
 
-static int resolve(const struct fy_dial *dial, struct fy_addresses *addresses, ferry_error *err)
+static int look_up(const struct fy_dial *dial, struct fy_addresses *addresses, ferry_error *err)
 {
-    struct fy_address literal;
-    const ferry_trace *trace =
-        fy_address_parse(&literal, dial->host, dial->port) ? NULL : dial->trace;
+    const ferry_trace *trace = dial->trace;
     if (trace != NULL && trace->dns_start != NULL) {
         fy_leave();
         trace->dns_start(dial->trace_arg, dial->host);
         (void)fy_enter();
     }
-    int result = fy_resolve(addresses, dial->host, dial->port, dial->deadline, dial->canceled, err);
+    int result = fy_resolve(dial->resolver, addresses, dial->host, dial->port, dial->deadline,
+                            dial->canceled, err);
     if (trace != NULL && trace->dns_done != NULL) {
         fy_leave();
         trace->dns_done(dial->trace_arg, addresses->count, result != 0 ? err : NULL);
@@ -196,15 +202,34 @@ static int resolve(const struct fy_dial *dial, struct fy_addresses *addresses, f
     return result;
 }
 
+int fy_dial_resolve(const struct fy_dial *dial, struct fy_addresses *addresses, ferry_error *err)
+{
+    int known = fy_resolve_at_once(dial->resolver, addresses, dial->host, dial->port, err);
+    if (known != 0) {
+        return known > 0 ? 0 : -1;
+    }
+    return look_up(dial, addresses, err);
+}
+
+/* Whether a race was lost by the addresses, and not by this process or its user. */
+static bool addresses_failed(const ferry_error *err)
+{
+    return err->code == FERRY_ECONNECT || err->code == FERRY_ETIMEOUT;
+}
+
 static struct fy_stream *dial_tcp(const struct fy_dial *dial, ferry_error *err)
 {
     struct fy_addresses addresses;
-    if (resolve(dial, &addresses, err) != 0) {
+    if (fy_dial_resolve(dial, &addresses, err) != 0) {
         fy_error_prefix(err, "dial tcp");
         return NULL;
     }
     struct fy_stream *stream = fy_race(dial, &addresses, err);
     fy_addresses_free(&addresses);
+    if (stream == NULL && addresses_failed(err)) {
+        /* The name may have moved since it was looked up. */
+        fy_resolve_suspect(dial->resolver, dial->host);
+    }
     if (stream != NULL && dial->keep_alive_probe_ms >= 0) {
         fy_socket_stream_probe(stream, dial->keep_alive_probe_ms);
     }

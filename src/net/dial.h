@@ -9,6 +9,8 @@
 
 #include <ferry.h>
 
+#include "net/address.h"
+#include "net/resolve.h"
 #include "net/stream.h"
 #include "task/chan.h"
 
@@ -19,16 +21,18 @@ struct fy_dial {
     uint16_t port;
     /* A path, or '@' and an abstract name (unix(7)): instead of all these. NULL: TCP. */
     const char *unix_socket;
-    int64_t deadline;            /* fy_now() time; FY_NEVER: none */
+    struct fy_resolver *resolver; /* what is known of names; NULL: nothing */
+    int64_t deadline;             /* fy_now() time; FY_NEVER: none */
     struct fy_chan *canceled;    /* closes when nobody wants the connection any more; NULL: never */
     int64_t keep_alive_probe_ms; /* below 0: no probes */
     /* The user's own, instead; called outside the lock. It cannot be cancelled, and what it brings
      * too late is still brought. NULL: none. */
     ferry_dial_fn dial;
     void *dial_arg;
-    ferry_context *context; /* for the user's own; NULL: none */
-    /* dns_* (not for a literal) and connect_*: all of the struct, whatever its size says. Called
-     * outside the lock, one at a time, from the task that dials. NULL: none. */
+    ferry_context *context;   /* for the user's own; NULL: none */
+    int64_t request_deadline; /* likewise; fy_now() time; FY_NEVER: none */
+    /* dns_* (when there is a lookup to wait for) and connect_*: all of the struct, whatever its
+     * size says. Called outside the lock, one at a time, from the task that dials. NULL: none. */
     const ferry_trace *trace;
     void *trace_arg;
 };
@@ -39,5 +43,8 @@ struct fy_dial {
  * told, of those that this machine has a way to if there are any. Every socket, task and byte of
  * the addresses that lost is gone when it returns. */
 struct fy_stream *fy_dial(const struct fy_dial *dial, ferry_error *err);
+
+/* Looks the host up, as a dial does first: fy_resolve() with the dial's trace. */
+int fy_dial_resolve(const struct fy_dial *dial, struct fy_addresses *addresses, ferry_error *err);
 
 #endif

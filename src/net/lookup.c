@@ -1,5 +1,5 @@
 /*
- * Lookups by c-ares. Each has a c-ares channel of its own, whose sockets are watched by a private
+ * Lookups by c-ares. Each has a c-ares channel to itself, whose sockets are watched by a private
  * epoll descriptor; that one is registered with the scheduler as any descriptor is. A task can wait
  * for a descriptor or for channels, not for both: so a small task, the watch, waits for the epoll
  * descriptor and says on a channel when there is something to do, and the one that looks up waits
@@ -11,19 +11,21 @@
 
 #include <ares.h>
 #include <errno.h>
-#include <pthread.h>
+#include <limits.h>
 #include <sys/epoll.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/sigpipe.h"
+#include "net/lookup_channel.h"
 #include "task/clock.h"
 #include "task/io.h"
 #include "task/sched.h"
 
 struct lookup {
-    ares_channel channel;
+    struct fy_lookup_channel *channel;
+    int sockets; /* of the channel, open now */
     /* The watch's. */
     struct fy_io io;      /* of the epoll descriptor over c-ares' sockets */
     struct fy_chan ready; /* has a value when that may have events; closed when the watch is over */
@@ -32,19 +34,13 @@ struct lookup {
     struct ares_addrinfo *found; /* ours once done; NULL: none */
     int status;                  /* valid once done */
     bool done;
-    int unwatched; /* the errno with which a socket could not be watched; 0: all are */
+    bool lacked_memory; /* c-ares has, at some point: whatever it says may be wrong */
+    int unwatched;      /* the errno with which a socket could not be watched; 0: all are */
 };
-
-static struct {
-    const char *servers; /* NULL: the system's */
-    int timeout_ms, tries;
-} asked;
 
 void fy_lookup_ask(const char *servers, int timeout_ms, int tries)
 {
-    asked.servers = servers;
-    asked.timeout_ms = timeout_ms;
-    asked.tries = tries;
+    fy_lookup_channel_ask(servers, timeout_ms, tries);
 }
 
 /* ---------------------------------------------------------------------------------- the watch */
@@ -89,19 +85,23 @@ static void close_watch(struct lookup *self)
 
 /* --------------------------------------------------------------------------- what c-ares calls */
 
-static void socket_changed(void *arg, ares_socket_t fd, int readable, int writable)
+static void socket_changed(void *arg, int fd, bool readable, bool writable)
 {
     struct lookup *self = arg;
     struct epoll_event event = {.data.fd = fd};
     if (!readable && !writable) {
         (void)epoll_ctl(self->io.fd, EPOLL_CTL_DEL, fd, &event);
+        self->sockets--;
         return;
     }
     event.events = (readable ? EPOLLIN : 0) | (writable ? EPOLLOUT : 0);
-    if (epoll_ctl(self->io.fd, EPOLL_CTL_MOD, fd, &event) != 0 &&
-        (errno != ENOENT || epoll_ctl(self->io.fd, EPOLL_CTL_ADD, fd, &event) != 0)) {
+    if (epoll_ctl(self->io.fd, EPOLL_CTL_MOD, fd, &event) == 0) {
+        return;
+    }
+    if (errno != ENOENT || epoll_ctl(self->io.fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         self->unwatched = errno;
     }
+    self->sockets++;
 }
 
 static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *found)
@@ -113,50 +113,20 @@ static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *
     self->done = true;
 }
 
-/* -------------------------------------------------------------------------------- one channel */
-
-static pthread_once_t library_once = PTHREAD_ONCE_INIT;
-static int library_status;
-
-static void init_library(void)
-{
-    library_status = ares_library_init(ARES_LIB_INIT_ALL);
-}
-
-static int open_channel(struct lookup *self)
-{
-    struct ares_options options = {.sock_state_cb = socket_changed, .sock_state_cb_data = self};
-    int mask = ARES_OPT_SOCK_STATE_CB;
-    pthread_once(&library_once, init_library);
-    if (library_status != ARES_SUCCESS) {
-        return library_status;
-    }
-    if (asked.servers != NULL) {
-        options.timeout = asked.timeout_ms;
-        options.tries = asked.tries;
-        mask |= ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
-    }
-    int status = ares_init_options(&self->channel, &options, mask);
-    if (status == ARES_SUCCESS && asked.servers != NULL) {
-        status = ares_set_servers_ports_csv(self->channel, asked.servers);
-        if (status != ARES_SUCCESS) {
-            ares_destroy(self->channel);
-        }
-    }
-    return status;
-}
+/* ------------------------------------------------------------------------------ calling c-ares */
 
 static void begin(struct lookup *self, const char *name)
 {
     struct fy_sigpipe held;
     const struct ares_addrinfo_hints hints = {
-        .ai_flags = asked.servers != NULL ? ARES_AI_ENVHOSTS : 0,
+        .ai_flags = fy_lookup_channel_is_test() ? ARES_AI_ENVHOSTS : 0,
         .ai_family = AF_UNSPEC,
         .ai_socktype = SOCK_STREAM,
     };
     fy_sigpipe_hold(&held);
-    ares_getaddrinfo(self->channel, name, NULL, &hints, answered, self);
+    ares_getaddrinfo(self->channel->ares, name, NULL, &hints, answered, self);
     fy_sigpipe_release(&held, true);
+    self->lacked_memory |= fy_lookup_channel_lacked_memory();
 }
 
 /* fd ARES_SOCKET_BAD: for timeouts only. */
@@ -165,9 +135,10 @@ static void process(struct lookup *self, ares_socket_t fd, uint32_t events)
     const uint32_t broken = EPOLLERR | EPOLLHUP;
     struct fy_sigpipe held;
     fy_sigpipe_hold(&held);
-    ares_process_fd(self->channel, (events & (EPOLLIN | broken)) != 0 ? fd : ARES_SOCKET_BAD,
+    ares_process_fd(self->channel->ares, (events & (EPOLLIN | broken)) != 0 ? fd : ARES_SOCKET_BAD,
                     (events & (EPOLLOUT | broken)) != 0 ? fd : ARES_SOCKET_BAD);
     fy_sigpipe_release(&held, true);
+    self->lacked_memory |= fy_lookup_channel_lacked_memory();
 }
 
 /* Whether there was anything. */
@@ -186,7 +157,7 @@ static bool process_events(struct lookup *self)
 static int64_t next_timeout(struct lookup *self)
 {
     struct timeval left;
-    if (ares_timeout(self->channel, NULL, &left) == NULL) {
+    if (ares_timeout(self->channel->ares, NULL, &left) == NULL) {
         return FY_NEVER;
     }
     return fy_now() + (int64_t)left.tv_sec * 1000000000 + (int64_t)left.tv_usec * 1000 +
@@ -253,39 +224,65 @@ static int fail_with(int status, ferry_error *err)
     return fy_fail(err, FERRY_ERESOLVE, 0, "%s", text);
 }
 
-static int take(struct lookup *self, struct fy_addresses *addresses, uint16_t port,
+static int64_t smallest_ttl(const struct ares_addrinfo *found)
+{
+    int64_t smallest = INT_MAX;
+    for (struct ares_addrinfo_node *node = found->nodes; node != NULL; node = node->ai_next) {
+        smallest = node->ai_ttl < smallest ? node->ai_ttl : smallest;
+    }
+    for (struct ares_addrinfo_cname *cname = found->cnames; cname != NULL; cname = cname->next) {
+        smallest = cname->ttl < smallest ? cname->ttl : smallest;
+    }
+    /* RFC 2181 section 8: one with the topmost bit set counts as 0. */
+    return smallest > 0 ? smallest : 0;
+}
+
+static int take(struct lookup *self, struct fy_addresses *addresses, int64_t *ttl_seconds,
                 ferry_error *err)
 {
     if (self->status != ARES_SUCCESS) {
-        return fail_with(self->status, err);
+        return fail_with(self->lacked_memory ? ARES_ENOMEM : self->status, err);
     }
     size_t before = addresses->count;
     for (struct ares_addrinfo_node *node = self->found->nodes; node != NULL; node = node->ai_next) {
-        if (fy_addresses_add(addresses, node->ai_addr, port) != 0) {
+        if (fy_addresses_add(addresses, node->ai_addr, 0) != 0) {
             return fy_fail_memory(err);
         }
     }
+    *ttl_seconds = self->lacked_memory ? 0 : smallest_ttl(self->found);
     return addresses->count > before ? 0 : fail_with(ARES_ENODATA, err);
 }
 
-int fy_lookup(struct fy_addresses *addresses, const char *name, uint16_t port, int64_t deadline,
-              struct fy_chan *canceled, ferry_error *err)
+/* Whether the channel may serve again: what it was asked for is done, and no server has failed. */
+static bool is_fit(const struct lookup *self)
+{
+    bool is_answer = self->status == ARES_SUCCESS || self->status == ARES_ENOTFOUND ||
+                     self->status == ARES_ENODATA;
+    return self->done && is_answer && self->sockets == 0 && self->unwatched == 0 &&
+           !self->lacked_memory;
+}
+
+int fy_lookup(struct fy_addresses *addresses, int64_t *ttl_seconds, const char *name,
+              int64_t deadline, struct fy_chan *canceled, ferry_error *err)
 {
     struct lookup self = {.status = ARES_SUCCESS};
     int result = -1;
     if (open_watch(&self) != 0) {
         return fy_fail_memory(err);
     }
-    int status = open_channel(&self);
+    (void)fy_lookup_channel_lacked_memory(); /* what was before is not about this lookup */
+    int status = fy_lookup_channel_take(&self.channel);
     if (status != ARES_SUCCESS) {
-        fail_with(status, err);
+        fail_with(fy_lookup_channel_lacked_memory() ? ARES_ENOMEM : status, err);
         goto no_channel;
     }
+    self.channel->socket_changed = socket_changed;
+    self.channel->arg = &self;
     begin(&self, name);
     if (await(&self, deadline, canceled, err) == 0) {
-        result = take(&self, addresses, port, err);
+        result = take(&self, addresses, ttl_seconds, err);
     }
-    ares_destroy(self.channel); /* calls answered(), if nothing has */
+    fy_lookup_channel_give_back(self.channel, is_fit(&self)); /* calls answered(), if nothing has */
     if (self.found != NULL) {
         ares_freeaddrinfo(self.found);
     }

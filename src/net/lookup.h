@@ -12,10 +12,12 @@
 #include "net/address.h"
 #include "task/chan.h"
 
-/* Appends the addresses of a name (no literal), each with the port, in the order of RFC 6724. -1
- * and *err as fy_resolve() has it, without a prefix; some may have been appended then. */
-int fy_lookup(struct fy_addresses *addresses, const char *name, uint16_t port, int64_t deadline,
-              struct fy_chan *canceled, ferry_error *err);
+/* Appends the addresses of a name (no literal), each with port 0, in the order of RFC 6724, and
+ * sets how many seconds they are good for: the smallest time-to-live of the records that led to
+ * them; 0 for what the hosts file says. -1 and *err as fy_resolve() has it, without a prefix; some
+ * may have been appended then. */
+int fy_lookup(struct fy_addresses *addresses, int64_t *ttl_seconds, const char *name,
+              int64_t deadline, struct fy_chan *canceled, ferry_error *err);
 
 /* For tests: whom lookups ask from now on instead of the system's name servers ("127.0.0.1:5353";
  * borrowed; NULL: the system's again), how long for an answer and how often. The hosts file is then

@@ -12,19 +12,29 @@
 
 #include "base/error.h"
 
+bool fy_tls_lacked_memory(void)
+{
+    return errno == ENOMEM || ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE ||
+           ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+}
+
 int fy_tls_fail_openssl(ferry_error *err, int code, const char *text)
 {
     /* The newest says most: what OpenSSL could not do, not which part of a part gave up. */
-    unsigned long error = ERR_peek_last_error();
-    const char *reason = ERR_reason_error_string(error);
-    if (error != 0 && ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) {
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    bool memory = code == FERRY_ENOMEM || fy_tls_lacked_memory();
+    unsigned long error;
+    while ((error = ERR_get_error()) != 0) {
+        memory = memory || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+    }
+    if (memory) {
         code = FERRY_ENOMEM;
         reason = "out of memory";
+    } else if (reason == NULL) {
+        reason = "OpenSSL does not say why";
     }
-    fy_fail(err, code, code == FERRY_ENOMEM ? ENOMEM : 0, "%s%s%s", text,
-            text[0] != '\0' ? ": " : "", reason != NULL ? reason : "OpenSSL does not say why");
-    ERR_clear_error();
-    return -1;
+    return fy_fail(err, code, memory ? ENOMEM : 0, "%s%s%s", text, text[0] != '\0' ? ": " : "",
+                   reason);
 }
 
 /* ------------------------------------------------------------------------- versions and ciphers */
@@ -47,6 +57,15 @@ static int set_versions(SSL_CTX *context, const ferry_tls_options *options, ferr
     return 0;
 }
 
+static int fail_ciphers(const char *what, const char *names, ferry_error *err)
+{
+    if (fy_tls_lacked_memory()) {
+        return fy_tls_fail_openssl(err, FERRY_ENOMEM, "tls");
+    }
+    ERR_clear_error();
+    return fy_fail(err, FERRY_EINVAL, 0, "tls: no such %s: %s", what, names);
+}
+
 static int set_ciphers(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err)
 {
     /* Keys of 2048 bits and no SHA-1 in signatures, whatever the system's default is; a cipher list
@@ -55,14 +74,11 @@ static int set_ciphers(SSL_CTX *context, const ferry_tls_options *options, ferry
         SSL_CTX_set_security_level(context, 2);
     }
     if (options->ciphers != NULL && !SSL_CTX_set_cipher_list(context, options->ciphers)) {
-        ERR_clear_error();
-        return fy_fail(err, FERRY_EINVAL, 0, "tls: no such ciphers: %s", options->ciphers);
+        return fail_ciphers("ciphers", options->ciphers, err);
     }
     if (options->cipher_suites != NULL &&
         !SSL_CTX_set_ciphersuites(context, options->cipher_suites)) {
-        ERR_clear_error();
-        return fy_fail(err, FERRY_EINVAL, 0, "tls: no such cipher suites: %s",
-                       options->cipher_suites);
+        return fail_ciphers("cipher suites", options->cipher_suites, err);
     }
     return 0;
 }
@@ -178,9 +194,25 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
     return 0; /* what is kept is a copy */
 }
 
+/* Told of each record before it is sent, which makes SSL forget errno: when an alert goes out because
+ * there was no memory, this is the last place to learn that. */
+static void note_errno(int is_written, int version, int type, const void *bytes, size_t len,
+                       SSL *ssl, void *arg)
+{
+    (void)version;
+    (void)type;
+    (void)bytes;
+    (void)len;
+    (void)arg;
+    if (is_written && errno == ENOMEM) {
+        fy_tls_stream_of(ssl)->lacked_memory = true;
+    }
+}
+
 static void set_modes(struct fy_tls_config *config)
 {
     SSL_CTX *context = config->context;
+    SSL_CTX_set_msg_callback(context, note_errno);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
     /* A server that asks for another handshake over TLS 1.2 is refused, as by everybody. */
@@ -219,9 +251,10 @@ struct fy_tls_config *fy_tls_config_new(const ferry_tls_options *options, ferry_
     config->verify = !options->insecure_skip_verify;
     config->resume = !options->disable_resumption;
     fy_tls_sessions_init(&config->sessions);
-    ERR_clear_error();
+    fy_tls_begin();
     config->context = SSL_CTX_new(TLS_client_method());
-    if (config->context == NULL) {
+    /* It leaves out the ciphers and groups that there is no memory for. */
+    if (config->context == NULL || fy_tls_lacked_memory()) {
         fy_tls_fail_openssl(err, FERRY_ETLS, "tls");
         goto fail;
     }

@@ -33,9 +33,9 @@ static bool is_given(const struct source *source)
 static int fail_source(const struct source *source, int os_errno, const char *text,
                        ferry_error *err)
 {
-    return fy_fail(err, os_errno != 0 ? FERRY_EINVAL : FERRY_ETLS, os_errno, "tls: %s%s%s: %s",
-                   source->what, source->file != NULL ? " " : "",
-                   source->file != NULL ? source->file : "", text);
+    int code = os_errno == ENOMEM ? FERRY_ENOMEM : os_errno != 0 ? FERRY_EINVAL : FERRY_ETLS;
+    return fy_fail(err, code, os_errno, "tls: %s%s%s: %s", source->what,
+                   source->file != NULL ? " " : "", source->file != NULL ? source->file : "", text);
 }
 
 static int fail_source_openssl(const struct source *source, ferry_error *err)
@@ -49,7 +49,7 @@ static int fail_source_openssl(const struct source *source, ferry_error *err)
 static BIO *open_source(const struct source *source, ferry_error *err)
 {
     BIO *bio = NULL;
-    ERR_clear_error();
+    fy_tls_begin();
     if (source->file != NULL) {
         FILE *file = fopen(source->file, "re");
         if (file == NULL) {
@@ -84,7 +84,7 @@ static int give_password(char *buf, int size, int is_writing, void *password)
 /* After a read of PEM that gave nothing: whether that was only its end. */
 static bool at_end(void)
 {
-    return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE && !fy_tls_lacked_memory();
 }
 
 /* --------------------------------------------------------------------------------- whom to trust */
@@ -115,8 +115,10 @@ static X509_STORE *hold_system_store(void)
     }
     pthread_mutex_lock(&system_lock);
     if (system_store == NULL || strcmp(places, system_places) != 0) {
+        fy_tls_begin();
         X509_STORE *loaded = X509_STORE_new();
-        if (loaded == NULL || !X509_STORE_set_default_paths(loaded)) {
+        /* A store that only lacks what there was no memory for is said to be fine, and would be kept. */
+        if (loaded == NULL || !X509_STORE_set_default_paths(loaded) || fy_tls_lacked_memory()) {
             X509_STORE_free(loaded);
             goto out;
         }
@@ -280,6 +282,9 @@ out:
 static int fail_key(const struct source *source, const char *password, ferry_error *err)
 {
     unsigned long error = ERR_peek_last_error();
+    if (fy_tls_lacked_memory()) {
+        return fail_source_openssl(source, err);
+    }
     if (at_end() || (password == NULL && ERR_GET_REASON(error) == ERR_R_UNSUPPORTED)) {
         return fail_source(source, 0, "no private key in it (PEM)", err);
     }

@@ -13,58 +13,12 @@
 #include <openssl/x509v3.h>
 
 #include "base/error.h"
-#include "task/sched.h"
+#include "net/canceler.h"
 
 #define SHAKING_HANDS "TLS handshake"
 
 /* Room for a name of a host (RFC 1035 section 2.3.4) or an address, and its NUL. */
 #define HOST_TEXT 256
-
-/* -------------------------------------------------------------------------------------- cancel */
-
-/* A task of its own waits for the channel, and closes the stream below under the handshake. */
-struct canceler {
-    struct fy_chan *canceled;
-    struct fy_stream *below;
-    struct fy_chan done; /* closed when the handshake is over */
-    struct fy_chan gone; /* closed when the task is */
-    bool fired;
-};
-
-static void wait_for_cancel(void *arg)
-{
-    struct canceler *canceler = arg;
-    struct fy_case cases[] = {FY_RECEIVE_FROM(&canceler->done),
-                              FY_RECEIVE_FROM(canceler->canceled)};
-    if (fy_select(cases, 2, FY_NEVER, "waiting for the TLS handshake, or its cancellation") == 1) {
-        canceler->fired = true;
-        canceler->below->ops->close(canceler->below);
-    }
-    fy_chan_close(&canceler->gone);
-}
-
-static int canceler_begin(struct canceler *canceler, struct fy_chan *canceled,
-                          struct fy_stream *below)
-{
-    *canceler = (struct canceler){.canceled = canceled, .below = below};
-    fy_chan_init(&canceler->done, NULL, 0);
-    fy_chan_init(&canceler->gone, NULL, 0);
-    if (canceled == NULL) {
-        return 0;
-    }
-    return fy_task_start(FY_TASK_LIBRARY, FY_STACK_SMALL, "handshake canceler", wait_for_cancel,
-                         canceler) != NULL
-               ? 0
-               : -1;
-}
-
-static void canceler_end(struct canceler *canceler)
-{
-    if (canceler->canceled != NULL) {
-        fy_chan_close(&canceler->done);
-        fy_chan_receive(&canceler->gone, NULL, "ending the TLS handshake");
-    }
-}
 
 /* ------------------------------------------------------------------------------------ whom to ask */
 
@@ -152,7 +106,7 @@ void fy_tls_reason(ferry_error *err)
 {
     unsigned long error = ERR_peek_error();
     int reason = ERR_GET_REASON(error);
-    if (ERR_GET_LIB(error) != ERR_LIB_SSL) {
+    if (ERR_GET_LIB(error) != ERR_LIB_SSL || fy_tls_lacked_memory()) {
         fy_tls_fail_openssl(err, FERRY_ETLS, "");
         return;
     }
@@ -170,6 +124,29 @@ void fy_tls_reason(ferry_error *err)
         fy_tls_fail_openssl(err, FERRY_ETLS, "");
     }
     ERR_clear_error();
+}
+
+/* A server that does not speak TLS answers our first message by what it takes to be an answer. What was
+ * read of it stays where it is until more is read. */
+static bool answered_in_plain_http(const struct fy_tls_stream *self)
+{
+    static const char beginning[] = "HTTP/";
+    return ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER &&
+           self->in.bytes != NULL && self->in.end >= strlen(beginning) &&
+           memcmp(self->in.bytes, beginning, strlen(beginning)) == 0;
+}
+
+/* SSL has failed for good: -errno. */
+static int fail_handshake(struct fy_tls_stream *self)
+{
+    if (self->ended && self->in.start == self->in.end) {
+        return -FY_TRUNCATED;
+    }
+    if (answered_in_plain_http(self)) {
+        fy_fail(&self->failure, FERRY_ETLS, 0,
+                "the server answered in plain HTTP: is the URL's scheme http?");
+    }
+    return fy_tls_failed(self);
 }
 
 /* below failed, or ended, with the handshake still going on. */
@@ -193,12 +170,11 @@ static int shake_hands(struct fy_tls_stream *self)
     const int64_t deadline = self->stream.read_deadline;
     for (;;) {
         int failed = 0;
-        ERR_clear_error();
+        fy_tls_begin();
         int done = SSL_do_handshake(self->ssl);
         int next = done == 1 ? SSL_ERROR_NONE : SSL_get_error(self->ssl, done);
         if (next != SSL_ERROR_NONE && next != SSL_ERROR_WANT_READ && next != SSL_ERROR_WANT_WRITE) {
-            failed =
-                self->ended && self->in.start == self->in.end ? -FY_TRUNCATED : fy_tls_failed(self);
+            failed = fail_handshake(self);
             fy_tls_try_flush(self); /* the alert that tells the server what we did not like */
             return failed;
         }
@@ -221,12 +197,16 @@ static int shake_hands(struct fy_tls_stream *self)
 
 static int handshake(struct fy_tls_stream *self, struct fy_chan *canceled, ferry_error *err)
 {
-    struct canceler canceler;
-    if (canceler_begin(&canceler, canceled, self->below) != 0) {
+    struct fy_canceler canceler;
+    if (canceled != NULL && canceled->closed) {
+        return fail_below(ECANCELED,
+                          err); /* a quick handshake would be over before anybody looks */
+    }
+    if (fy_canceler_begin(&canceler, canceled, self->below) != 0) {
         return fy_fail_memory(err);
     }
     int failed = shake_hands(self);
-    canceler_end(&canceler);
+    fy_canceler_end(&canceler);
     if (canceler.fired) {
         failed = -ECANCELED;
     }

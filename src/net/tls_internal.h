@@ -10,6 +10,7 @@
 #ifndef FY_NET_TLS_INTERNAL_H
 #define FY_NET_TLS_INTERNAL_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -58,7 +59,18 @@ struct fy_tls_config {
 int fy_tls_load_trust(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err);
 int fy_tls_load_certificate(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err);
 
-/* Fails with the newest of OpenSSL's own reasons behind the text, and forgets them all. */
+/* Before a call of OpenSSL's that may fail; and after it has: whether memory was what it lacked. OpenSSL
+ * loses that on its way up now and then, or has no memory to note it in; the allocator's errno stays.
+ * Nothing may park in between. */
+static inline void fy_tls_begin(void)
+{
+    ERR_clear_error();
+    errno = 0;
+}
+bool fy_tls_lacked_memory(void);
+
+/* Fails for want of memory, or else with the newest of OpenSSL's own reasons behind the text, and
+ * forgets them all. */
 int fy_tls_fail_openssl(ferry_error *err, int code, const char *text);
 
 /* -------------------------------------------------------------------------------- the stream */
@@ -90,6 +102,7 @@ struct fy_tls_stream {
     struct fy_tls_turn filling, flushing;
     bool closed;
     bool established;    /* the handshake is over */
+    bool lacked_memory;  /* in the call of SSL's that has failed */
     int read_failed;     /* -errno of all further reads; 0: none. TLS has failed, not below */
     int write_failed;    /* likewise, of all writes, whichever failed */
     ferry_error failure; /* the sentence for read_failed == -EPROTO, or for the handshake */

@@ -62,25 +62,34 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
     }
 }
 
-static BIO_METHOD *bio_method;
+static pthread_mutex_t bio_lock = PTHREAD_MUTEX_INITIALIZER;
+static BIO_METHOD *bio_method; /* made once, for good; under the lock */
+static int bio_type;           /* likewise; there are few of them in a process */
 
-static void make_bio_method(void)
+/* NULL: out of memory, this time. */
+static const BIO_METHOD *the_bio_method(void)
 {
-    BIO_METHOD *method =
-        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "ferry's buffers");
-    if (method != NULL) {
-        BIO_meth_set_read_ex(method, bio_read);
-        BIO_meth_set_write_ex(method, bio_write);
-        BIO_meth_set_ctrl(method, bio_ctrl);
+    pthread_mutex_lock(&bio_lock);
+    if (bio_type == 0) {
+        bio_type = BIO_get_new_index() | BIO_TYPE_SOURCE_SINK;
     }
-    bio_method = method;
+    if (bio_method == NULL) {
+        bio_method = BIO_meth_new(bio_type, "ferry's buffers");
+        if (bio_method != NULL) {
+            BIO_meth_set_read_ex(bio_method, bio_read);
+            BIO_meth_set_write_ex(bio_method, bio_write);
+            BIO_meth_set_ctrl(bio_method, bio_ctrl);
+        }
+    }
+    const BIO_METHOD *method = bio_method;
+    pthread_mutex_unlock(&bio_lock);
+    return method;
 }
 
 BIO *fy_tls_bio_new(struct fy_tls_stream *self)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_bio_method);
-    BIO *bio = bio_method != NULL ? BIO_new(bio_method) : NULL;
+    const BIO_METHOD *method = the_bio_method();
+    BIO *bio = method != NULL ? BIO_new(method) : NULL;
     if (bio != NULL) {
         BIO_set_data(bio, self);
         BIO_set_init(bio, 1);

@@ -30,15 +30,14 @@ static struct fy_tls_stream *of(struct fy_stream *stream)
 
 int fy_tls_failed(struct fy_tls_stream *self)
 {
-    int error = EPROTO;
-    if (self->out.failed || ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE) {
-        error = ENOMEM;
+    if (self->out.failed || self->lacked_memory) {
+        errno = ENOMEM; /* whatever SSL has made of it */
     }
     if (self->failure.code == 0) {
         fy_tls_reason(&self->failure);
     }
     ERR_clear_error();
-    return -error;
+    return self->failure.code == FERRY_ENOMEM ? -ENOMEM : -EPROTO;
 }
 
 /* What is there already: bytes, 0 after close_notify, NEEDS_INPUT, NEEDS_FLUSH, or -errno for
@@ -52,7 +51,7 @@ static ssize_t decrypt(struct fy_tls_stream *self, void *buf, size_t len, bool t
     if (self->read_failed != 0) {
         return self->read_failed;
     }
-    ERR_clear_error();
+    fy_tls_begin();
     int done =
         take ? SSL_read_ex(self->ssl, buf, len, &got) : SSL_peek_ex(self->ssl, buf, len, &got);
     if (done) {
@@ -78,6 +77,9 @@ static bool too_late(int64_t deadline)
     return deadline != FY_NEVER && fy_now() >= deadline;
 }
 
+/* Reading makes SSL answer some messages (by an alert that refuses another handshake, for one). The
+ * server may be waiting for that, so it goes before more is waited for; but if it does not go at once,
+ * it goes before the next write. */
 static ssize_t tls_read(struct fy_stream *stream, void *buf, size_t len, const char *why)
 {
     struct fy_tls_stream *self = of(stream);
@@ -88,6 +90,7 @@ static ssize_t tls_read(struct fy_stream *stream, void *buf, size_t len, const c
         ssize_t got = decrypt(self, buf, len, true);
         int failed;
         if (got == NEEDS_INPUT) {
+            fy_tls_try_flush(self);
             failed = fy_tls_fill(self, stream->read_deadline, false, why);
         } else if (got == NEEDS_FLUSH) {
             failed = fy_tls_flush(self, why);
@@ -112,6 +115,7 @@ static int tls_wait_readable(struct fy_stream *stream, const char *why)
         ssize_t got = decrypt(self, &byte, 1, false);
         int failed;
         if (got == NEEDS_INPUT) {
+            fy_tls_try_flush(self);
             failed = fy_tls_fill(self, stream->read_deadline, true, why);
         } else if (got == NEEDS_FLUSH) {
             failed = fy_tls_flush(self, why);
@@ -218,7 +222,7 @@ static int encrypt(struct fy_tls_stream *self, const char *bytes, size_t len, co
         if (self->closed) {
             return -ECANCELED;
         }
-        ERR_clear_error();
+        fy_tls_begin();
         if (SSL_write_ex(self->ssl, bytes, len, &written)) {
             return 0;
         }
@@ -299,7 +303,7 @@ static ssize_t tls_try_write(struct fy_stream *stream, const void *buf, size_t l
     if (self->flushing.taken || self->out.len > 0) {
         return -EAGAIN;
     }
-    ERR_clear_error();
+    fy_tls_begin();
     if (!SSL_write_ex(self->ssl, buf, len < RECORD_SIZE ? len : RECORD_SIZE, &written)) {
         switch (SSL_get_error(self->ssl, 0)) {
         case SSL_ERROR_WANT_READ:
@@ -426,16 +430,15 @@ struct fy_tls_stream *fy_tls_stream_new(struct fy_tls_config *config, struct fy_
     self->config = fy_tls_config_hold(config);
     fy_chan_init(&self->filling.over, NULL, 0);
     fy_chan_init(&self->flushing.over, NULL, 0);
-    ERR_clear_error();
+    fy_tls_begin();
     self->ssl = SSL_new(config->context);
     BIO *bio = fy_tls_bio_new(self);
-    if (self->ssl == NULL || bio == NULL) {
+    if (self->ssl == NULL || bio == NULL || !SSL_set_app_data(self->ssl, self)) {
         BIO_free(bio);
         fy_tls_fail_openssl(err, FERRY_ENOMEM, "");
         fy_tls_stream_free(self);
         return NULL;
     }
     SSL_set_bio(self->ssl, bio, bio);
-    SSL_set_app_data(self->ssl, self);
     return self;
 }

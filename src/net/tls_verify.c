@@ -5,6 +5,7 @@
  */
 #include "net/tls_internal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,7 +75,6 @@ static bool general_name_text(const GENERAL_NAME *name, char text[NAME_TEXT])
 {
     int type;
     const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
-    const unsigned char *bytes;
     if (type == GEN_DNS) {
         tame(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value), text, NAME_TEXT);
         return true;
@@ -82,20 +82,9 @@ static bool general_name_text(const GENERAL_NAME *name, char text[NAME_TEXT])
     if (type != GEN_IPADD) {
         return false;
     }
-    bytes = ASN1_STRING_get0_data(value);
-    if (ASN1_STRING_length(value) == 4) {
-        snprintf(text, NAME_TEXT, "%d.%d.%d.%d", bytes[0], bytes[1], bytes[2], bytes[3]);
-        return true;
-    }
-    if (ASN1_STRING_length(value) == 16) {
-        size_t len = 0;
-        for (int i = 0; i < 16; i += 2) {
-            len += (size_t)snprintf(text + len, NAME_TEXT - len, "%s%x", i > 0 ? ":" : "",
-                                    bytes[i] << 8 | bytes[i + 1]);
-        }
-        return true;
-    }
-    return false;
+    int len = ASN1_STRING_length(value);
+    return (len == 4 || len == 16) &&
+           inet_ntop(len == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(value), text, NAME_TEXT);
 }
 
 /* "a.example, *.b.example and 3 more"; "no host": it names none. */
@@ -259,7 +248,8 @@ static void fail_check(X509_STORE_CTX *store, const char *host, ferry_error *err
                                  .certificate = X509_STORE_CTX_get_current_cert(store),
                                  .store = store,
                                  .host = host};
-    if (check.error == X509_V_ERR_OUT_OF_MEM) {
+    /* A certificate that there was no memory to look for is one that is not there. */
+    if (check.error == X509_V_ERR_OUT_OF_MEM || fy_tls_lacked_memory()) {
         fy_fail(err, FERRY_ENOMEM, ENOMEM, "out of memory");
         return;
     }
@@ -298,6 +288,10 @@ static bool is_pinned(const struct fy_tls_config *config, X509 *certificate)
 static void fail_pin(X509 *certificate, ferry_error *err)
 {
     char subject[NAME_TEXT];
+    if (fy_tls_lacked_memory()) {
+        fy_fail(err, FERRY_ENOMEM, ENOMEM, "out of memory");
+        return;
+    }
     name_text(X509_get_subject_name(certificate), subject);
     fy_fail(err, FERRY_ECERTIFICATE, 0,
             "certificate \"%s\" has a public key that is none of the pinned ones", subject);

@@ -46,6 +46,11 @@ ferry_context *fy_context_hold(ferry_context *context)
     return context;
 }
 
+int64_t fy_context_deadline(const ferry_context *context)
+{
+    return context != NULL ? context->deadline : FY_NEVER;
+}
+
 FERRY_API void ferry_context_free(ferry_context *context)
 {
     release(context);
@@ -89,7 +94,8 @@ static void deadline_passed(struct fy_timer *timer)
 void fy_cancel_begin(struct fy_cancel *cancel, ferry_context *context, int64_t deadline,
                      const char *deadline_of)
 {
-    *cancel = (struct fy_cancel){.sched = fy_sched_running(), .deadline_of = deadline_of};
+    *cancel = (struct fy_cancel){
+        .sched = fy_sched_running(), .deadline = deadline, .deadline_of = deadline_of};
     fy_list_init(&cancel->link);
     fy_chan_init(&cancel->done, NULL, 0);
     if (context != NULL) {
@@ -97,6 +103,7 @@ void fy_cancel_begin(struct fy_cancel *cancel, ferry_context *context, int64_t d
         fy_list_push_back(&cancel->sched->cancels, &cancel->link);
         if (context->deadline < deadline) {
             deadline = context->deadline;
+            cancel->deadline = deadline;
             cancel->deadline_of = "context deadline";
         }
         int code = ferry_context_error(context);

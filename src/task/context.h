@@ -16,6 +16,9 @@ struct fy_sched;
 /* A hold of one's own on a context; NULL is fine. */
 ferry_context *fy_context_hold(ferry_context *context);
 
+/* When it ends by itself, in fy_now() time; FY_NEVER: not, or there is none. */
+int64_t fy_context_deadline(const ferry_context *context);
+
 /* One request's cancellation, on one scheduler, from the send to the end of its body. */
 struct fy_cancel {
     struct fy_link link;     /* in sched->cancels while it watches a context */
@@ -24,6 +27,7 @@ struct fy_cancel {
     struct fy_timer timer;   /* armed while there is a deadline to come */
     struct fy_chan done;     /* closed when it has ended; nothing is ever sent */
     int code;                /* 0 while alive, then FERRY_ECANCELED or FERRY_ETIMEOUT */
+    int64_t deadline;        /* fy_now() time; FY_NEVER: none */
     const char *deadline_of; /* whose deadline it is, for messages: "client timeout" */
 };
 

@@ -28,6 +28,8 @@
 #include "task/switch.h"
 #include "task/timer.h"
 
+struct fy_lookup_channel;
+
 enum fy_task_kind {
     FY_TASK_THREAD,  /* a thread itself: its scheduler's root */
     FY_TASK_LIBRARY, /* a loop, a dial */
@@ -94,6 +96,9 @@ struct fy_sched {
     struct fy_link exit_hooks;     /* of fy_exit_hook, newest first */
     struct fy_link leftovers;      /* of fy_exit_hook: run once the thread's tasks are no more */
     struct fy_link open_responses; /* watch/ledger.c's; outlives the thread, as a response may */
+    struct fy_link lookups;        /* net/resolve.c's: names that are being looked up */
+    /* net/lookup_channel.c's: kept for the next lookup; NULL: none. */
+    struct fy_lookup_channel *lookup_channel;
     /* Touched without the lock, from other threads and from signal handlers. */
     int wake_fd;                     /* an eventfd in the poller */
     _Atomic(struct fy_post *) posts; /* newest first */

@@ -154,6 +154,7 @@ static struct fy_sched *find_or_make(void)
     fy_list_init(&sched->cancels);
     fy_list_init(&sched->exit_hooks);
     fy_list_init(&sched->leftovers);
+    fy_list_init(&sched->lookups);
     fy_list_init(&sched->open_responses);
     sched->wake_fd = -1;
     sched->poller.fd = -1;

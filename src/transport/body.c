@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "http/chunk.h"
+#include "task/clock.h"
 #include "transport/idle_pool.h"
 #include "transport/persist_conn.h"
 #include "transport/trailer.h"
@@ -246,9 +247,16 @@ static void settle(struct fy_exchange *exchange, enum fy_body_fate fate)
     }
 }
 
-static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
+/* A read whose time is over has taken nothing apart: the next one goes on where it was. */
+static bool is_too_late(const struct fy_exchange *exchange, int64_t deadline,
+                        const ferry_error *err)
 {
-    struct fy_exchange *exchange = self;
+    return err->code == FERRY_ETIMEOUT && !exchange->conn->is_closed && fy_now() >= deadline;
+}
+
+static ssize_t read_until(struct fy_exchange *exchange, void *buf, size_t len, int64_t deadline,
+                          ferry_error *err)
+{
     if (exchange->abandoned) {
         return fy_fail(err, FERRY_EABANDONED, 0,
                        "the body of %s was abandoned: nobody read from it for %lld ms, and ferry "
@@ -258,9 +266,16 @@ static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
     if (exchange->fate != FY_FATE_NONE || exchange->framing.kind == FY_BODY_NONE) {
         return 0;
     }
+    struct fy_stream *stream = exchange->conn->stream;
+    const int64_t own = stream->read_deadline;
     exchange->reading = true;
+    stream->read_deadline = deadline < own ? deadline : own;
     ssize_t got = fy_body_read_some(exchange, buf, len, true, err);
+    stream->read_deadline = own;
     exchange->reading = false;
+    if (got < 0 && is_too_late(exchange, deadline, err)) {
+        return FY_READ_LATER;
+    }
     if (got < 0) {
         if (exchange->res != NULL) {
             fy_error_prefix(err, "reading the body of %s", exchange->res->url);
@@ -270,6 +285,16 @@ static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
         settle(exchange, FY_FATE_END);
     }
     return got;
+}
+
+static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
+{
+    return read_until(self, buf, len, FY_NEVER, err);
+}
+
+static ssize_t body_read_within(void *self, void *buf, size_t len, int64_t ms, ferry_error *err)
+{
+    return read_until(self, buf, len, fy_after_ms(ms), err);
 }
 
 /* Another task may close the response meanwhile, and then its name is gone. */
@@ -357,8 +382,10 @@ static void body_release(void *self)
     fy_exchange_release(self);
 }
 
-static const struct fy_body_ops ops = {
-    .read = body_read, .close = body_close, .release = body_release};
+static const struct fy_body_ops ops = {.read = body_read,
+                                       .read_within = body_read_within,
+                                       .close = body_close,
+                                       .release = body_release};
 static const struct fy_body_ops tunnel_ops = {
     .read = body_read, .write = body_write, .close = body_close, .release = body_release};
 

@@ -13,6 +13,9 @@
 
 #define INPUT ((size_t)16 * 1024)
 
+/* Where the last chunk comes behind the data it comes at once, or within a packet's time. */
+#define RAW_END_WAIT_MS 50
+
 /* In the response's arena, all under the lock. */
 struct fy_decoded_body {
     ferry_response *res;            /* whose body this is; which outlives it */
@@ -54,15 +57,21 @@ static int begin(struct fy_decoded_body *body, ferry_error *err)
     return body->decoder != NULL ? 0 : -1;
 }
 
-/* More from the connection: 1; 0 when there is no more, and that is as it should be; -1. */
-static int refill(struct fy_decoded_body *body, bool whole, ferry_error *err)
+/* More from the connection: 1; 0 when there is no more, and that is as it should be; -1. With bytes
+ * in hand it is not waited for for long: FY_READ_LATER. */
+static int refill(struct fy_decoded_body *body, bool whole, bool in_hand, ferry_error *err)
 {
-    ssize_t got = body->over->read(body->raw, body->input, INPUT, err);
+    ssize_t got = in_hand && body->over->read_within != NULL
+                      ? body->over->read_within(body->raw, body->input, INPUT, RAW_END_WAIT_MS, err)
+                      : body->over->read(body->raw, body->input, INPUT, err);
     if (got > 0) {
         body->begun = true;
         body->input_at = 0;
         body->input_len = (size_t)got;
         return 1;
+    }
+    if (got == FY_READ_LATER) {
+        return FY_READ_LATER;
     }
     if (got < 0) {
         return -1; /* it has said which body it was about */
@@ -78,7 +87,8 @@ static int refill(struct fy_decoded_body *body, bool whole, ferry_error *err)
 }
 
 /* Once the coding's end has been seen, the raw body's end is waited for even with bytes in hand: a
- * caller who knows how much comes, and reads just that, has then given the connection back. */
+ * caller who knows how much comes, and reads just that, has then given the connection back. But not
+ * for long: a server may send each of its messages as a member, or a frame, of its own. */
 static ssize_t read_decoded(struct fy_decoded_body *body, void *buf, size_t len, ferry_error *err)
 {
     struct fy_decode_io io = {.out = buf, .out_len = len};
@@ -97,12 +107,15 @@ static ssize_t read_decoded(struct fy_decoded_body *body, void *buf, size_t len,
         }
         int more = result == FY_DECODE_FAILED ? -1 : 1;
         if (result == FY_DECODE_END || (result == FY_DECODE_MORE && io.out_len == len)) {
-            more = refill(body, result == FY_DECODE_END, err);
+            more = refill(body, result == FY_DECODE_END, io.out_len < len, err);
         } else if (result == FY_DECODE_MORE) {
             return (ssize_t)(len - io.out_len);
         }
         if (body->closed) {
             return -1; /* res tells its reader so */
+        }
+        if (more == FY_READ_LATER) {
+            return (ssize_t)(len - io.out_len);
         }
         if (more < 0 && io.out_len < len) {
             body->failed = true;
@@ -146,6 +159,7 @@ static void decoded_close(void *self, bool may_park)
 static void decoded_release(void *self)
 {
     struct fy_decoded_body *body = self;
+    let_go(body); /* a reader whose thread has ended did not */
     if (body->over->release != NULL) {
         body->over->release(body->raw);
     }

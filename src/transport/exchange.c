@@ -46,6 +46,7 @@ void fy_exchange_release(struct fy_exchange *exchange)
     if (exchange->conn != NULL) {
         fy_persist_conn_release(exchange->conn);
     }
+    fy_route_end(&exchange->route);
     free(exchange);
 }
 

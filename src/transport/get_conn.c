@@ -14,6 +14,7 @@
 #include "net/connect.h"
 #include "transport/idle_pool.h"
 #include "transport/trace.h"
+#include "transport/want.h"
 
 /* How long a dial is put off while a closed body of the host is being read on: about what it takes
  * until the rest of a short body, already on its way, is here and its connection can be had. */
@@ -36,8 +37,11 @@ struct fy_dial_job {
     char *name, *host_port; /* copies: the dial may outlive the request */
     uint16_t port;
     bool secure;            /* https */
+    struct fy_route route;  /* a copy */
+    char *user_agent;       /* for a proxy that is asked for a tunnel; NULL: none */
     ferry_context *context; /* a hold; NULL: none */
-    ferry_trace trace;      /* zeroed when the want is over: its callbacks may be no more */
+    int64_t request_deadline;
+    ferry_trace trace; /* zeroed when the want is over: its callbacks may be no more */
     void *trace_arg;
 };
 
@@ -57,6 +61,8 @@ static void job_free(struct fy_dial_job *job)
     ferry_context_free(job->context);
     free(job->name);
     free(job->host_port);
+    free(job->user_agent);
+    fy_route_end(&job->route);
     free(job);
 }
 
@@ -66,13 +72,13 @@ static void job_exit(struct fy_exit_hook *hook)
     struct fy_dial_job *job = FY_CONTAINER(hook, struct fy_dial_job, exit);
     fy_chan_close(&job->canceled);
     job->place_lost = true;
-    fy_pool_dial_over(job->want);
+    fy_want_dial_over(job->want);
     fy_pool_free_place(job->transport, job->host);
 }
 
 static void want_fail(struct fy_want *want, const ferry_error *err)
 {
-    if (fy_pool_dialed(want, false)) {
+    if (fy_want_dialed(want, false)) {
         want->err = *err;
         (void)fy_chan_try_send(&want->ready, NULL); /* its one place is free */
     }
@@ -81,7 +87,7 @@ static void want_fail(struct fy_want *want, const ferry_error *err)
 /* Whether the want still has use for the connection of its own dial. */
 static bool want_deliver(struct fy_want *want, struct fy_persist_conn *conn)
 {
-    if (!fy_pool_dialed(want, true)) {
+    if (!fy_want_dialed(want, true)) {
         return false;
     }
     fy_persist_conn_hold(conn);
@@ -89,26 +95,56 @@ static bool want_deliver(struct fy_want *want, struct fy_persist_conn *conn)
     return true;
 }
 
+/* How to speak with the job's proxy: 0, or -1 and *err. */
+static int set_through(struct fy_through *through, const struct fy_dial_job *job, ferry_error *err)
+{
+    const struct fy_transport_settings *set = &job->transport->set;
+    struct fy_proxies *proxies = &job->transport->proxies;
+    *through = (struct fy_through){
+        .proxy = job->route.proxy,
+        .tunnel = !job->route.absolute,
+        .tls_timeout_ms = set->tls_handshake_timeout_ms,
+        .user_agent = job->user_agent,
+        .fields = &proxies->fields,
+        .max_header_bytes = set->max_header_bytes,
+        .max_header_fields = set->max_header_fields,
+    };
+    if (job->route.proxy->kind != FY_PROXY_HTTPS) {
+        return 0;
+    }
+    through->tls = fy_transport_tls(proxies->own_tls ? &proxies->tls : &job->transport->tls, err);
+    return through->tls != NULL ? 0 : -1;
+}
+
 static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_info **info,
                                         ferry_error *err)
 {
     const struct fy_transport_settings *set = &job->transport->set;
     struct fy_connect connect = {.handshake_timeout_ms = set->tls_handshake_timeout_ms};
+    struct fy_through through;
     *info = NULL;
     if (job->secure && (connect.tls = fy_transport_tls(&job->transport->tls, err)) == NULL) {
         return NULL;
+    }
+    if (job->route.proxy != NULL) {
+        if (set_through(&through, job, err) != 0) {
+            return NULL;
+        }
+        connect.through = &through;
     }
     connect.dial = (struct fy_dial){
         .host = job->name,
         .host_port = job->host_port,
         .port = job->port,
         .unix_socket = set->unix_socket,
+        .resolver = &job->transport->resolver,
         .deadline = fy_after_ms(set->dial_timeout_ms),
         .canceled = &job->canceled,
         .keep_alive_probe_ms = set->keep_alive_probe_ms,
         .dial = set->dial,
         .dial_arg = set->dial_arg,
         .context = job->context,
+        .request_deadline = job->request_deadline,
         .trace = &job->trace,
         .trace_arg = job->trace_arg,
     };
@@ -134,7 +170,8 @@ static struct fy_persist_conn *dial_conn(struct fy_dial_job *job, ferry_error *e
     struct fy_persist_conn *conn = NULL;
     if (job->place_lost) {
         fy_fail(err, FERRY_ECANCELED, 0, "the thread that dialed has ended");
-    } else if ((conn = fy_persist_conn_new(job->transport, job->host, stream, info)) == NULL) {
+    } else if ((conn = fy_persist_conn_new(job->transport, job->host, stream, info, &job->route)) ==
+               NULL) {
         fy_fail_memory(err);
     }
     if (conn == NULL) {
@@ -154,7 +191,7 @@ static void dial_task(void *arg)
     if (conn == NULL) {
         FY_COUNT(job->transport, dial_failures);
         want_fail(job->want, &err);
-        fy_pool_dial_over(job->want);
+        fy_want_dial_over(job->want);
         if (!job->place_lost) {
             fy_pool_free_place(job->transport, job->host);
         }
@@ -162,7 +199,7 @@ static void dial_task(void *arg)
         if (!want_deliver(job->want, conn)) {
             fy_get_conn_undo(conn);
         }
-        fy_pool_dial_over(job->want); /* not before the pool has what came of it */
+        fy_want_dial_over(job->want); /* not before the pool has what came of it */
         fy_persist_conn_release(conn);
     }
     job_free(job);
@@ -171,6 +208,8 @@ static void dial_task(void *arg)
 static struct fy_dial_job *job_new(struct fy_want *want)
 {
     const ferry_request *req = want->req;
+    const char *user_agent =
+        want->route->proxy != NULL && !want->route->absolute ? fy_request_user_agent(req) : NULL;
     struct fy_dial_job *job = calloc(1, sizeof *job);
     if (job == NULL) {
         return NULL;
@@ -180,6 +219,8 @@ static struct fy_dial_job *job_new(struct fy_want *want)
     job->name = strdup(req->url.host);
     job->host_port = strdup(req->url.host_port);
     job->port = req->url.port;
+    job->user_agent = user_agent != NULL ? strdup(user_agent) : NULL;
+    fy_route_copy(&job->route, want->route);
     job->secure = strcmp(req->url.scheme, "https") == 0;
     job->host = want->host;
     job->want = want;
@@ -187,9 +228,11 @@ static struct fy_dial_job *job_new(struct fy_want *want)
     job->transport = want->transport;
     fy_transport_hold(job->transport);
     job->context = fy_context_hold(req->context);
+    job->request_deadline = want->deadline;
     job->trace = req->trace;
     job->trace_arg = req->trace_arg;
-    if (job->name == NULL || job->host_port == NULL) {
+    if (job->name == NULL || job->host_port == NULL ||
+        (user_agent != NULL && job->user_agent == NULL)) {
         job_free(job);
         return NULL;
     }
@@ -212,7 +255,7 @@ static void start_dial(struct fy_want *want)
         ferry_error err = {0};
         fy_fail_memory(&err);
         want_fail(want, &err);
-        fy_pool_dial_over(want);
+        fy_want_dial_over(want);
         fy_pool_free_place(want->transport, want->host);
         if (job != NULL) {
             job_free(job);
@@ -232,7 +275,7 @@ static void run_granted(struct fy_post *post)
 {
     struct fy_want *want = FY_CONTAINER(post, struct fy_want, post);
     if (want->over) {
-        fy_pool_dial_over(want);
+        fy_want_dial_over(want);
         fy_pool_free_place(want->transport, want->host);
     } else {
         start_dial(want);
@@ -244,7 +287,7 @@ static void run_granted(struct fy_post *post)
 static void run_promise(struct fy_post *post)
 {
     struct fy_want *want = FY_CONTAINER(post, struct fy_want, promise);
-    struct fy_persist_conn *conn = fy_pool_promised(want);
+    struct fy_persist_conn *conn = fy_want_promised(want);
     bool in_queue = want->promised_in_queue;
     if (conn != NULL) {
         want->over = true;
@@ -261,7 +304,7 @@ static void want_end(struct fy_want *want, bool canceled)
 {
     want->over = true;
     fy_list_remove(&want->exit.link);
-    bool nobody_else = fy_pool_leave(want);
+    bool nobody_else = fy_want_leave(want);
     if (want->dial != NULL) {
         want->dial->trace = (ferry_trace){0};
         if (canceled && nobody_else) {
@@ -269,6 +312,7 @@ static void want_end(struct fy_want *want, bool canceled)
         }
     }
     want->req = NULL;
+    want->route = NULL;
 }
 
 /* A connection may have been delivered in the very moment of the cancel. */
@@ -304,7 +348,8 @@ static void want_exit(struct fy_exit_hook *hook)
     want_release(want);
 }
 
-static struct fy_want *want_new(ferry_transport *transport, ferry_request *req)
+static struct fy_want *want_new(ferry_transport *transport, ferry_request *req,
+                                const struct fy_route *route)
 {
     struct fy_want *want = calloc(1, sizeof *want);
     if (want == NULL) {
@@ -314,6 +359,7 @@ static struct fy_want *want_new(ferry_transport *transport, ferry_request *req)
     want->transport = transport;
     fy_transport_hold(transport);
     want->req = req;
+    want->route = route;
     want->sched = fy_sched_running();
     want->post.run = run_granted;
     want->promise.run = run_promise;
@@ -362,7 +408,7 @@ static enum outcome await_conn(struct fy_want *want, int entry, struct fy_cancel
             give_place_back(want);
             return outcome;
         }
-        fy_pool_dial_begins(want);
+        fy_want_dial_begins(want);
     }
     start_dial(want);
     return wait_for(want, cancel, FY_NEVER, conn, "waiting for a connection");
@@ -381,17 +427,19 @@ static void await_canceled_dial(struct fy_want *want)
 /* The connection that comes, perhaps one of another thread's; NULL with *err, or without one when there
  * is an idle connection to be taken. */
 static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_request *req,
-                                         struct fy_cancel *cancel, bool has_waited,
-                                         ferry_error *err)
+                                         const struct fy_route *route, struct fy_cancel *cancel,
+                                         bool has_waited, ferry_error *err)
 {
     struct fy_persist_conn *conn = NULL;
-    struct fy_want *want = want_new(transport, req);
+    struct fy_want *want = want_new(transport, req, route);
     if (want == NULL) {
         fy_fail_memory(err);
         return NULL;
     }
     want->has_waited = has_waited;
-    int entry = fy_pool_enter(want, req->url.scheme, req->url.host_port);
+    want->deadline = cancel->deadline;
+    const struct fy_host_key key = fy_route_key(route, req);
+    int entry = fy_want_enter(want, &key);
     if (entry < 0 || entry == FY_WANT_TAKE) {
         fy_list_remove(&want->exit.link);
         want_release(want);
@@ -418,19 +466,20 @@ static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_reque
 
 /* A connection that is fit for use, here; NULL with *err. *idle_ms: as the trace's got_conn. */
 static struct fy_persist_conn *find_conn(ferry_transport *transport, ferry_request *req,
-                                         struct fy_cancel *cancel, int64_t *idle_ms,
-                                         ferry_error *err)
+                                         const struct fy_route *route, struct fy_cancel *cancel,
+                                         int64_t *idle_ms, ferry_error *err)
 {
+    const struct fy_host_key key = fy_route_key(route, req);
     bool has_waited = false;
     for (;;) {
-        struct fy_persist_conn *conn = fy_pool_take(transport, req->url.scheme, req->url.host_port);
+        struct fy_persist_conn *conn = fy_pool_take(transport, &key);
         if (conn != NULL) {
             *idle_ms = (fy_sched_running()->now - conn->idle_since) / FY_MILLISECOND;
             return conn;
         }
         *idle_ms = -1;
         err->code = 0;
-        conn = want_conn(transport, req, cancel, has_waited, err);
+        conn = want_conn(transport, req, route, cancel, has_waited, err);
         if (conn == NULL && err->code != 0) {
             return NULL;
         }
@@ -442,7 +491,8 @@ static struct fy_persist_conn *find_conn(ferry_transport *transport, ferry_reque
 }
 
 struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *req,
-                                    struct fy_cancel *cancel, ferry_error *err)
+                                    const struct fy_route *route, struct fy_cancel *cancel,
+                                    ferry_error *err)
 {
     FY_TRACE(req, get_conn, req->url.host_port);
     struct fy_sched *sched = fy_sched_running();
@@ -453,7 +503,7 @@ struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *r
         sched->now = now; /* near enough for whatever the request notes on its way */
     }
     int64_t idle_ms;
-    struct fy_persist_conn *conn = find_conn(transport, req, cancel, &idle_ms, err);
+    struct fy_persist_conn *conn = find_conn(transport, req, route, cancel, &idle_ms, err);
     if (conn != NULL) {
         if (conn->reused) {
             FY_COUNT(transport, reuses);

@@ -10,10 +10,11 @@
 #include "task/context.h"
 #include "transport/persist_conn.h"
 
-/* Returns a connection with a hold for the caller, or NULL and *err. cancel ends the wait; a dial
- * that is then wanted by nobody is cancelled too. */
+/* Returns a connection by that route with a hold for the caller, or NULL and *err. cancel ends the
+ * wait; a dial that is then wanted by nobody is cancelled too. */
 struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *req,
-                                    struct fy_cancel *cancel, ferry_error *err);
+                                    const struct fy_route *route, struct fy_cancel *cancel,
+                                    ferry_error *err);
 
 /* A connection that was got and is not used after all goes back, or is closed. The hold stays the
  * caller's. */

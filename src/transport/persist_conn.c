@@ -51,7 +51,8 @@ static void close_with_thread(struct fy_exit_hook *hook)
 }
 
 static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_host *host,
-                                          struct fy_stream *stream, struct fy_tls_info *tls)
+                                          struct fy_stream *stream, struct fy_tls_info *tls,
+                                          const struct fy_route *route)
 {
     struct fy_persist_conn *conn = calloc(1, sizeof *conn);
     if (conn == NULL) {
@@ -65,6 +66,7 @@ static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_
     conn->sched = fy_sched_running();
     conn->stream = stream;
     conn->tls = tls;
+    fy_route_copy(&conn->route, route);
     conn->input.spares = &conn->sched->spares;
     conn->number = atomic_fetch_add_explicit(&next_number, 1, memory_order_relaxed);
     fy_chan_init(&conn->to_read, conn->to_read_place, 1);
@@ -103,9 +105,10 @@ static struct fy_task *start_loop(struct fy_persist_conn *conn, const char *name
 }
 
 struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct fy_host *host,
-                                            struct fy_stream *stream, struct fy_tls_info *tls)
+                                            struct fy_stream *stream, struct fy_tls_info *tls,
+                                            const struct fy_route *route)
 {
-    struct fy_persist_conn *conn = conn_alloc(transport, host, stream, tls);
+    struct fy_persist_conn *conn = conn_alloc(transport, host, stream, tls, route);
     if (conn == NULL) {
         return NULL;
     }
@@ -148,6 +151,7 @@ void fy_persist_conn_release(struct fy_persist_conn *conn)
         conn->stream->ops->free(conn->stream);
     }
     fy_tls_info_release(conn->tls);
+    fy_route_end(&conn->route);
     fy_conn_input_free(&conn->input);
     fy_transport_release(conn->transport);
     free(conn);
@@ -269,7 +273,9 @@ int fy_persist_conn_fail_read(const struct fy_persist_conn *conn, ssize_t got, c
         return fy_fail(err, FERRY_ETRUNCATED, 0,
                        "%s, and without TLS's close_notify: it may have been cut off on the way",
                        ended);
-    case -ENOMEM: return fy_fail_memory(err);
+    case -ENOMEM:
+        return fy_fail(err, FERRY_ENOMEM, ENOMEM, "%s",
+                       failure != NULL ? failure : fy_errno_text(ENOMEM));
     case -EPROTO:
         return fy_fail(err, FERRY_ETLS, 0, "tls: %s",
                        failure != NULL ? failure : fy_errno_text(EPROTO));
@@ -285,9 +291,8 @@ int fy_persist_conn_fail_write(const struct fy_persist_conn *conn, int result, f
         *err = conn->why;
         return -1;
     }
-    return result == -ENOMEM
-               ? fy_fail_memory(err)
-               : fy_fail(err, FERRY_EWRITE, -result, "write: %s", fy_errno_text(-result));
+    return fy_fail(err, result == -ENOMEM ? FERRY_ENOMEM : FERRY_EWRITE, -result, "%s%s",
+                   result == -ENOMEM ? "" : "write: ", fy_errno_text(-result));
 }
 
 /* ----------------------------------------------------------------------------- the round trip */

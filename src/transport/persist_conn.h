@@ -26,6 +26,7 @@ struct fy_persist_conn {
     struct fy_sched *sched;
     struct fy_stream *stream; /* closed with the connection, freed with its last hold */
     struct fy_tls_info *tls;  /* a hold; NULL: no TLS */
+    struct fy_route route;    /* how it was made, and its requests are written */
     struct fy_conn_input input;
     uint64_t number; /* as dumps and the ledger name it: 1, 2, 3 ... */
 
@@ -69,7 +70,8 @@ struct fy_persist_conn {
  * over, the hold on what TLS has agreed (NULL: no TLS), and the place in the host's count that the caller has reserved; on NULL (out of memory)
  * all stay the caller's. */
 struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct fy_host *host,
-                                            struct fy_stream *stream, struct fy_tls_info *tls);
+                                            struct fy_stream *stream, struct fy_tls_info *tls,
+                                            const struct fy_route *route);
 
 void fy_persist_conn_hold(struct fy_persist_conn *conn);
 void fy_persist_conn_release(struct fy_persist_conn *conn);

@@ -54,9 +54,16 @@ static ssize_t await_input(struct fy_persist_conn *conn)
                               "waiting for the response");
 }
 
-/* Nobody asked: the end of an idle connection, or bytes that answer nothing. */
+/* Nobody asked: the end of an idle connection, or bytes that answer nothing. What fails in TLS tells
+ * more: a server may refuse us when its handshake is over, and the request not yet here. */
 static void close_unasked(struct fy_persist_conn *conn, ssize_t got)
 {
+    if (got == -ENOMEM || got == -EPROTO) {
+        ferry_error err = {0};
+        (void)fy_persist_conn_fail_read(conn, got, "", &err);
+        fy_persist_conn_close(conn, FY_TRIP_SERVER_CLOSED, &err);
+        return;
+    }
     const char *why = "the server closed an idle connection";
     if (got > 0 && !fy_is_408(fy_conn_input_bytes(&conn->input), fy_conn_input_len(&conn->input))) {
         why = "the server sent bytes on an idle connection, unasked";

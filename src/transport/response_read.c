@@ -140,15 +140,16 @@ static ferry_response *read_head(struct reading *r)
     return res;
 }
 
-static void note_interim(struct fy_exchange *exchange, int status)
+static void note_interim(struct fy_exchange *exchange, const ferry_response *interim)
 {
-    if (status == 100) {
+    if (interim->status == 100) {
         if (exchange->expects_continue) {
             (void)fy_chan_try_send(&exchange->go_on, exchange);
         }
         FY_TRACE_PLAIN(exchange->req, got_100_continue);
     }
-    FY_TRACE(exchange->req, got_1xx, status);
+    FY_TRACE(exchange->req, got_1xx, interim->status);
+    FY_TRACE(exchange->req, got_interim, interim);
 }
 
 static int frame(struct reading *r, ferry_response *res)
@@ -162,6 +163,9 @@ static int frame(struct reading *r, ferry_response *res)
                        detail[0] != '\0' ? " " : "", detail);
     }
     res->length = r->exchange->framing.announced;
+    if (r->exchange->framing.kind == FY_BODY_CHUNKED && fy_response_announce_trailers(res) != 0) {
+        return fy_fail_memory(r->err);
+    }
     return 0;
 }
 
@@ -212,8 +216,7 @@ ferry_response *fy_response_read(struct fy_exchange *exchange, ferry_error *err)
             fy_decoded_body_attach(decoded);
             return res;
         }
-        int status = res->status;
+        note_interim(exchange, res);
         fy_response_free(res);
-        note_interim(exchange, status);
     }
 }

@@ -31,6 +31,9 @@ static int check(const ferry_request *req, ferry_error *err)
         *err = req->refused;
         return -1;
     }
+    if (req->trailer != NULL && strcmp(req->method, "CONNECT") == 0) {
+        return fy_fail(err, FERRY_EINVAL, 0, "CONNECT has no body for trailers to follow");
+    }
     if (strcmp(req->url.scheme, "http") != 0 && strcmp(req->url.scheme, "https") != 0) {
         return fy_fail(err, FERRY_ESCHEME, 0, "unsupported protocol scheme \"%s\"",
                        req->url.scheme);
@@ -85,6 +88,20 @@ static struct fy_exchange *exchange_for(ferry_transport *transport, ferry_reques
     return exchange;
 }
 
+/* In absolute form the connection is the proxy's, and whatever goes wrong on it. */
+static void blame_proxy(const struct fy_route *route, ferry_error *err)
+{
+    switch (err->code) {
+    case FERRY_EPROTOCOL:
+    case FERRY_ETRUNCATED:
+    case FERRY_ESERVERCLOSED:
+    case FERRY_EREAD:
+    case FERRY_EWRITE:
+    case FERRY_ETLS: fy_error_prefix(err, "proxy %s", route->proxy->host_port); break;
+    default: break;
+    }
+}
+
 /* One try. *again: it failed, and another connection may do better. */
 static ferry_response *attempt(struct fy_exchange *exchange, ferry_error *err, bool *again)
 {
@@ -95,7 +112,11 @@ static ferry_response *attempt(struct fy_exchange *exchange, ferry_error *err, b
         fy_cancel_error(&exchange->cancel, err);
         return NULL;
     }
-    exchange->conn = fy_get_conn(exchange->transport, req, &exchange->cancel, err);
+    if (fy_route_choose(exchange->transport, req, &exchange->route, err) != 0) {
+        return NULL;
+    }
+    exchange->conn =
+        fy_get_conn(exchange->transport, req, &exchange->route, &exchange->cancel, err);
     if (exchange->conn == NULL) {
         return NULL;
     }
@@ -109,7 +130,35 @@ static ferry_response *attempt(struct fy_exchange *exchange, ferry_error *err, b
     ferry_response *res = fy_persist_conn_round_trip(exchange->conn, exchange, err, &failure);
     *again =
         res == NULL && !fy_cancel_ended(&exchange->cancel) && fy_should_retry(req, reused, failure);
+    if (res == NULL && exchange->route.absolute) {
+        blame_proxy(&exchange->route, err);
+    }
     return res;
+}
+
+/* A send of the same request whose response came before all of it was written may still be at it.
+ */
+static void await_former_send(ferry_request *req)
+{
+    if (req->writing != NULL) {
+        fy_chan_receive(req->writing, NULL, "waiting for a request's former send to end");
+    }
+}
+
+/* A response that is the proxy's challenge to our credentials, and no answer to the caller: closed,
+ * and the request is to be sent again with what was asked for. */
+static ferry_response *take_challenge(struct fy_exchange *exchange, ferry_response *res,
+                                      ferry_error *err, bool *again)
+{
+    int challenged =
+        fy_route_challenged(&exchange->route, exchange->transport, exchange->req, res, err);
+    if (challenged == 0) {
+        return res;
+    }
+    fy_response_close(res);
+    await_former_send(exchange->req);
+    *again = challenged > 0;
+    return NULL;
 }
 
 /* This send is over; whoever is last, it or the write loop, lets the body go. */
@@ -126,8 +175,10 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
 {
     int64_t own_deadline = req->timeout_ms > 0 ? fy_after_ms(req->timeout_ms) : FY_NEVER;
     ferry_error cause = {0}; /* a try's: when the next succeeds there is no error */
+    bool challenged = false; /* by a proxy: its credentials are asked for once */
     for (;;) {
         bool again;
+        bool by_proxy = false;
         struct fy_exchange *exchange = exchange_for(transport, req);
         if (exchange == NULL) {
             fy_fail_memory(err);
@@ -138,6 +189,10 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
         again = false;
         if (rewind_body(req, &cause) == 0) {
             res = attempt(exchange, &cause, &again);
+        }
+        if (res != NULL && !challenged) {
+            res = take_challenge(exchange, res, &cause, &again);
+            challenged = by_proxy = again;
         }
         if (!again) {
             end(exchange);
@@ -150,16 +205,9 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
         if (!again) {
             return res;
         }
-        FY_COUNT(transport, retries);
-    }
-}
-
-/* A send of the same request whose response came before all of it was written may still be at it.
- */
-static void await_former_send(ferry_request *req)
-{
-    if (req->writing != NULL) {
-        fy_chan_receive(req->writing, NULL, "waiting for a request's former send to end");
+        if (!by_proxy) {
+            FY_COUNT(transport, retries);
+        }
     }
 }
 
@@ -175,6 +223,7 @@ FERRY_API ferry_response *ferry_transport_round_trip_at(ferry_transport *transpo
     }
     ferry_response *res = NULL;
     await_former_send(req);
+    req->handed_begun = false;
     FY_COUNT(transport, requests);
     if (check(req, err) == 0) {
         res = send_request(transport, req, err);

@@ -4,28 +4,13 @@
 #include "transport/trailer.h"
 
 #include <errno.h>
-#include <strings.h>
 
 #include "base/error.h"
 #include "http/response.h"
 #include "http/response_parse.h"
+#include "http/trailer.h"
 #include "transport/body.h"
 #include "transport/persist_conn.h"
-
-/* Framing and routing are the head's; a trailer that speaks of them is ignored (RFC 9110
- * section 6.5.1). */
-static bool allowed_in_trailer(const char *name, size_t len)
-{
-    static const char *const forbidden[] = {"Content-Length",  "Transfer-Encoding", "Host",
-                                            "Trailer",         "Connection",        "Set-Cookie",
-                                            "Content-Encoding"};
-    for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
-        if (strncasecmp(forbidden[i], name, len) == 0 && forbidden[i][len] == '\0') {
-            return false;
-        }
-    }
-    return true;
-}
 
 static int keep(struct fy_exchange *exchange, struct fy_slice name, struct fy_slice value,
                 ferry_error *err)
@@ -36,7 +21,7 @@ static int keep(struct fy_exchange *exchange, struct fy_slice name, struct fy_sl
                        set->max_header_fields);
     }
     ferry_response *res = exchange->res; /* NULL when the body is drained after its close */
-    if (res != NULL && allowed_in_trailer(name.bytes, name.len) &&
+    if (res != NULL && fy_trailer_allows(name.bytes, name.len) &&
         fy_header_add(&res->trailer, &res->arena, name.bytes, name.len, value.bytes, value.len) !=
             0) {
         return fy_fail_memory(err);

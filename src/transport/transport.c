@@ -10,6 +10,7 @@
 #include "task/sched.h"
 #include "transport/idle_pool.h"
 #include "transport/persist_conn.h"
+#include "transport/want.h"
 
 /* ------------------------------------------------------------------------------------- options */
 
@@ -74,6 +75,13 @@ FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *op
     if (fy_transport_tls_init(&transport->tls, given.tls) != 0) {
         goto no_tls;
     }
+    if (fy_resolver_init(&transport->resolver, given.resolve, choose(given.dns_cache_ms, 60000)) !=
+        0) {
+        goto no_resolver;
+    }
+    if (fy_proxies_init(&transport->proxies, &given) != 0) {
+        goto no_proxies;
+    }
     if (fy_pool_init(transport) != 0) {
         goto no_pool;
     }
@@ -81,6 +89,10 @@ FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *op
     return transport;
 
 no_pool:
+    fy_proxies_destroy(&transport->proxies);
+no_proxies:
+    fy_resolver_destroy(&transport->resolver);
+no_resolver:
     fy_transport_tls_destroy(&transport->tls);
 no_tls:
     free(transport->set.unix_socket);
@@ -98,6 +110,8 @@ void fy_transport_release(ferry_transport *transport)
 {
     if (atomic_fetch_sub_explicit(&transport->holds, 1, memory_order_acq_rel) == 1) {
         fy_pool_destroy(transport);
+        fy_proxies_destroy(&transport->proxies);
+        fy_resolver_destroy(&transport->resolver);
         fy_transport_tls_destroy(&transport->tls);
         free(transport->set.unix_socket);
         free(transport);
@@ -142,6 +156,16 @@ FERRY_API void ferry_transport_close_idle(ferry_transport *transport)
     fy_pool_close_idle(transport);
 }
 
+FERRY_API void ferry_transport_flush_dns(ferry_transport *transport)
+{
+    if (transport == NULL) {
+        transport = ferry_default_transport();
+    }
+    if (transport != NULL && transport->resolver.cache != NULL) {
+        fy_dns_cache_flush(transport->resolver.cache);
+    }
+}
+
 FERRY_API void ferry_transport_free(ferry_transport *transport)
 {
     if (transport == NULL) {
@@ -180,8 +204,12 @@ static void fill(ferry_transport *transport, ferry_stats *stats)
     stats->abandoned = READ(transport, abandoned);
     stats->connections = READ(transport, connections);
     stats->open_responses = READ(transport, open_responses);
+    stats->dns_lookups =
+        (uint64_t)atomic_load_explicit(&transport->resolver.lookups, memory_order_relaxed);
+    stats->dns_cache_hits =
+        (uint64_t)atomic_load_explicit(&transport->resolver.cache_hits, memory_order_relaxed);
     stats->idle = (uint64_t)fy_pool_idle_count(transport, NULL);
-    stats->waiting = (uint64_t)fy_pool_waiting_count(transport);
+    stats->waiting = (uint64_t)fy_wants_count(transport);
 }
 
 FERRY_API void ferry_transport_stats(const ferry_transport *transport, ferry_stats *stats)

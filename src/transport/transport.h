@@ -16,6 +16,8 @@
 #include <ferry.h>
 
 #include "base/list.h"
+#include "net/resolve.h"
+#include "transport/route.h"
 #include "transport/transport_tls.h"
 
 /* As ferry_transport_options, with every default put in and times in a form ready for use. */
@@ -36,11 +38,18 @@ struct fy_transport_settings {
     void *dial_arg;
 };
 
-/* A host: what connections are interchangeable for. Guarded by pool.lock. */
+/* What connections are interchangeable for; borrowed texts. */
+struct fy_host_key {
+    const char *scheme; /* "http" */
+    const char
+        *host_port;    /* "example.org:80"; "": any, for a proxy's connections in absolute form */
+    const char *proxy; /* its setting, credentials included; "": none */
+};
+
+/* A host: the connections of one key. Guarded by pool.lock. */
 struct fy_host {
-    char *scheme;        /* "http"; with host_port it is the key */
-    char *host_port;     /* "example.org:80" */
-    struct fy_link idle; /* of fy_persist_conn, most recently used first */
+    char *scheme, *host_port, *proxy; /* the key */
+    struct fy_link idle;              /* of fy_persist_conn, most recently used first */
     struct fy_link
         waiters; /* of fy_want: requests that any connection coming free may serve, in order */
     struct fy_link
@@ -75,7 +84,9 @@ struct fy_counters {
 struct ferry_transport {
     struct fy_transport_settings set; /* never changes */
     struct fy_pool pool;
+    struct fy_resolver resolver;
     struct fy_transport_tls tls;
+    struct fy_proxies proxies;
     struct fy_counters count;
     atomic_int holds; /* the user's, each connection's, each dial's: freed with the last */
 };

@@ -11,6 +11,7 @@
 #include "http/chunk.h"
 #include "http/decode.h"
 #include "http/request.h"
+#include "http/trailer.h"
 #include "transport/persist_conn.h"
 #include "transport/trace.h"
 
@@ -75,6 +76,11 @@ static ssize_t call_reader(struct writing *w, char *buffer, size_t len)
         *w->err = w->conn->why;
         return -1;
     }
+    if (got < 0 && body->failure != NULL) {
+        *w->err = *body->failure(body->arg);
+        fy_error_prefix(w->err, "reading the request's body");
+        return -1;
+    }
     if (got < 0) {
         return fy_fail(w->err, FERRY_EBODY, cause, "reading the request's body: %s",
                        cause != 0 ? fy_errno_text(cause) : "its reader reported an error");
@@ -85,6 +91,43 @@ static ssize_t call_reader(struct writing *w, char *buffer, size_t len)
             "reading the request's body: its reader claims more bytes than there was room for");
     }
     return got;
+}
+
+/* A piece of the body, which is a chunk of its own where there are chunks. */
+static int write_piece(struct writing *w, char *bytes, size_t len)
+{
+    bool chunked = fy_request_chunked(w->req);
+    char head[FY_CHUNK_HEAD_MAX];
+    struct iovec iov[3] = {{head, 0}, {bytes, len}, {(char *)"\r\n", chunked ? 2 : 0}};
+    if (chunked) {
+        iov[0].iov_len = fy_chunk_head(head, len);
+    }
+    return write_out(w, iov, 3);
+}
+
+/* The end of a body in chunks: the last chunk and the trailers, of which the reader may have set
+ * one that cannot be sent. */
+static int append_last_chunk(struct writing *w, struct fy_buffer *out)
+{
+    const ferry_error *refused = &w->req->refused;
+    if (refused->code != 0) {
+        int code = refused->code == FERRY_ENOMEM ? FERRY_ENOMEM : FERRY_EBODY;
+        return fy_fail(w->err, code, 0, "%s", refused->message);
+    }
+    fy_request_trailer_write(w->req->trailer, out);
+    return out->failed ? fy_fail_memory(w->err) : 0;
+}
+
+static int write_last_chunk(struct writing *w)
+{
+    struct fy_buffer end = {0};
+    int result = append_last_chunk(w, &end);
+    if (result == 0) {
+        struct iovec iov = {end.bytes, end.len};
+        result = write_out(w, &iov, 1);
+    }
+    fy_buffer_free(&end);
+    return result;
 }
 
 static int write_reader_sized(struct writing *w, char *buffer)
@@ -101,36 +144,27 @@ static int write_reader_sized(struct writing *w, char *buffer)
                            "the request's body ended after %lld bytes of the %lld announced",
                            (long long)(w->req->body.len - left), (long long)w->req->body.len);
         }
-        struct iovec iov = {buffer, (size_t)got};
-        if (write_out(w, &iov, 1) != 0) {
+        if (write_piece(w, buffer, (size_t)got) != 0) {
             return -1;
         }
         left -= got;
     }
-    return 0;
+    return fy_request_chunked(w->req) ? write_last_chunk(w) : 0;
 }
 
 /* Each piece goes out at once, as it comes: the reader may be one half of a conversation. */
 static int write_reader_unsized(struct writing *w, char *buffer)
 {
-    bool chunked = fy_request_chunked(w->req);
-    for (;;) {
-        ssize_t got = call_reader(w, buffer, BODY_BUFFER);
-        if (got < 0) {
+    ssize_t got;
+    while ((got = call_reader(w, buffer, BODY_BUFFER)) > 0) {
+        if (write_piece(w, buffer, (size_t)got) != 0) {
             return -1;
-        }
-        char head[FY_CHUNK_HEAD_MAX];
-        struct iovec iov[3] = {{head, 0}, {buffer, (size_t)got}, {(char *)"\r\n", chunked ? 2 : 0}};
-        if (chunked) {
-            iov[0].iov_len = fy_chunk_head(head, (uint64_t)got);
-        }
-        if ((chunked || got > 0) && write_out(w, iov, 3) != 0) {
-            return -1;
-        }
-        if (got == 0) {
-            return 0;
         }
     }
+    if (got < 0) {
+        return -1;
+    }
+    return fy_request_chunked(w->req) ? write_last_chunk(w) : 0;
 }
 
 static int write_reader(struct writing *w)
@@ -210,17 +244,75 @@ static int write_file(struct writing *w)
     return 0;
 }
 
-static int write_body(struct writing *w)
+/* What stands around a body whose length is known: nothing, or, when trailers follow it, what makes
+ * it one chunk. */
+static int frame_whole(struct writing *w, struct fy_buffer *before, struct fy_buffer *after)
 {
     const struct fy_request_body *body = &w->req->body;
-    switch (body->kind) {
-    case FY_REQUEST_READER: return write_reader(w);
-    case FY_REQUEST_FILE: return write_file(w);
-    case FY_REQUEST_MEMORY: {
-        struct iovec iov = {(void *)body->data, (size_t)body->len};
-        return write_out(w, &iov, 1);
+    if (!fy_request_chunked(w->req)) {
+        return 0;
     }
-    default: return 0;
+    if (body->kind != FY_REQUEST_NO_BODY) {
+        char line[FY_CHUNK_HEAD_MAX];
+        fy_buffer_append(before, line, fy_chunk_head(line, (uint64_t)body->len));
+        fy_buffer_append_text(after, "\r\n");
+    }
+    if (append_last_chunk(w, after) != 0) {
+        return -1;
+    }
+    return before->failed ? fy_fail_memory(w->err) : 0;
+}
+
+/* A body in memory, or none, behind what is to go out before it: all in one write. */
+static int write_memory(struct writing *w, struct fy_buffer *before)
+{
+    const struct fy_request_body *body = &w->req->body;
+    struct fy_buffer after = {0};
+    int result = frame_whole(w, before, &after);
+    if (result == 0) {
+        bool is_there = body->kind == FY_REQUEST_MEMORY;
+        struct iovec iov[3] = {
+            {before->bytes, before->len},
+            {is_there ? (void *)body->data : NULL, is_there ? (size_t)body->len : 0},
+            {after.bytes, after.len}};
+        result = write_out(w, iov, after.len > 0 ? 3 : is_there ? 2 : 1);
+    }
+    fy_buffer_free(&after);
+    return result;
+}
+
+static int write_file_framed(struct writing *w)
+{
+    struct fy_buffer before = {0};
+    struct fy_buffer after = {0};
+    int result = frame_whole(w, &before, &after);
+    if (result == 0 && before.len > 0) {
+        struct iovec iov = {before.bytes, before.len};
+        result = write_out(w, &iov, 1);
+    }
+    if (result == 0) {
+        result = write_file(w);
+    }
+    if (result == 0 && after.len > 0) {
+        struct iovec iov = {after.bytes, after.len};
+        result = write_out(w, &iov, 1);
+    }
+    fy_buffer_free(&before);
+    fy_buffer_free(&after);
+    return result;
+}
+
+static int write_body(struct writing *w)
+{
+    struct fy_buffer nothing = {0};
+    int result;
+    switch (w->req->body.kind) {
+    case FY_REQUEST_READER: return write_reader(w);
+    case FY_REQUEST_FILE: return write_file_framed(w);
+    default:
+        result = write_memory(w, &nothing);
+        fy_buffer_free(&nothing);
+        return result;
     }
 }
 
@@ -243,34 +335,52 @@ static bool body_is_wanted(struct writing *w)
 }
 
 /* A body in memory goes with the head, unless the server is to be asked first. */
-static int write_head(struct writing *w, const struct fy_buffer *head, bool *with_body)
+static int write_head(struct writing *w, struct fy_buffer *head, bool *with_body)
 {
-    const struct fy_request_body *body = &w->req->body;
-    struct iovec iov[2] = {{head->bytes, head->len}};
-    int count = 1;
-    *with_body = body->kind == FY_REQUEST_NO_BODY;
-    if (body->kind == FY_REQUEST_MEMORY && !w->exchange->expects_continue) {
-        iov[1] = (struct iovec){(void *)body->data, (size_t)body->len};
-        count = body->len > 0 ? 2 : 1;
-        *with_body = true;
-    }
-    if (write_out(w, iov, count) != 0) {
+    enum fy_request_body_kind kind = w->req->body.kind;
+    size_t head_len = head->len; /* a chunk line may come to stand behind it */
+    struct iovec iov = {head->bytes, head_len};
+    *with_body =
+        kind == FY_REQUEST_NO_BODY || (kind == FY_REQUEST_MEMORY && !w->exchange->expects_continue);
+    if ((*with_body ? write_memory(w, head) : write_out(w, &iov, 1)) != 0) {
         return -1;
     }
+    FY_TRACE(w->req, wrote_head_text, head->bytes, head_len);
     FY_TRACE_PLAIN(w->req, wrote_head);
     return 0;
 }
 
-static enum fy_write_state write_request(struct writing *w, struct fy_buffer *head)
+static int make_head(struct writing *w, struct fy_buffer *head)
 {
+    const struct fy_route *route = &w->conn->route;
+    struct fy_buffer credentials = {0};
     struct fy_head_options options = {
         .user_agent = w->req->send.user_agent != NULL ? w->req->send.user_agent : FY_USER_AGENT,
         .close = w->exchange->close_asked,
         .accept_encoding = w->exchange->decodes ? fy_coding_names() : NULL,
     };
+    int failed = 0;
+    if (route->absolute) {
+        options.absolute = true;
+        options.proxy_fields = &w->conn->transport->proxies.fields;
+        failed = fy_route_authorize(route, w->conn->transport, w->req, &credentials, w->err);
+        if (failed == 0 && credentials.len > 0) {
+            fy_buffer_append_byte(&credentials, '\0');
+            options.proxy_authorization = credentials.bytes;
+            failed = credentials.failed ? fy_fail_memory(w->err) : 0;
+        }
+    }
+    if (failed == 0) {
+        failed = fy_request_write_head(w->req, &options, head, w->err);
+    }
+    fy_buffer_free(&credentials);
+    return failed;
+}
+
+static enum fy_write_state write_request(struct writing *w, struct fy_buffer *head)
+{
     bool with_body;
-    if (fy_request_write_head(w->req, &options, head, w->err) != 0 ||
-        write_head(w, head, &with_body) != 0) {
+    if (make_head(w, head) != 0 || write_head(w, head, &with_body) != 0) {
         return FY_WRITE_FAILED;
     }
     if (with_body) {

@@ -21,7 +21,7 @@ static void test_codes_have_names(void **state)
     assert_string_equal(ferry_strerror(-1), "FERRY_E?");
     assert_string_equal(ferry_strerror(10000), "FERRY_E?");
     /* No two the same, none forgotten. */
-    for (int code = FERRY_OK; code <= FERRY_EREDIRECT; code++) {
+    for (int code = FERRY_OK; code <= FERRY_EPROXY; code++) {
         assert_string_not_equal(ferry_strerror(code), "FERRY_E?");
         for (int other = FERRY_OK; other < code; other++) {
             assert_string_not_equal(ferry_strerror(code), ferry_strerror(other));

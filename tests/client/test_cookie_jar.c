@@ -1,6 +1,6 @@
 /*
  * The cookie jar: what a server may set from where, and what goes with which request. Each case says
- * URL and Set-Cookie beside what comes of them. (CJ-…, CK-…: entries of the list of behaviours.)
+ * URL and Set-Cookie beside what comes of them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,8 +58,8 @@ static void sends_at(ferry_cookie_jar *jar, const char *url, const char *wanted,
 
 /* ------------------------------------------------------------------------------------ the scopes */
 
-/* CJ-002. What the URL parser and the jar make of hosts together. */
-static void test_cj_002_canonical_hosts(void **state)
+/* What the URL parser and the jar make of hosts together. */
+static void test_CJ_002_canonical_hosts(void **state)
 {
     static const struct {
         const char *set, *get;
@@ -85,7 +85,7 @@ static void test_cj_002_canonical_hosts(void **state)
     ferry_cookie_jar_free(jar);
 }
 
-static void test_cj_006_is_ip(void **state)
+static void test_CJ_006_is_ip(void **state)
 {
     (void)state;
     assert_true(fy_cookie_host_is_ip("127.0.0.1"));
@@ -98,7 +98,7 @@ static void test_cj_006_is_ip(void **state)
     assert_false(fy_cookie_host_is_ip("www.example.test"));
 }
 
-static void test_cj_007_default_path(void **state)
+static void test_CJ_007_default_path(void **state)
 {
     static const struct {
         const char *target;
@@ -112,7 +112,7 @@ static void test_cj_007_default_path(void **state)
     }
 }
 
-static void test_cj_008_domain_and_type(void **state)
+static void test_CJ_008_domain_and_type(void **state)
 {
     static const struct {
         const char *host, *domain;
@@ -155,7 +155,7 @@ static void test_cj_008_domain_and_type(void **state)
 
 /* ------------------------------------------------------------------------------------- the rules */
 
-static void test_cj_009_schemes_and_secure(void **state)
+static void test_CJ_009_schemes_and_secure(void **state)
 {
     ferry_cookie_jar *jar = new_jar();
     (void)state;
@@ -171,7 +171,7 @@ static void test_cj_009_schemes_and_secure(void **state)
     ferry_cookie_jar_free(jar);
 }
 
-static void test_cj_009_paths(void **state)
+static void test_CJ_009_paths(void **state)
 {
     ferry_cookie_jar *jar = new_jar();
     (void)state;
@@ -189,7 +189,7 @@ static void test_cj_009_paths(void **state)
     ferry_cookie_jar_free(jar);
 }
 
-static void test_cj_009_order_and_same_names(void **state)
+static void test_CJ_009_order_and_same_names(void **state)
 {
     ferry_cookie_jar *jar = new_jar();
     (void)state;
@@ -204,7 +204,7 @@ static void test_cj_009_order_and_same_names(void **state)
     ferry_cookie_jar_free(jar);
 }
 
-static void test_cj_009_suffixes_and_addresses(void **state)
+static void test_CJ_009_suffixes_and_addresses(void **state)
 {
     ferry_cookie_jar *jar = new_jar();
     (void)state;
@@ -220,8 +220,8 @@ static void test_cj_009_suffixes_and_addresses(void **state)
     ferry_cookie_jar_free(jar);
 }
 
-/* CJ-010, but for one thing: RFC 6265bis lets http neither set nor clear Secure cookies. */
-static void test_cj_010_update_and_delete(void **state)
+/* But for one thing as Go: RFC 6265bis lets http neither set nor clear Secure cookies. */
+static void test_CJ_010_update_and_delete(void **state)
 {
     ferry_cookie_jar *jar = new_jar();
     (void)state;
@@ -253,7 +253,7 @@ static void test_cj_010_update_and_delete(void **state)
     ferry_cookie_jar_free(jar);
 }
 
-static void test_cj_013_chromium_domain(void **state)
+static void test_CJ_013_chromium_domain(void **state)
 {
     ferry_cookie_jar *jar = new_jar();
     (void)state;
@@ -268,7 +268,7 @@ static void test_cj_013_chromium_domain(void **state)
     ferry_cookie_jar_free(jar);
 }
 
-static void test_cj_014_chromium_deletion(void **state)
+static void test_CJ_014_chromium_deletion(void **state)
 {
     static const char *const kinds[] = {"a=1", "a=1; expires=Thu, 01 Jan 2099 00:00:00 GMT"};
     static const char *const ends[] = {"a=1; max-age=-1", "a=1; max-age=0",
@@ -284,8 +284,8 @@ static void test_cj_014_chromium_deletion(void **state)
     ferry_cookie_jar_free(jar);
 }
 
-/* CJ-016: hosts that are nothing but dots. Whatever the URL parser lets through finds its own. */
-static void test_cj_016_dots_for_hosts(void **state)
+/* Hosts that are nothing but dots. Whatever the URL parser lets through finds its own. */
+static void test_CJ_016_dots_for_hosts(void **state)
 {
     static const char *const urls[] = {"http://./", "http://../", "http://.../", "http:///"};
     (void)state;
@@ -334,7 +334,7 @@ static void test_prefixes(void **state)
     ferry_cookie_jar_free(jar);
 }
 
-/* CK-006, as far as a jar goes: quotes belong to the value on the wire, not to the value; a quoted
+/* As far as a jar goes: quotes belong to the value on the wire, not to the value; a quoted
  * Max-Age is none. */
 static void see(void *arg, const ferry_cookie *cookie)
 {
@@ -342,7 +342,7 @@ static void see(void *arg, const ferry_cookie *cookie)
              cookie->expires != 0);
 }
 
-static void test_ck_006_quotes(void **state)
+static void test_CK_006_quotes(void **state)
 {
     static const char *const cookies[] = {"q=\"v\"; max-age=\"99\"", "q=v; max-age=\"99\"",
                                           "q=\"v\"; max-age=99", "q=v; max-age=99"};
@@ -470,7 +470,7 @@ static void test_dates(void **state)
 
 /* ------------------------------------------------------------------------------ on requests by hand */
 
-static void test_ck_003_adding_cookies(void **state)
+static void test_CK_003_adding_cookies(void **state)
 {
     ferry_request *req = ferry_request_new("GET", "http://host.test/", NULL);
     (void)state;
@@ -484,8 +484,8 @@ static void test_ck_003_adding_cookies(void **state)
     ferry_request_free(req);
 }
 
-/* CK-007, with ferry's answer to it: what Go drops in silence is refused. */
-static void test_ck_007_values(void **state)
+/* What Go drops in silence is refused. */
+static void test_CK_007_values(void **state)
 {
     static const char *const refused[] = {"a;b", "a\\b", "a\"b", "a\x01", "\xc3\xa9", "a\r\nX: y"};
     (void)state;
@@ -508,27 +508,27 @@ static void test_ck_007_values(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cj_002_canonical_hosts),
-        cmocka_unit_test(test_cj_006_is_ip),
-        cmocka_unit_test(test_cj_007_default_path),
-        cmocka_unit_test(test_cj_008_domain_and_type),
-        cmocka_unit_test(test_cj_009_schemes_and_secure),
-        cmocka_unit_test(test_cj_009_paths),
-        cmocka_unit_test(test_cj_009_order_and_same_names),
-        cmocka_unit_test(test_cj_009_suffixes_and_addresses),
-        cmocka_unit_test(test_cj_010_update_and_delete),
-        cmocka_unit_test(test_cj_013_chromium_domain),
-        cmocka_unit_test(test_cj_014_chromium_deletion),
-        cmocka_unit_test(test_cj_016_dots_for_hosts),
+        cmocka_unit_test(test_CJ_002_canonical_hosts),
+        cmocka_unit_test(test_CJ_006_is_ip),
+        cmocka_unit_test(test_CJ_007_default_path),
+        cmocka_unit_test(test_CJ_008_domain_and_type),
+        cmocka_unit_test(test_CJ_009_schemes_and_secure),
+        cmocka_unit_test(test_CJ_009_paths),
+        cmocka_unit_test(test_CJ_009_order_and_same_names),
+        cmocka_unit_test(test_CJ_009_suffixes_and_addresses),
+        cmocka_unit_test(test_CJ_010_update_and_delete),
+        cmocka_unit_test(test_CJ_013_chromium_domain),
+        cmocka_unit_test(test_CJ_014_chromium_deletion),
+        cmocka_unit_test(test_CJ_016_dots_for_hosts),
         cmocka_unit_test(test_secure_ones_are_left_alone_over_http),
         cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_ck_006_quotes),
+        cmocka_unit_test(test_CK_006_quotes),
         cmocka_unit_test(test_odd_cookies),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_dates),
-        cmocka_unit_test(test_ck_003_adding_cookies),
-        cmocka_unit_test(test_ck_007_values),
+        cmocka_unit_test(test_CK_003_adding_cookies),
+        cmocka_unit_test(test_CK_007_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

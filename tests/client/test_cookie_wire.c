@@ -1,6 +1,6 @@
 /*
  * Cookies on the wire: the jar between responses and requests, along redirects, and against servers
- * that try to set what is not theirs. (CL-…: entries of the list of behaviours.)
+ * that try to set what is not theirs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static ferry_response *record(void *self, ferry_request *req, ferry_error *err)
     return ferry_response_new(200, "ok", 2);
 }
 
-static void test_cl_014_every_request_carries_them(void **state)
+static void test_CL_014_every_request_carries_them(void **state)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST", "PUT"};
     struct recorder recorder = {.calls = 0};
@@ -70,7 +70,7 @@ static void serve_mirror(struct origin_conn *conn, void *arg)
     }
 }
 
-static void test_cl_015_redirects_and_the_jar(void **state)
+static void test_CL_015_redirects_and_the_jar(void **state)
 {
     struct origin *origin = serve_with(state, serve_mirror, NULL);
     ferry_cookie_jar *jar = new_jar();
@@ -89,7 +89,7 @@ static void test_cl_015_redirects_and_the_jar(void **state)
 }
 
 /* Four hops: deletes a cookie set by header, replaces another, replaces one of the jar's, adds one. */
-static void test_cl_046_altered_on_the_way(void **state)
+static void test_CL_046_altered_on_the_way(void **state)
 {
 #define HOP(set) "HTTP/1.1 302 X\r\nLocation: /next\r\n" set "Content-Length: 0\r\n\r\n"
     static const struct origin_reply replies[] = {
@@ -203,9 +203,9 @@ static void test_no_jar(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        TRANSPORT_TEST(test_cl_014_every_request_carries_them),
-        TRANSPORT_TEST(test_cl_015_redirects_and_the_jar),
-        TRANSPORT_TEST(test_cl_046_altered_on_the_way),
+        TRANSPORT_TEST(test_CL_014_every_request_carries_them),
+        TRANSPORT_TEST(test_CL_015_redirects_and_the_jar),
+        TRANSPORT_TEST(test_CL_046_altered_on_the_way),
         TRANSPORT_TEST(test_injection_across_hosts),
         TRANSPORT_TEST(test_each_hop_its_own),
         TRANSPORT_TEST(test_no_jar),

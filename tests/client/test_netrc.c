@@ -91,11 +91,56 @@ static void test_on_the_wire(void **state)
     ferry_client_free(client);
 }
 
+/* Read when it is first needed, and once: what it says then counts as long as the client lives. A
+ * failure is not kept. */
+static void test_read_once(void **state)
+{
+    static const char text[] = "machine 127.0.0.1 login bob password pw\n";
+    static const char later[] = "machine 127.0.0.1 login eve password pw\n";
+    char dir[TEMP_DIR_SIZE];
+    char path[TEMP_DIR_SIZE + 8];
+    char value[512];
+    struct origin *origin = serve_reply(state, "HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n");
+    ferry_transport *transport = transport_with(state, NULL);
+    assert_true(temp_dir_make(dir));
+    snprintf(path, sizeof path, "%s/netrc", dir);
+    setenv("NETRC", path, 1);
+    ferry_client *client = client_with(transport, (ferry_client_options){.netrc = ""});
+    ferry_request *req = request("GET", origin_url(origin, "/"));
+    fails(client, req, FERRY_EREAD, "no such file");
+    assert_true(temp_file_write(path, text, sizeof text - 1));
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(do_request(client, req).status, 200);
+        assert_string_equal(field_of(origin, i, "Authorization", value), "Basic Ym9iOnB3");
+        assert_true(temp_file_write(path, later, sizeof later - 1));
+    }
+    assert_null(ferry_request_header(req, "Authorization")); /* the client's, not the request's */
+    ferry_client_free(client);
+    client = client_with(transport, (ferry_client_options){.netrc = ""});
+    assert_int_equal(do_request(client, req).status, 200);
+    assert_string_equal(field_of(origin, 3, "Authorization", value), "Basic ZXZlOnB3");
+    ferry_client_free(client);
+
+    /* What no Basic credentials can be made of is told, without the password in it. */
+    static const char bad[] = "machine 127.0.0.1 login a:b password hush\n";
+    assert_true(temp_file_write(path, bad, sizeof bad - 1));
+    client = client_with(transport, (ferry_client_options){.netrc = path});
+    struct outcome outcome = do_request(client, req);
+    assert_failed(outcome, FERRY_EINVAL, "the .netrc has Basic credentials with a colon");
+    assert_null(strstr(outcome.err.message, "hush"));
+    assert_int_equal(origin_counts(origin).requests, 4);
+    ferry_client_free(client);
+    unsetenv("NETRC");
+    ferry_request_free(req);
+    temp_dir_remove(dir);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         TRANSPORT_TEST(test_entries),
         TRANSPORT_TEST(test_on_the_wire),
+        TRANSPORT_TEST(test_read_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /*
- * What redirects ask for and may take along: the pure decisions. (CL-…, RS-…: entries of the list of
- * behaviours.)
+ * What redirects ask for and may take along: the pure decisions.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -24,7 +24,7 @@ static struct fy_url parse(const char *text)
     return url;
 }
 
-static void test_cl_048_methods(void **state)
+static void test_CL_048_methods(void **state)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "COPY"};
     static const int statuses[] = {301, 302, 303, 307, 308};
@@ -46,7 +46,7 @@ static void test_cl_048_methods(void **state)
     }
 }
 
-static void test_cl_047_what_is_carried_over(void **state)
+static void test_CL_047_what_is_carried_over(void **state)
 {
     static const struct {
         const char *from, *to;
@@ -113,8 +113,8 @@ static void test_referer(void **state)
     }
 }
 
-/* RS-004: Locations against the URL of their request. */
-static void test_rs_004_locations(void **state)
+/* Locations against the URL of their request. */
+static void test_RS_004_locations(void **state)
 {
     static const struct {
         const char *location, *url;
@@ -139,13 +139,67 @@ static void test_rs_004_locations(void **state)
     fy_url_free(&base);
 }
 
+/* A response with that Location, by way of a client (url not NULL) or made by hand. */
+static ferry_response *answer_location(void *self, ferry_request *req, ferry_error *err)
+{
+    const char *location = self;
+    ferry_response *res = ferry_response_new(201, NULL, 0);
+    (void)req;
+    (void)err;
+    if (res != NULL && location != NULL) {
+        ferry_response_add_header(res, "Location", location);
+    }
+    return res;
+}
+
+static void test_RS_004_asking_the_response(void **state)
+{
+    static const struct {
+        const char *url, *location, *wanted; /* wanted NULL: refused with code */
+        int code;
+    } cases[] = {
+        {"http://bar.com/baz/x", "/foo", "http://bar.com/foo", 0},
+        {"http://bar.com/baz/x", "y?z#f", "http://bar.com/baz/y?z", 0},
+        {"http://bob:pw@bar.com/", "/foo", "http://bar.com/foo", 0},
+        {"http://bar.com/baz", "http://foo.com/", "http://foo.com/", 0},
+        {"http://bar.com/baz", "", NULL, FERRY_EUNSUPPORTED},
+        {"http://bar.com/baz", NULL, NULL, FERRY_EUNSUPPORTED},
+        {"http://bar.com/baz", "http://", NULL, FERRY_EURL},
+        {NULL, "/bar", "/bar", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const ferry_round_tripper tripper = {answer_location, (void *)cases[i].location};
+        ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper));
+        ferry_error err = {0};
+        ferry_request *req = ferry_request_new("POST", cases[i].url, NULL);
+        ferry_response *res = cases[i].url != NULL
+                                  ? ferry_client_do(client, req, &err)
+                                  : answer_location((void *)cases[i].location, NULL, &err);
+        assert_non_null(res);
+        char *location = ferry_response_location(res, &err);
+        if (cases[i].wanted != NULL) {
+            assert_string_equal(location, cases[i].wanted);
+        } else {
+            assert_null(location);
+        }
+        assert_int_equal(err.code, cases[i].code);
+        assert_null(cases[i].wanted == NULL ? ferry_response_location(res, NULL) : NULL);
+        free(location);
+        ferry_response_close(res);
+        ferry_request_free(req);
+        ferry_client_free(client);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cl_048_methods),
-        cmocka_unit_test(test_cl_047_what_is_carried_over),
+        cmocka_unit_test(test_CL_048_methods),
+        cmocka_unit_test(test_CL_047_what_is_carried_over),
         cmocka_unit_test(test_referer),
-        cmocka_unit_test(test_rs_004_locations),
+        cmocka_unit_test(test_RS_004_locations),
+        cmocka_unit_test(test_RS_004_asking_the_response),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /*
  * Redirects on the wire: what each hop sends, byte for byte where it matters, and what the caller
  * gets. The origin answers with the status that the query names, and points to the next one:
- * "/?code=301&next=302". (CL-…: entries of the list of behaviours.)
+ * "/?code=301&next=302".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,10 +30,11 @@ static void answer(struct origin_conn *conn, const char *head)
     if (strcmp(code, "304") == 0) {
         origin_send_text(conn, "HTTP/1.1 304 X\r\n\r\n");
     } else if (code[0] == '3') {
-        origin_sendf(conn, "HTTP/1.1 %s X\r\nLocation: /%s\r\nContent-Length: 5\r\n\r\nmoved", code,
-                     next);
+        origin_sendf(conn, "HTTP/1.1 %s X\r\nLocation: /%s\r\nContent-Length: 5\r\n\r\n%s", code,
+                     next, strncmp(head, "HEAD ", 5) != 0 ? "moved" : "");
     } else {
-        origin_sendf(conn, "HTTP/1.1 %s X\r\nContent-Length: 2\r\n\r\nok", code);
+        origin_sendf(conn, "HTTP/1.1 %s X\r\nContent-Length: 2\r\n\r\n%s", code,
+                     strncmp(head, "HEAD ", 5) != 0 ? "ok" : "");
     }
 }
 
@@ -95,7 +96,7 @@ static void run_chains(void **state, const char *method, const struct chain *cha
     ferry_client_free(client);
 }
 
-static void test_cl_009_post(void **state)
+static void test_CL_009_post(void **state)
 {
     static const struct chain chains[] = {
         {"/", "first", 200, {"POST / \"first\""}},
@@ -124,7 +125,7 @@ static void test_cl_009_post(void **state)
     run_chains(state, "POST", chains, sizeof chains / sizeof chains[0]);
 }
 
-static void test_cl_010_delete(void **state)
+static void test_CL_010_delete(void **state)
 {
     static const struct chain chains[] = {
         {"/", "first", 200, {"DELETE / \"first\""}},
@@ -140,6 +141,32 @@ static void test_cl_010_delete(void **state)
         {"/?code=404", "c404", 404, {"DELETE /?code=404 \"c404\""}},
     };
     run_chains(state, "DELETE", chains, sizeof chains / sizeof chains[0]);
+}
+
+/* The methods of next requests, as the server sees them. */
+static void test_CL_048_methods_on_the_wire(void **state)
+{
+    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "FOO"};
+    static const int statuses[] = {301, 302, 303, 307, 308};
+    struct origin *origin = serve_with(state, serve_codes, NULL);
+    ferry_client *client = client_with(transport_with(state, NULL), (ferry_client_options){0});
+    char text[256];
+    char path[32];
+    char wanted[64];
+    size_t at = 0;
+    for (int m = 0; m < 6; m++) {
+        for (int s = 0; s < 5; s++, at += 2) {
+            snprintf(path, sizeof path, "/?code=%d", statuses[s]);
+            ferry_request *req = request(methods[m], origin_url(origin, path));
+            assert_int_equal(do_request(client, req).status, 200);
+            ferry_request_free(req);
+            snprintf(wanted, sizeof wanted, "%s %s \"\"", methods[m], path);
+            assert_string_equal(seen(origin, at, text), wanted);
+            snprintf(wanted, sizeof wanted, "%s / \"\"", s < 3 && m > 1 ? "GET" : methods[m]);
+            assert_string_equal(seen(origin, at + 1, text), wanted);
+        }
+    }
+    ferry_client_free(client);
 }
 
 /* ----------------------------------------------------------------------------------- the callback */
@@ -172,7 +199,7 @@ static int on_redirect(void *arg, ferry_request *next, const ferry_response *res
     return watch->word;
 }
 
-static void test_cl_011_use_the_redirect_itself(void **state)
+static void test_CL_011_use_the_redirect_itself(void **state)
 {
     struct origin *origin = serve_with(state, serve_codes, NULL);
     ferry_transport *transport = transport_with(state, NULL);
@@ -210,17 +237,24 @@ static void test_cl_011_use_the_redirect_itself(void **state)
     ferry_client_free(client);
 }
 
-static void test_cl_012_no_location(void **state)
+static void test_CL_012_no_location(void **state)
 {
-    struct origin *origin =
-        serve_reply(state, "HTTP/1.1 308 X\r\nFoo: Bar\r\nContent-Length: 2\r\n\r\nhi");
+    static const struct origin_reply replies[] = {
+        {.bytes = "HTTP/1.1 301 X\r\nFoo: Bar\r\nContent-Length: 2\r\n\r\nhi"},
+        {.bytes = "HTTP/1.1 308 X\r\nFoo: Bar\r\nContent-Length: 2\r\n\r\nhi"},
+        {.bytes = "HTTP/1.1 308 X\r\nFoo: Bar\r\nLocation: \r\nContent-Length: 2\r\n\r\nhi"},
+    };
+    struct origin *origin = serve_replies(state, replies, 3);
     ferry_client *client = client_with(transport_with(state, NULL), (ferry_client_options){0});
     ferry_request *req = request("GET", origin_url(origin, "/"));
-    ferry_response *res = ferry_client_do(client, req, NULL);
-    assert_non_null(res);
-    assert_int_equal(ferry_response_status(res), 308);
-    assert_string_equal(ferry_response_header(res, "Foo"), "Bar");
-    ferry_response_close(res);
+    for (int i = 0; i < 3; i++) {
+        ferry_response *res = ferry_client_do(client, req, NULL);
+        assert_non_null(res);
+        assert_int_equal(ferry_response_status(res), i == 0 ? 301 : 308);
+        assert_string_equal(ferry_response_header(res, "Foo"), "Bar");
+        ferry_response_close(res);
+    }
+    assert_int_equal(origin_counts(origin).requests, 3);
     ferry_request_free(req);
     ferry_client_free(client);
 }
@@ -236,7 +270,7 @@ static ssize_t read_once(void *arg, void *buf, size_t len)
     return 1;
 }
 
-static void test_cl_013_one_shot_body(void **state)
+static void test_CL_013_one_shot_body(void **state)
 {
     struct origin *origin = serve_with(state, serve_codes, NULL);
     ferry_client *client = client_with(transport_with(state, NULL), (ferry_client_options){0});
@@ -421,7 +455,7 @@ static void serve_two(struct origin_conn *conn, void *arg)
     }
 }
 
-static void test_cl_045_host_field(void **state)
+static void test_CL_045_host_field(void **state)
 {
     struct two two;
     struct origin *bystander = serve_reply(state, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
@@ -506,17 +540,18 @@ static void test_final_url(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        TRANSPORT_TEST(test_cl_009_post),
-        TRANSPORT_TEST(test_cl_010_delete),
-        TRANSPORT_TEST(test_cl_011_use_the_redirect_itself),
-        TRANSPORT_TEST(test_cl_012_no_location),
-        TRANSPORT_TEST(test_cl_013_one_shot_body),
+        TRANSPORT_TEST(test_CL_009_post),
+        TRANSPORT_TEST(test_CL_010_delete),
+        TRANSPORT_TEST(test_CL_048_methods_on_the_wire),
+        TRANSPORT_TEST(test_CL_011_use_the_redirect_itself),
+        TRANSPORT_TEST(test_CL_012_no_location),
+        TRANSPORT_TEST(test_CL_013_one_shot_body),
         TRANSPORT_TEST(test_rewound_body),
         TRANSPORT_TEST(test_limits),
         TRANSPORT_TEST(test_bad_locations),
         TRANSPORT_TEST(test_one_deadline),
         TRANSPORT_TEST(test_redirected_before_the_body_was_read),
-        TRANSPORT_TEST(test_cl_045_host_field),
+        TRANSPORT_TEST(test_CL_045_host_field),
         TRANSPORT_TEST(test_secrets_stay_behind),
         TRANSPORT_TEST(test_url_credentials),
         TRANSPORT_TEST(test_final_url),

@@ -29,9 +29,19 @@ static void test_what_is_sent_again(void **state)
     }
     assert_int_equal(fy_retry_decide(&policy, ATTEMPT(.code = FERRY_ECONNECT, SAFE)), 0);
     assert_int_equal(fy_retry_decide(&policy, ATTEMPT(.code = FERRY_ESERVERCLOSED, SAFE)), 0);
-    assert_int_equal(fy_retry_decide(&policy, ATTEMPT(.code = FERRY_ECANCELED, SAFE)), -1);
-    assert_int_equal(fy_retry_decide(&policy, ATTEMPT(.code = FERRY_ETIMEOUT, SAFE)), -1);
-    assert_int_equal(fy_retry_decide(&policy, ATTEMPT(.code = FERRY_EPROTOCOL, SAFE)), -1);
+    assert_int_equal(fy_retry_decide(&policy, ATTEMPT(.code = FERRY_ETIMEOUT, SAFE)), 0);
+    static const int final[] = {FERRY_ECANCELED, FERRY_EPROTOCOL, FERRY_ECERTIFICATE, FERRY_EBODY,
+                                FERRY_ENOMEM,    FERRY_EURL,      FERRY_EREDIRECT,    FERRY_OK};
+    for (size_t i = 0; i < sizeof final / sizeof final[0]; i++) {
+        assert_int_equal(fy_retry_decide(&policy, ATTEMPT(.code = final[i], SAFE)), -1);
+    }
+    const struct fy_retry_policy own = {
+        .attempts = 2, .base_ms = 100, .max_ms = 100, .statuses = (const int[]){500, 418, 0}};
+    assert_int_equal(fy_retry_decide(&own, ATTEMPT(.status = 500, SAFE)), 0);
+    assert_int_equal(fy_retry_decide(&own, ATTEMPT(.status = 418, SAFE)), 0);
+    assert_int_equal(fy_retry_decide(&own, ATTEMPT(.status = 503, SAFE)), -1);
+    const struct fy_retry_policy none = {.attempts = 0, .base_ms = 100, .max_ms = 100};
+    assert_int_equal(fy_retry_decide(&none, ATTEMPT(.status = 503, SAFE)), -1);
 }
 
 static void test_attempts_and_safety(void **state)
@@ -49,6 +59,19 @@ static void test_attempts_and_safety(void **state)
                      0);
     assert_int_equal(fy_retry_decide(&policy, ATTEMPT(.code = FERRY_EREAD, .rewindable = true)),
                      -1);
+    const struct fy_retry_policy any = {
+        .attempts = 3, .base_ms = 100, .max_ms = 5000, .any_method = true};
+    assert_int_equal(fy_retry_decide(&any, ATTEMPT(.code = FERRY_EREAD, .rewindable = true)), 0);
+    assert_int_equal(fy_retry_decide(&any, ATTEMPT(.status = 503, .rewindable = true)), 0);
+    assert_int_equal(fy_retry_decide(&any, ATTEMPT(.status = 503)), -1);
+    static const char *const twice[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+    for (size_t i = 0; i < 6; i++) {
+        assert_true(fy_retry_idempotent(twice[i]));
+    }
+    static const char *const once[] = {"POST", "PATCH", "CONNECT", "get", ""};
+    for (size_t i = 0; i < 5; i++) {
+        assert_false(fy_retry_idempotent(once[i]));
+    }
 }
 
 static void test_backoff(void **state)
@@ -61,6 +84,7 @@ static void test_backoff(void **state)
     assert_int_equal(fy_backoff_ms(100, 5000, 1000, 5000), 5000);
     assert_int_equal(fy_backoff_ms(100, 5000, 1000, 5001), 0);
     assert_int_equal(fy_backoff_ms(0, 5000, 5, 77), 0);
+    assert_int_equal(fy_backoff_ms(0, INT64_MAX, INT32_MAX, 77), 0);
     assert_in_range(fy_backoff_ms(INT64_MAX / 2, INT64_MAX, 9, UINT64_MAX), 0, INT64_MAX);
 }
 

@@ -35,48 +35,62 @@ struct limits {
     const char *whose;
 };
 
-static void expect_timeout(void **state, const struct limits *limits, enum stop *stop)
+/* One request, of whose limits the short one is that long: whether its time was over where the
+ * server stops, and not, on a slow machine, before that. */
+static bool times_out_there(void **state, const struct limits *limits, int64_t short_ms,
+                            enum stop *stop)
 {
+#define LIMIT(ms) ((ms) == SHORT ? short_ms : (ms))
     struct origin *origin = serve_with(state, serve_until, stop);
     ferry_transport *transport = transport_with(state, NULL);
     ferry_client *client = ferry_client_new(
-        FERRY_CLIENT_OPTIONS(.transport = transport, .timeout_ms = limits->client_ms));
-    ferry_context *context = ferry_context_new(limits->context_ms);
+        FERRY_CLIENT_OPTIONS(.transport = transport, .timeout_ms = LIMIT(limits->client_ms)));
+    ferry_context *context = ferry_context_new(LIMIT(limits->context_ms));
     ferry_request *req = wire_request("GET", origin, "/");
     char sentence[256];
-    ferry_request_set_timeout(req, limits->request_ms);
+    ferry_request_set_timeout(req, LIMIT(limits->request_ms));
     ferry_request_set_context(req, context);
     struct wire_answer answer = wire_send(client, req);
     if (*stop < BEFORE_BODY) {
         snprintf(sentence, sizeof sentence,
                  "Get \"%s\": %s exceeded while waiting for the response", ferry_request_url(req),
                  limits->whose);
-        assert_int_equal(answer.status, 0);
     } else {
         snprintf(sentence, sizeof sentence,
                  "reading the body of %s: %s exceeded while reading the body",
                  ferry_request_url(req), limits->whose);
-        assert_int_equal(answer.status, 200);
     }
-    assert_string_equal(answer.err.message, sentence);
+    bool there = answer.status == (*stop < BEFORE_BODY ? 0 : 200) &&
+                 strcmp(answer.err.message, sentence) == 0;
+    if (!there && short_ms > 10000) {
+        fail_msg("status %d; %s", answer.status, answer.err.message);
+    }
     assert_int_equal(answer.err.code, FERRY_ETIMEOUT);
+    assert_non_null(strstr(answer.err.message, limits->whose));
     assert_true(wire_is_sentence(answer.err.message));
-    assert_int_equal(stats_of(transport).connections, 0);
+    if (there) {
+        assert_int_equal(stats_of(transport).connections, 0);
+    }
     wire_answer_free(&answer);
     ferry_request_free(req);
     ferry_context_free(context);
     ferry_client_free(client);
+    return there;
 }
 
-static void expect_timeouts(void **state, enum stop stop)
+static void expect_timeouts(void **state, enum stop where)
 {
     static const struct limits cases[] = {
         {SHORT, 0, -1, "client timeout"},       {0, SHORT, -1, "request timeout"},
         {0, 0, SHORT, "context deadline"},      {SHORT, LONG, LONG, "client timeout"},
         {LONG, SHORT, LONG, "request timeout"}, {LONG, LONG, SHORT, "context deadline"},
     };
+    enum stop *stop = KEPT(state, enum stop, where);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        expect_timeout(state, &cases[i], &stop);
+        int64_t short_ms = SHORT;
+        while (!times_out_there(state, &cases[i], short_ms, stop)) {
+            short_ms *= 4;
+        }
     }
 }
 
@@ -103,8 +117,7 @@ static void test_in_the_body(void **state)
 /* The deadline counts from the send: what the head has used up the body does not get again. */
 static void test_one_deadline_for_head_and_body(void **state)
 {
-    enum stop stop = BEFORE_BODY;
-    struct origin *origin = serve_with(state, serve_until, &stop);
+    struct origin *origin = serve_with(state, serve_until, KEPT(state, enum stop, BEFORE_BODY));
     ferry_transport *transport = transport_with(state, NULL);
     ferry_client *client =
         ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport, .timeout_ms = 200));
@@ -166,8 +179,7 @@ static void test_CL_051_while_dialing(void **state)
 
 static void test_canceled_before_and_while(void **state)
 {
-    enum stop stop = BEFORE_HEAD;
-    struct origin *origin = serve_with(state, serve_until, &stop);
+    struct origin *origin = serve_with(state, serve_until, KEPT(state, enum stop, BEFORE_HEAD));
     ferry_client *client = wire_client(transport_with(state, NULL));
     ferry_context *context = ferry_context_new(-1);
     ferry_request *req = wire_request("GET", origin, "/");

@@ -338,6 +338,80 @@ static void test_zstd_window(void **state)
     (void)state;
     struct bytes frame = {.data = (char *)"\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00", .len = 9};
     expect_failure("zstd", frame, FERRY_EPROTOCOL, NULL); /* 2^27 */
+    frame.data = (char *)"\x28\xb5\x2f\xfd\x00\x69\x01\x00\x00";
+    expect_failure("zstd", frame, FERRY_EPROTOCOL, NULL); /* 9 MiB */
+    frame.data = (char *)"\x28\xb5\x2f\xfd\x00\x68\x01\x00\x00";
+    expect("zstd", frame, "", 0); /* 8 MiB */
+}
+
+/* RFC 8878 knows one format and frames to be skipped, also behind the last. What came before it the
+ * library may know: it is nobody's business on the wire. */
+static void test_zstd_frames(void **state)
+{
+    (void)state;
+    struct bytes in = {0};
+    struct bytes one = encode_text("zstd");
+    bytes_append(&in, "\x5f\x2a\x4d\x18\x02\x00\x00\x00xx", 10);
+    bytes_append(&in, one.data, one.len);
+    bytes_append(&in, "\x50\x2a\x4d\x18\x00\x00\x00\x00", 8);
+    bytes_append(&in, one.data, one.len);
+    bytes_append(&in, "\x51\x2a\x4d\x18\x01\x00\x00\x00x", 9);
+    expect("zstd", in, TEXT TEXT, 2 * strlen(TEXT));
+    for (unsigned char old = 0x1e; old <= 0x27; old++) {
+        struct bytes frame = {0};
+        bytes_append(&frame, one.data, one.len);
+        frame.data[0] = (char)old;
+        expect_failure("zstd", frame, FERRY_EPROTOCOL,
+                       "malformed zstd data: what should be a frame is none");
+        bytes_free(&frame);
+    }
+    /* 24 bytes are announced, and none come: the library passes that over, unless it has the frame
+     * in one piece. */
+    struct bytes short_frame = {.data = (char *)"\x28\xb5\x2f\xfd\x20\x18\x01\x00\x00", .len = 9};
+    expect_failure("zstd", short_frame, FERRY_EPROTOCOL, NULL);
+    in.data[in.len - 6] = 'x'; /* the last one's magic number */
+    expect_failure("zstd", in, FERRY_EPROTOCOL, NULL);
+    bytes_free(&in);
+    bytes_free(&one);
+}
+
+/* RFC 1952: everything that a header can have is passed over, its own checksum looked at. */
+static void test_gzip_headers(void **state)
+{
+    (void)state;
+    static const char head[] = "\x1f\x8b\x08\x1e\x00\x00\x00\x00\x00\x03" /* all but text */
+                               "\x03\x00zzz"                              /* an extra field */
+                               "name\0comment";
+    struct bytes plain = encode_text("gzip");
+    for (int wrong = 0; wrong < 2; wrong++) {
+        struct bytes in = {0};
+        bytes_append(&in, head, sizeof head);
+        unsigned sum = (unsigned)encode_crc32(in.data, in.len) ^ (unsigned)wrong;
+        char check[2] = {(char)(sum & 0xff), (char)(sum >> 8 & 0xff)};
+        bytes_append(&in, check, 2);
+        bytes_append(&in, plain.data + 10, plain.len - 10);
+        if (wrong) {
+            expect_failure("gzip", in, FERRY_EPROTOCOL, "malformed gzip data: header crc mismatch");
+        } else {
+            expect("gzip", in, TEXT, strlen(TEXT));
+        }
+        bytes_free(&in);
+    }
+    plain.data[plain.len - 1] ^= 1; /* the length */
+    expect_failure("gzip", plain, FERRY_EPROTOCOL, "malformed gzip data: incorrect length check");
+    plain.data[plain.len - 1] ^= 1;
+    plain.data[3] = (char)0xe0; /* flags that are reserved */
+    expect_failure("gzip", plain, FERRY_EPROTOCOL, NULL);
+    bytes_free(&plain);
+}
+
+/* Zlib data that wants a dictionary nobody has. */
+static void test_preset_dictionary(void **state)
+{
+    (void)state;
+    struct bytes in = {.data = (char *)"\x78\xbb\x00\x00\x00\x01\x03\x00", .len = 8};
+    expect_failure("deflate", in, FERRY_EPROTOCOL,
+                   "malformed deflate data: it needs a preset dictionary");
 }
 
 int main(void)
@@ -355,6 +429,9 @@ int main(void)
         cmocka_unit_test(test_bomb_stops_at_the_limit),
         cmocka_unit_test(test_bomb_between_codings),
         cmocka_unit_test(test_zstd_window),
+        cmocka_unit_test(test_zstd_frames),
+        cmocka_unit_test(test_gzip_headers),
+        cmocka_unit_test(test_preset_dictionary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -292,11 +292,94 @@ static void test_heads_follow_one_another_in_a_buffer(void **state)
     ferry_request_free(req);
 }
 
+/* ---------------------------------------------------------------------------------- to a proxy */
+
+static void test_RW_001_proxy_form(void **state)
+{
+    (void)state;
+    const struct fy_head_options proxy = {.user_agent = "ferry/0", .absolute = true};
+    writes_with(make("GET", "http://example.org/a b?c=d#e"), &proxy,
+                "GET http://example.org/a%20b?c=d HTTP/1.1\r\n"
+                "Host: example.org\r\n"
+                "User-Agent: ferry/0\r\n"
+                "\r\n");
+    /* The URL says where to, whatever Host says; a zone and user info are nobody else's. */
+    ferry_request *req = make("GET", "http://u:p@[::1]:8080/");
+    set(req, "Host", "other");
+    writes_with(req, &proxy,
+                "GET http://[::1]:8080/ HTTP/1.1\r\n"
+                "Host: other\r\n"
+                "User-Agent: ferry/0\r\n"
+                "Authorization: Basic dTpw\r\n"
+                "\r\n");
+}
+
+static void test_RW_001_targets_in_proxy_form(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *target, *line;
+    } cases[] = {
+        {"GET", "/x y", NULL},
+        {"GET", "/x?%zz", "GET http://h/x?%zz HTTP/1.1\r\n"},
+        {"OPTIONS", "*", "OPTIONS http://h HTTP/1.1\r\n"},
+        {"GET", "http://other/y", "GET http://other/y HTTP/1.1\r\n"},
+        {"CONNECT", NULL, "CONNECT h:80 HTTP/1.1\r\n"},
+    };
+    const struct fy_head_options proxy = {.absolute = true};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fy_buffer out = {0};
+        ferry_error err = {0};
+        ferry_request *req = make(cases[i].method, "http://h/");
+        int set = cases[i].target == NULL ? 0 : ferry_request_set_target(req, cases[i].target);
+        assert_int_equal(set, cases[i].line != NULL ? 0 : -1);
+        if (cases[i].line != NULL) {
+            assert_int_equal(fy_request_write_head(req, &proxy, &out, &err), 0);
+            assert_int_equal(strncmp(out.bytes, cases[i].line, strlen(cases[i].line)), 0);
+        }
+        fy_buffer_free(&out);
+        ferry_request_free(req);
+    }
+}
+
+static void test_fields_for_a_proxy(void **state)
+{
+    (void)state;
+    struct fy_field list[] = {
+        {"X-Trace", "1", 7, 1}, {"accept", "no", 6, 2}, {"User-Agent", "no", 10, 2}};
+    const struct fy_header fields = {.fields = list, .count = 3, .capacity = 3};
+    const struct fy_head_options direct = {.proxy_authorization = "Basic dTpw",
+                                           .proxy_fields = &fields};
+    struct fy_head_options proxy = direct;
+    proxy.absolute = true;
+    ferry_request *req = make("GET", "http://h/");
+    set(req, "Accept", "yes");
+    writes_with(req, &proxy,
+                "GET http://h/ HTTP/1.1\r\nHost: h\r\nAccept: yes\r\n"
+                "Proxy-Authorization: Basic dTpw\r\nX-Trace: 1\r\n\r\n");
+    writes_with(make("GET", "http://h/"), &direct, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    /* The caller's own goes before ours, and goes to proxies only. */
+    req = make("GET", "http://h/");
+    set(req, "Proxy-Authorization", "mine");
+    writes_with(req, &(struct fy_head_options){.absolute = true, .proxy_authorization = "no"},
+                "GET http://h/ HTTP/1.1\r\nHost: h\r\nProxy-Authorization: mine\r\n\r\n");
+    req = make("GET", "http://h/");
+    set(req, "proxy-authorization", "mine");
+    writes_with(req, &direct, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    req = make("CONNECT", "http://h/");
+    set(req, "Proxy-Authorization", "mine");
+    writes_with(req, &direct,
+                "CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: mine\r\n\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_RW_001_a_plain_get),
         cmocka_unit_test(test_RW_001_order_of_fields),
+        cmocka_unit_test(test_RW_001_proxy_form),
+        cmocka_unit_test(test_RW_001_targets_in_proxy_form),
+        cmocka_unit_test(test_fields_for_a_proxy),
         cmocka_unit_test(test_user_agents),
         cmocka_unit_test(test_one_connection_field_whoever_asks),
         cmocka_unit_test(test_CS_025_known_lengths),

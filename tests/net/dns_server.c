@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-enum { TYPE_A = 1, TYPE_AAAA = 28 };
+enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28 };
 enum { RCODE_SERVFAIL = 2, RCODE_NXDOMAIN = 3 };
 enum { HEADER = 12, FLAG_TRUNCATED = 0x02 };
 
@@ -33,15 +33,46 @@ static bool label_is(const struct message *question, const char *label)
     return len == strlen(label) && memcmp(question->bytes + HEADER + 1, label, len) == 0;
 }
 
-static void add_record(struct message *answer, int type, const void *data, size_t len)
+/* A record of class IN, whose name is at an offset of the answer. */
+static void add_record(struct message *answer, size_t name, int type, int64_t ttl, const void *data,
+                       size_t len)
 {
-    /* The name is a pointer to the question's; class IN, 60 seconds. */
-    const unsigned char head[] = {0xc0, HEADER, 0, (unsigned char)type, 0, 1, 0, 0,
-                                  0,    60,     0, (unsigned char)len};
+    const unsigned char head[] = {0xc0,
+                                  (unsigned char)name,
+                                  0,
+                                  (unsigned char)type,
+                                  0,
+                                  1,
+                                  (unsigned char)(ttl >> 24),
+                                  (unsigned char)(ttl >> 16),
+                                  (unsigned char)(ttl >> 8),
+                                  (unsigned char)ttl,
+                                  0,
+                                  (unsigned char)len};
     memcpy(answer->bytes + answer->len, head, sizeof head);
     memcpy(answer->bytes + answer->len + sizeof head, data, len);
     answer->len += sizeof head + len;
     answer->bytes[7]++;
+}
+
+/* The alias "real" and what follows the question's first label. Returns where that name is. */
+static size_t add_alias(struct message *answer, const struct message *question, int64_t ttl)
+{
+    const unsigned char name[] = {
+        4, 'r', 'e', 'a', 'l', 0xc0, (unsigned char)(HEADER + 1 + question->bytes[HEADER])};
+    add_record(answer, HEADER, TYPE_CNAME, ttl, name, sizeof name);
+    return answer->len - sizeof name;
+}
+
+static int64_t ttl_of(const struct message *question, int type)
+{
+    if (label_is(question, "short")) {
+        return type == TYPE_A ? 30 : 20;
+    }
+    if (label_is(question, "alias")) {
+        return 30;
+    }
+    return label_is(question, "moment") ? 0 : label_is(question, "past") ? -5 : 60;
 }
 
 /* false: there is none. */
@@ -60,8 +91,14 @@ static bool make_answer(const struct message *question, bool over_udp, struct me
     int type = question->bytes[end + 2];
     bool is_long = label_is(question, "long") || label_is(question, "cut");
     bool both = label_is(question, "both") || is_long;
-    bool four = both || label_is(question, "four");
-    bool six = both || label_is(question, "six");
+    bool is_alias = label_is(question, "alias");
+    bool is_short = label_is(question, "short");
+    bool four = both || is_short || is_alias || label_is(question, "four") ||
+                label_is(question, "held") || label_is(question, "moment") ||
+                label_is(question, "past");
+    bool six = both || is_short || label_is(question, "six");
+    int64_t ttl = ttl_of(question, type);
+    size_t name = HEADER;
 
     *answer = *question;
     answer->len = end + 5;
@@ -76,13 +113,19 @@ static bool make_answer(const struct message *question, bool over_udp, struct me
         answer->bytes[3] |= RCODE_SERVFAIL;
     } else if (!four && !six) {
         answer->bytes[3] |= RCODE_NXDOMAIN;
-    } else if (type == TYPE_A && four) {
-        add_record(answer, TYPE_A, one, sizeof one);
+    } else if (is_alias) {
+        name = add_alias(answer, question, 10);
+    }
+    if ((answer->bytes[2] & FLAG_TRUNCATED) != 0 || (answer->bytes[3] & 0x0f) != 0) {
+        return true;
+    }
+    if (type == TYPE_A && four) {
+        add_record(answer, name, TYPE_A, ttl, one, sizeof one);
         if (both) {
-            add_record(answer, TYPE_A, two, sizeof two);
+            add_record(answer, name, TYPE_A, ttl, two, sizeof two);
         }
     } else if (type == TYPE_AAAA && six) {
-        add_record(answer, TYPE_AAAA, loopback, sizeof loopback);
+        add_record(answer, name, TYPE_AAAA, ttl, loopback, sizeof loopback);
     }
     return true;
 }
@@ -100,6 +143,9 @@ static void serve_udp(struct dns_server *server)
     }
     question.len = (size_t)got;
     atomic_fetch_add(&server->questions, 1);
+    if (label_is(&question, "held") && atomic_fetch_sub(&server->hold, 1) > 0) {
+        return;
+    }
     if (make_answer(&question, true, &answer)) {
         sendto(server->udp, answer.bytes, answer.len, 0, (struct sockaddr *)&peer, len);
     }

@@ -87,6 +87,7 @@ static struct fy_dial to(const char *host, int port)
                             .host_port = host_port,
                             .port = (uint16_t)port,
                             .deadline = FY_NEVER,
+                            .request_deadline = FY_NEVER,
                             .keep_alive_probe_ms = 15000,
                             .trace = &trace};
 }
@@ -159,6 +160,31 @@ static void name(void **state)
     expect_connection(&dial, listener);
     assert_non_null(strstr(heard, "lookup both.test., found 3, start tcp"));
     close(listener);
+}
+
+/* What is kept is not traced as a lookup, and is forgotten when nobody answers at it. */
+static void kept_name(void **state)
+{
+    uint16_t port;
+    int listener = net_test_listen("127.0.0.1", &port);
+    struct fy_resolver resolver;
+    (void)state;
+    assert_int_equal(fy_resolver_init(&resolver, NULL, 60000), 0);
+    struct fy_dial dial = to("four.test.", port);
+    dial.resolver = &resolver;
+    expect_connection(&dial, listener);
+    assert_string_equal(heard, "lookup four.test., found 1, start tcp, done tcp");
+    heard[0] = '\0';
+    expect_connection(&dial, listener);
+    assert_string_equal(heard, "start tcp, done tcp");
+    close(listener);
+    heard[0] = '\0';
+    expect_failure(&dial, FERRY_ECONNECT);
+    assert_string_equal(heard, "start tcp, done tcp failed");
+    heard[0] = '\0';
+    expect_failure(&dial, FERRY_ECONNECT);
+    assert_string_equal(heard, "lookup four.test., found 1, start tcp, done tcp failed");
+    fy_resolver_destroy(&resolver);
 }
 
 static void no_such_name(void **state)
@@ -484,6 +510,7 @@ int main(void)
         TEST(literal),
         TEST(localhost_listening_on_one_family),
         TEST(name),
+        TEST(kept_name),
         TEST(no_such_name),
         TEST(refused),
         TEST(keep_alive_probes),

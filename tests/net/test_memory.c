@@ -87,6 +87,7 @@ static void dial_with_less(const struct fy_dial *dial, int64_t deadline_ms, int 
     for (count = 0, refused = true; refused; count++) {
         ferry_error err = {0};
         refused = false;
+        fy_lookup_ask(server.address, 50, 4); /* so that no channel is kept from the last time */
         each.deadline = fy_after_ms(deadline_ms);
         granted = count;
         struct fy_stream *stream = fy_dial(&each, &err);
@@ -103,6 +104,14 @@ static void dial_with_less(const struct fy_dial *dial, int64_t deadline_ms, int 
         assert_int_equal(net_test_tasks(), 1);
     }
     assert_true(count > 2);
+}
+
+/* Nobody accepts: there is room for every connection to wait. */
+static int listen_for_many(uint16_t *port)
+{
+    int listener = net_test_listen("127.0.0.1", port);
+    assert_int_equal(listen(listener, 1000), 0);
+    return listener;
 }
 
 static struct fy_dial to(const char *host, int port)
@@ -123,10 +132,48 @@ static void literal(void **state)
 static void name(void **state)
 {
     uint16_t port;
-    int listener = net_test_listen("127.0.0.1", &port);
+    int listener = listen_for_many(&port);
     struct fy_dial dial = to("four.test.", port);
     (void)state;
     dial_with_less(&dial, -1, 0);
+    close(listener);
+}
+
+/* Making a resolver: all of it, or nothing. */
+static void resolver(void **state)
+{
+    static const char *const entries[] = {"four.test:80:127.0.0.1,::1", "six.test:80:::1", NULL};
+    int count;
+    (void)state;
+    for (count = 0, refused = true; refused; count++) {
+        struct fy_resolver made;
+        refused = false;
+        granted = count;
+        int result = fy_resolver_init(&made, entries, 1000);
+        granted = -1;
+        assert_int_equal(result, refused ? -1 : 0);
+        if (result == 0) {
+            fy_resolver_destroy(&made);
+        }
+    }
+    assert_true(count > 5);
+}
+
+/* A name whose addresses are kept; before it is, keeping may fail, which is no matter. */
+static void kept_name(void **state)
+{
+    uint16_t port;
+    int listener = listen_for_many(&port);
+    struct fy_dial dial = to("four.test.", port);
+    struct fy_resolver known;
+    (void)state;
+    assert_int_equal(fy_resolver_init(&known, NULL, 60000), 0);
+    dial.resolver = &known;
+    dial_with_less(&dial, -1, 0);
+    uint64_t lookups = atomic_load(&known.lookups);
+    dial_with_less(&dial, -1, 0);
+    assert_int_equal(atomic_load(&known.lookups), lookups);
+    fy_resolver_destroy(&known);
     close(listener);
 }
 
@@ -184,9 +231,7 @@ static int stop_server(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(literal),
-        TEST(name),
-        TEST(waiting_for_a_connect),
+        TEST(literal), TEST(name), TEST(resolver), TEST(kept_name), TEST(waiting_for_a_connect),
         TEST(by_user),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -24,6 +24,7 @@
 #include "temp_dir.h"
 
 static struct dns_server server;
+static struct fy_resolver *resolver; /* NULL: nothing is kept */
 
 struct answer {
     int result;
@@ -35,7 +36,7 @@ static struct answer ask(const char *host, int64_t deadline, struct fy_chan *can
 {
     struct fy_addresses addresses;
     struct answer answer = {0};
-    answer.result = fy_resolve(&addresses, host, 80, deadline, canceled, &answer.err);
+    answer.result = fy_resolve(resolver, &addresses, host, 80, deadline, canceled, &answer.err);
     for (size_t i = 0; i < addresses.count; i++) {
         char text[FY_ADDRESS_TEXT];
         fy_address_text(&addresses.list[i], text);

@@ -266,6 +266,11 @@ static void no_tls_server(void **state)
     (void)state;
     ferry_error err;
     shake_hands_with("HTTP/1.1 400 Bad Request\r\n\r\n", false, FY_NEVER, NULL, &err);
+    assert_string_equal(err.message,
+                        "tls test:443: the server answered in plain HTTP: is the URL's "
+                        "scheme http?");
+    assert_int_equal(err.code, FERRY_ETLS);
+    shake_hands_with("SSH-2.0-example\r\n", false, FY_NEVER, NULL, &err);
     assert_string_equal(err.message, "tls test:443: what the server sent is not TLS, or a version "
                                      "that is not allowed here");
     assert_int_equal(err.code, FERRY_ETLS);

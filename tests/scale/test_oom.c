@@ -3,30 +3,73 @@
  * the last, once only or from then on for good. Each time the outcome is the right response or
  * FERRY_ENOMEM, nothing crashes or hangs, and nothing is left behind.
  */
-#include "scale.h"
+#include "oom.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "dns_server.h"
-#include "failing_alloc.h"
+#include "http/decode.h"
 #include "net/lookup.h"
 #include "origin.h"
 
-/* No scenario allocates that often. */
-#define MOST_ALLOCATIONS 2000
-
 static struct origin *origin;
+
+/* "hello", in the coding that the path names. */
+static const struct encoded {
+    const char *path, *coding, *bytes;
+    size_t len;
+} encoded[] = {
+    {"/gzip", "gzip",
+     BYTES(
+         "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05"
+         "\x00\x00\x00")},
+    {"/deflate", "deflate", BYTES("\x78\x9c\xcb\x48\xcd\xc9\xc9\x07\x00\x06\x2c\x02\x15")},
+    {"/br", "br", BYTES("\x0b\x02\x80hello\x03")},
+    {"/zstd", "zstd", BYTES("\x28\xb5\x2f\xfd\x20\x05\x29\x00\x00hello")},
+    {"/both", "br, gzip",
+     BYTES(
+         "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xe3\x66\x6a\xc8\x48\xcd\xc9\xc9\x67\x06\x00\xdb"
+         "\x4e\x4b\x50\x09\x00\x00\x00")},
+};
+#define ENCODED (sizeof encoded / sizeof encoded[0])
+
+static bool serve_encoded(struct origin_conn *conn, const char *head)
+{
+    for (size_t i = 0; i < ENCODED; i++) {
+        if (strncmp(head + 4, encoded[i].path, strlen(encoded[i].path)) == 0) {
+            origin_sendf(conn,
+                         "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %zu\r\n\r\n",
+                         encoded[i].coding, encoded[i].len);
+            return origin_send(conn, encoded[i].bytes, encoded[i].len);
+        }
+    }
+    return false;
+}
 
 static void serve(struct origin_conn *conn, void *arg)
 {
     (void)arg;
     while (origin_read_request(conn)) {
+        const char *head = origin_conn_request(conn).head;
+        if (serve_encoded(conn, head)) {
+            continue;
+        }
+        if (strncmp(head, "GET /events ", 12) == 0) {
+            if (strstr(head, "Last-Event-ID: 7\r\n") != NULL) {
+                origin_send_text(conn, "HTTP/1.1 204 No Content\r\n\r\n");
+                continue;
+            }
+            origin_send_text(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                                   "Content-Length: 28\r\n\r\nretry: 0\nid: 7\ndata: hello\n\n");
+            continue;
+        }
         if (strncmp(origin_conn_request(conn).head, "POST ", 5) == 0) {
-            origin_send_text(conn, "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
+            origin_send_text(conn, "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n"
+                                   "Trailer: Sum, Absent\r\n\r\n"
                                    "5\r\nhello\r\n0\r\nSum: 42\r\nX-Other: value\r\n\r\n");
         } else {
             origin_send_text(conn, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: 1\r\n"
@@ -40,20 +83,6 @@ static void serve(struct origin_conn *conn, void *arg)
 /* The outcome of a scenario: a code, with the sentence. */
 typedef ferry_error (*scenario)(ferry_client *client);
 
-static ferry_error out_of_memory(const char *where)
-{
-    ferry_error err = {.code = FERRY_ENOMEM};
-    snprintf(err.message, sizeof err.message, "%s", where);
-    return err;
-}
-
-static ferry_error wrong(const char *what)
-{
-    ferry_error err = {.code = FERRY_EPROTOCOL};
-    snprintf(err.message, sizeof err.message, "%s", what);
-    return err;
-}
-
 /* Sends the request; the response's body must be "hello". */
 static ferry_error send_and_read(ferry_client *client, ferry_request *req)
 {
@@ -65,7 +94,7 @@ static ferry_error send_and_read(ferry_client *client, ferry_request *req)
     }
     char *body = ferry_response_read_all(res, 1000, &len, &err);
     if (body != NULL && (len != 5 || strcmp(body, "hello") != 0)) {
-        err = wrong("the body is not what was sent");
+        err = oom_wrong("the body is not what was sent");
     }
     free(body);
     ferry_response_close(res);
@@ -118,34 +147,111 @@ static ferry_error get_by_name(ferry_client *client)
     return err;
 }
 
+struct pieces {
+    ferry_request *req; /* gets a trailer at the end; NULL: does not */
+    int left;
+};
+
 static ssize_t read_piece(void *arg, void *buf, size_t len)
 {
-    int *left = arg;
-    if (*left == 0 || len < 6) {
+    struct pieces *pieces = arg;
+    if (pieces->left == 0 || len < 6) {
+        if (pieces->req != NULL) {
+            ferry_request_set_trailer(pieces->req, "Sum", "42");
+        }
         return 0;
     }
-    --*left;
+    pieces->left--;
     memcpy(buf, "piece;", 6);
     return 6;
 }
 
-/* A body from a function, chunked both ways, with a context and a deadline. */
+/* A body from a function, chunked both ways and with trailers, with a context and a deadline. */
 static ferry_error post_from_reader(ferry_client *client)
 {
-    int left = 3;
+    struct pieces pieces = {.left = 3};
     ferry_error err = {0};
     ferry_context *context = ferry_context_new(60000);
     ferry_request *req = request("POST", "127.0.0.1", "/", &err);
     if (context == NULL) {
-        err = out_of_memory("context");
+        err = oom_error("context");
     } else if (req != NULL) {
-        ferry_request_set_body_reader(req, read_piece, NULL, &left, -1);
+        pieces.req = req;
+        ferry_request_set_body_reader(req, read_piece, NULL, &pieces, -1);
+        ferry_request_set_trailer(req, "Sum", NULL);
+        ferry_request_set_trailer(req, "X-Other", "known before");
         ferry_request_set_context(req, context);
         ferry_request_set_timeout(req, 60000);
         err = send_and_read(client, req);
     }
     ferry_request_free(req);
     ferry_context_free(context);
+    return err;
+}
+
+/* Every coding of this build. */
+static ferry_error get_decoded(ferry_client *client)
+{
+    ferry_error err = {0};
+    const char *names = fy_coding_names();
+    for (size_t i = 0; i < ENCODED && err.code == 0 && names != NULL; i++) {
+        const char *coding = encoded[i].coding;
+        if (strstr(names, strchr(coding, ',') != NULL ? "gzip, deflate, br" : coding) == NULL) {
+            continue;
+        }
+        ferry_request *req = request("GET", "127.0.0.1", encoded[i].path, &err);
+        if (req != NULL) {
+            err = send_and_read(client, req);
+        }
+        ferry_request_free(req);
+    }
+    return err;
+}
+
+/* Fields, then a form with all kinds of parts but a file. */
+static ferry_error post_forms(ferry_client *client)
+{
+    static const ferry_field fields[] = {{"a", "b c"}, {"d", ""}};
+    struct pieces pieces = {.left = 3};
+    ferry_error err = {0};
+    ferry_form *form = ferry_form_new(&err);
+    ferry_request *req = form != NULL ? request("POST", "127.0.0.1", "/", &err) : NULL;
+    if (req != NULL) {
+        ferry_request_set_urlencoded(req, fields, 2);
+        err = send_and_read(client, req);
+        if (err.code == 0 && ferry_form_add_text(form, "a", "b", &err) == 0 &&
+            ferry_form_add_data(form, "c", "d", 1, "name", "text/plain", &err) == 0 &&
+            ferry_form_add_reader(form, "e", read_piece, NULL, &pieces, 18, NULL, NULL, &err) ==
+                0) {
+            ferry_request_set_form(req, form);
+            err = send_and_read(client, req);
+        }
+    }
+    ferry_request_free(req);
+    ferry_form_free(form);
+    return err;
+}
+
+/* One event, and a second connection that says that this was all. */
+static ferry_error read_events(ferry_client *client)
+{
+    ferry_error err = {0};
+    ferry_event event;
+    ferry_event_stream *stream = NULL;
+    ferry_request *req = request("GET", "127.0.0.1", "/events", &err);
+    if (req != NULL) {
+        ferry_request_set_header(req, "Last-Event-ID", "6");
+        stream = ferry_event_stream_open(client, req, 1, &err);
+    }
+    if (stream != NULL && ferry_event_stream_next(stream, &event, &err) == 1) {
+        if (strcmp(event.data, "hello") != 0 || strcmp(event.id, "7") != 0) {
+            err = oom_wrong("the event is not what was sent");
+        } else if (ferry_event_stream_next(stream, &event, &err) == 1) {
+            err = oom_wrong("one event too many");
+        }
+    }
+    ferry_event_stream_free(stream);
+    ferry_request_free(req);
     return err;
 }
 
@@ -183,11 +289,11 @@ static ferry_error get_in_tasks(ferry_client *client)
     struct in_task tasks[2] = {{.client = client}, {.client = client}};
     ferry_group *group = ferry_group_new();
     if (group == NULL) {
-        return out_of_memory("group");
+        return oom_error("group");
     }
     for (int i = 0; i < 2; i++) {
         if (ferry_group_go(group, get_in_task, &tasks[i]) != 0) {
-            tasks[i].err = errno == ENOMEM ? out_of_memory("task") : wrong("errno of a task");
+            tasks[i].err = errno == ENOMEM ? oom_error("task") : oom_wrong("errno of a task");
         }
     }
     ferry_group_wait(group);
@@ -198,90 +304,20 @@ static ferry_error get_in_tasks(ferry_client *client)
 
 /* ------------------------------------------------------------------------------------- the loop */
 
-struct attempt {
-    scenario run;
-    long fail_at;
-    bool all_after;
-    long failed; /* allocations */
-    ferry_error outcome;
-};
+static scenario attempted;
 
-/* On a thread of its own, so that the scheduler's making and its end are part of it. */
-static void *run_attempt(void *arg)
+static ferry_error attempt(ferry_transport *transport)
 {
-    struct attempt *attempt = arg;
-    alloc_fail_at(attempt->fail_at, attempt->all_after);
-    ferry_transport *transport = ferry_transport_new(NULL);
-    ferry_client *client =
-        transport != NULL ? ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport)) : NULL;
-    attempt->outcome = client != NULL ? attempt->run(client) : out_of_memory("client");
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport));
+    ferry_error outcome = client != NULL ? attempted(client) : oom_error("client");
     ferry_client_free(client);
-    ferry_transport_free(transport);
-    attempt->failed = alloc_fail_none();
-    return NULL;
+    return outcome;
 }
 
-static void check_attempt(const struct attempt *attempt, int tasks)
-{
-    int code = attempt->outcome.code;
-    if (code == FERRY_ERESOLVE && attempt->run == get_by_name) {
-        code = FERRY_ENOMEM; /* c-ares tells some of its own failures only as "no such host" */
-    }
-    if (code != FERRY_OK && (code != FERRY_ENOMEM || attempt->failed == 0)) {
-        fail_msg("allocation %ld fails%s: %s: %s", attempt->fail_at,
-                 attempt->all_after ? ", and all after it" : "", ferry_strerror(code),
-                 attempt->outcome.message);
-    }
-    if (ferry_num_tasks() != tasks || ferry_open_responses(NULL) != 0) {
-        ferry_dump_tasks(stderr);
-        fail_msg("allocation %ld fails%s: tasks or responses are left", attempt->fail_at,
-                 attempt->all_after ? ", and all after it" : "");
-    }
-}
-
-/* Returns how many allocations could fail. */
-static long sweep(scenario run, bool all_after)
-{
-    int tasks = ferry_num_tasks();
-    for (long number = 1; number < MOST_ALLOCATIONS; number++) {
-        struct attempt attempt = {.run = run, .fail_at = number, .all_after = all_after};
-        pthread_t thread;
-        assert_int_equal(pthread_create(&thread, NULL, run_attempt, &attempt), 0);
-        assert_int_equal(pthread_join(thread, NULL), 0);
-        check_attempt(&attempt, tasks);
-        if (attempt.failed == 0) {
-            assert_int_equal(attempt.outcome.code, FERRY_OK);
-            return number - 1;
-        }
-    }
-    fail_msg("there is no end to the allocations");
-    return 0;
-}
-
-/* The first time through fills what is kept on purpose (schedulers, lists of stacks); the second time
- * must not add a thing to it. */
 static void run_out(scenario run, bool for_good_too)
 {
-    struct held before = held_now();
-    long count = 0;
-    long living = 0;
-    watch_for_hang(scaled(50, 250));
-    origin = origin_start(&(struct origin_script){.serve = serve});
-    assert_non_null(origin);
-    for (int time = 0; time < 2; time++) {
-        living = alloc_living();
-        count = sweep(run, false);
-        if (for_good_too) {
-            sweep(run, true);
-        }
-    }
-    print_message("%ld allocations, each of which may fail; %ld are kept\n", count, living);
-    assert_in_range(count, 5, MOST_ALLOCATIONS);
-    assert_int_equal(alloc_living(), living);
-    assert_true(origin_await_open(origin, 0, 10000));
-    assert_true(origin_stop(origin));
-    watch_for_hang(0);
-    assert_given_back(before);
+    attempted = run;
+    oom_run(serve, &origin, &(struct oom_sweep){.run = attempt, .for_good_too = for_good_too});
 }
 
 static void test_get(void **state)
@@ -315,6 +351,24 @@ static void test_post_from_reader(void **state)
     run_out(post_from_reader, true);
 }
 
+static void test_get_decoded(void **state)
+{
+    (void)state;
+    run_out(get_decoded, true);
+}
+
+static void test_post_forms(void **state)
+{
+    (void)state;
+    run_out(post_forms, true);
+}
+
+static void test_read_events(void **state)
+{
+    (void)state;
+    run_out(read_events, true);
+}
+
 static void test_close_early_and_again(void **state)
 {
     (void)state;
@@ -330,11 +384,10 @@ static void test_get_in_tasks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_get),
-        cmocka_unit_test(test_get_localhost),
-        cmocka_unit_test(test_get_by_name),
-        cmocka_unit_test(test_post_from_reader),
-        cmocka_unit_test(test_close_early_and_again),
+        cmocka_unit_test(test_get),          cmocka_unit_test(test_get_localhost),
+        cmocka_unit_test(test_get_by_name),  cmocka_unit_test(test_post_from_reader),
+        cmocka_unit_test(test_get_decoded),  cmocka_unit_test(test_post_forms),
+        cmocka_unit_test(test_read_events),  cmocka_unit_test(test_close_early_and_again),
         cmocka_unit_test(test_get_in_tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,58 @@ struct bytes encode_text(const char *coding)
     return encode(coding, ENCODE_TEXT, strlen(ENCODE_TEXT));
 }
 
+static struct bytes zlib_events(int window_bits, size_t *first_len)
+{
+    const char *const events[] = {ENCODE_EVENT_1, ENCODE_EVENT_2};
+    struct bytes out = {.data = malloc(1000), .capacity = 1000};
+    z_stream stream = {.next_out = (Bytef *)out.data, .avail_out = 1000};
+    need(out.data != NULL);
+    need(deflateInit2(&stream, 9, Z_DEFLATED, window_bits, 9, Z_DEFAULT_STRATEGY) == Z_OK);
+    for (int i = 0; i < 2; i++) {
+        *first_len = stream.total_out;
+        stream.next_in = (Bytef *)(uintptr_t)events[i];
+        stream.avail_in = (uInt)strlen(events[i]);
+        need(deflate(&stream, Z_SYNC_FLUSH) == Z_OK && stream.avail_in == 0);
+    }
+    out.len = stream.total_out;
+    (void)deflateEnd(&stream); /* complains that the end is missing */
+    return out;
+}
+
+static struct bytes zstd_events(size_t *first_len)
+{
+    const char *const events[] = {ENCODE_EVENT_1, ENCODE_EVENT_2};
+    struct bytes out = {.data = malloc(1000), .capacity = 1000};
+    ZSTD_CCtx *context = ZSTD_createCCtx();
+    need(out.data != NULL && context != NULL);
+    ZSTD_outBuffer to = {out.data, out.capacity, 0};
+    for (int i = 0; i < 2; i++) {
+        ZSTD_inBuffer from = {events[i], strlen(events[i]), 0};
+        *first_len = to.pos;
+        need(ZSTD_compressStream2(context, &to, &from, ZSTD_e_flush) == 0);
+    }
+    out.len = to.pos;
+    need(!ZSTD_isError(ZSTD_freeCCtx(context)));
+    return out;
+}
+
+struct bytes encode_events(const char *coding, size_t *first_len)
+{
+    static const char br[] = "\x0b\x08\x80\x69\x64\x3a\x20\x31\x0a\x64\x61\x74\x61\x3a\x20\x6f\x6e"
+                             "\x65\x0a\x0a\x50\x00\x80\x5f\x5a\xe1\x8d\xee\x4e\x11\xa2\x4a\x04\x60"
+                             "\x0b";
+    struct bytes out = {0};
+    if (strcmp(coding, "br") == 0) {
+        bytes_append(&out, br, sizeof br - 1);
+        *first_len = 20;
+        return out;
+    }
+    if (strcmp(coding, "zstd") == 0) {
+        return zstd_events(first_len);
+    }
+    return zlib_events(strcmp(coding, "gzip") == 0 ? 15 + 16 : 15, first_len);
+}
+
 struct bytes encode_zeros(const char *coding, size_t len)
 {
     static const char br[] = "\xcb\xff\xff\x3f\xf8\x27\x00\xe2\xb1\x40\x20\xf7\xfe\x2f\xff\xff\x3f"
@@ -81,4 +133,9 @@ struct bytes encode_zeros(const char *coding, size_t len)
     out = encode(coding, zeros, len);
     free(zeros);
     return out;
+}
+
+uint32_t encode_crc32(const void *data, size_t len)
+{
+    return (uint32_t)crc32(0, data, (uInt)len);
 }

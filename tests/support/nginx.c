@@ -24,7 +24,9 @@
 struct nginx {
     char directory[TEMP_DIR_SIZE];
     char socket_path[TEMP_DIR_SIZE + 8];
+    char tls_socket_path[TEMP_DIR_SIZE + 16];
     int port;
+    int tls_port;        /* 0: it has none */
     pid_t pid;           /* 0: not running */
     struct strings urls; /* handed out; under the lock of events.h */
 };
@@ -70,9 +72,29 @@ static int free_port(void)
     return port;
 }
 
+/* The lines that make the server speak TLS as well; to be freed. */
+static char *tls_lines(const struct nginx *nginx, const struct nginx_options *options)
+{
+    char *text;
+
+    if (options->tls_certificate == NULL)
+        return strdup("");
+    if (asprintf(&text,
+                 "        listen 127.0.0.1:%d ssl backlog=4096;\n"
+                 "        listen unix:%s ssl;\n"
+                 "        ssl_certificate %s;\n"
+                 "        ssl_certificate_key %s;\n"
+                 "        ssl_protocols TLSv1.2 TLSv1.3;\n",
+                 nginx->tls_port, nginx->tls_socket_path, options->tls_certificate,
+                 options->tls_key != NULL ? options->tls_key : options->tls_certificate) < 0)
+        abort();
+    return text;
+}
+
 static bool write_configuration(const struct nginx *nginx, const struct nginx_options *options)
 {
     char *path = in_directory(nginx, "nginx.conf");
+    char *tls = tls_lines(nginx, options);
     char *text;
     bool written;
     int len;
@@ -104,17 +126,18 @@ static bool write_configuration(const struct nginx *nginx, const struct nginx_op
                  "        listen unix:%s;\n"
                  "        server_name localhost;\n"
                  "        root root;\n"
-                 "%s\n"
+                 "%s%s\n"
                  "    }\n"
                  "}\n",
                  geteuid() == 0 ? "user root;\n" : "",
                  options->keepalive_timeout != NULL ? options->keepalive_timeout : "75s",
-                 options->http != NULL ? options->http : "", nginx->port, nginx->socket_path,
+                 options->http != NULL ? options->http : "", nginx->port, nginx->socket_path, tls,
                  options->server != NULL ? options->server : "");
     if (len < 0)
         abort();
     written = temp_file_write(path, text, (size_t)len);
     free(text);
+    free(tls);
     free(path);
     return written;
 }
@@ -192,9 +215,11 @@ static bool try_start(struct nginx *nginx, const struct nginx_options *options, 
 
     unlink(error_log);
     unlink(nginx->socket_path);
+    unlink(nginx->tls_socket_path);
     free(error_log);
     nginx->port = free_port();
-    if (nginx->port < 0 || !write_configuration(nginx, options)) {
+    nginx->tls_port = options->tls_certificate != NULL ? free_port() : 0;
+    if (nginx->port < 0 || nginx->tls_port < 0 || !write_configuration(nginx, options)) {
         explain(nginx, why, "cannot write its configuration", errno);
         return false;
     }
@@ -234,6 +259,8 @@ struct nginx *nginx_start(const struct nginx_options *options, char why[NGINX_WH
         return NULL;
     }
     snprintf(nginx->socket_path, sizeof(nginx->socket_path), "%s/socket", nginx->directory);
+    snprintf(nginx->tls_socket_path, sizeof(nginx->tls_socket_path), "%s/tls_socket",
+             nginx->directory);
     nginx_write_file(nginx, "index.html", BYTES("<title>nginx of a test</title>\n"));
 
     for (int attempt = 0; attempt < START_ATTEMPTS; attempt++) {
@@ -257,11 +284,11 @@ void nginx_stop(struct nginx *nginx)
     free(nginx);
 }
 
-const char *nginx_url(struct nginx *nginx, const char *path)
+static const char *make_url(struct nginx *nginx, const char *origin, int port, const char *path)
 {
     char *url;
 
-    if (asprintf(&url, "http://127.0.0.1:%d%s", nginx->port, path) < 0)
+    if (asprintf(&url, "%s:%d%s", origin, port, path) < 0)
         abort();
     events_lock();
     strings_keep(&nginx->urls, url);
@@ -269,14 +296,34 @@ const char *nginx_url(struct nginx *nginx, const char *path)
     return url;
 }
 
+const char *nginx_url(struct nginx *nginx, const char *path)
+{
+    return make_url(nginx, "http://127.0.0.1", nginx->port, path);
+}
+
+const char *nginx_tls_url(struct nginx *nginx, const char *path)
+{
+    return make_url(nginx, "https://localhost", nginx->tls_port, path);
+}
+
 int nginx_port(const struct nginx *nginx)
 {
     return nginx->port;
 }
 
+int nginx_tls_port(const struct nginx *nginx)
+{
+    return nginx->tls_port;
+}
+
 const char *nginx_socket_path(const struct nginx *nginx)
 {
     return nginx->socket_path;
+}
+
+const char *nginx_tls_socket_path(const struct nginx *nginx)
+{
+    return nginx->tls_socket_path;
 }
 
 pid_t nginx_pid(const struct nginx *nginx)

@@ -35,6 +35,11 @@ struct nginx_options {
     const char *keepalive_timeout; /* as in its configuration: "75s", "200ms", "0"; NULL: "75s" */
     const char *server;            /* more lines for the server block; NULL: none */
     const char *http;              /* more lines for the http block; NULL: none */
+
+    /* PEM files: its certificate and those behind it, and the key. It then speaks TLS as well, on a
+       port and a Unix socket of their own; `server` is for both. */
+    const char *tls_certificate; /* NULL: no TLS */
+    const char *tls_key;         /* NULL: in the same file */
 };
 
 /* NULL: why says so in a sentence. options may be NULL. */
@@ -42,8 +47,11 @@ struct nginx *nginx_start(const struct nginx_options *options, char why[NGINX_WH
 
 /* Strings are valid until nginx_stop. A path starts with "/". Any thread. */
 const char *nginx_url(struct nginx *nginx, const char *path);
+const char *nginx_tls_url(struct nginx *nginx, const char *path); /* of "localhost" */
 int nginx_port(const struct nginx *nginx);
+int nginx_tls_port(const struct nginx *nginx);
 const char *nginx_socket_path(const struct nginx *nginx); /* it listens on this Unix socket, too */
+const char *nginx_tls_socket_path(const struct nginx *nginx); /* TLS */
 pid_t nginx_pid(const struct nginx *nginx);
 
 /* Put a file into the document root; folders on the way are made. False: errno says why. */

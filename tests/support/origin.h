@@ -199,9 +199,12 @@ bool origin_sendf(struct origin_conn *conn, const char *format, ...)
 /* len bytes of the pattern of bytes.h, from its start. */
 bool origin_send_pattern(struct origin_conn *conn, uint64_t len);
 
-/* Sends the data cut at the given offsets (ascending, 0 < cut < len; others are passed over): each slice
-   leaves when the client has read what came before it, so that it comes out of a read of its own. A client
-   that stops reading gets the rest after two seconds, in one.
+/* Sends the data cut at the given offsets (ascending, 0 < cut < len; others are passed over): each
+   slice leaves when the client has read what came before it and is out of that read, so that it
+   comes out of a read of its own. That holds however loaded the machine is, but for two cases. A
+   client that does not read a slice gets the rest in one, after ten seconds or, on a slow machine,
+   more. And where the kernel does not tell of other sockets (no netlink), a slice over TCP only
+   leaves a millisecond after the one before.
    origin_send_slices(conn, BYTES("HTTP/1.1 200 OK\r\n\r\n"), ORIGIN_CUTS(4, 9)) */
 bool origin_send_slices(struct origin_conn *conn, const void *data, size_t len, const size_t *cuts,
                         size_t count);

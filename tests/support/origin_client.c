@@ -39,18 +39,24 @@ static enum client_progress look_here(const struct origin_conn *conn)
     return local ? CLIENT_HAS_READ : CLIENT_UNKNOWN;
 }
 
+/* The kernel's look for a socket takes no lock: what else happens in its table at the time, or a
+   lack of memory for the answer, can make it miss one that is there. It does not miss it again and
+   again. */
+#define ASK_AGAIN 20
+
 enum client_progress client_watch_look(const struct client_watch *watch)
 {
     const struct origin_conn *conn = watch->conn;
     struct sock_diag_found client;
-    int result;
+    int result = 0;
 
     if (conn->fd < 0)
         return CLIENT_GONE;
     if (watch->diag < 0)
         return look_here(conn);
     /* The client's socket is the one whose local end is our peer. */
-    result = sock_diag_one(watch->diag, &conn->peer, &conn->local, &client);
+    for (int i = 0; i < ASK_AGAIN && result <= 0; i++)
+        result = sock_diag_one(watch->diag, &conn->peer, &conn->local, &client);
     if (result == 0 || (result > 0 && !client.connected))
         return CLIENT_GONE;
     if (result < 0 || !client.has_counts)

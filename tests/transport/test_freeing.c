@@ -4,6 +4,8 @@
  */
 #include "transport_test.h"
 
+#include <stdlib.h>
+
 #include <stdio.h>
 
 #include "bytes.h"
@@ -155,6 +157,43 @@ static void open_and_read_later(void *arg)
     }
 }
 
+/* Answers before it has read the body, which it reads once it is let go on. */
+static void serve_before_the_body(struct origin_conn *conn, void *arg)
+{
+    char head[4096];
+    if (origin_read_head(conn, head, sizeof head) > 0) {
+        origin_send(conn, BYTES("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly"));
+        origin_wait(conn, arg);
+        (void)origin_read_body(conn);
+        origin_wait_eof(conn, -1);
+    }
+}
+
+/* The body's memory is its owner's again once there is another body in its place, and not before. */
+static void test_body_replaced_while_it_is_written(void **state)
+{
+    size_t len = (size_t)8 << 20;
+    struct gate *go_on = KEPT(state, struct gate, 0);
+    struct origin *origin = serve_with(state, serve_before_the_body, go_on);
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_request *req = request("POST", origin_url(origin, "/"));
+    ferry_error err;
+    char *body = malloc(len);
+    assert_non_null(body);
+    pattern_fill(body, len, 0);
+    assert_int_equal(ferry_request_set_body(req, body, len), 0);
+    ferry_response *res = ferry_transport_round_trip(transport, req, &err);
+    assert_non_null(res);
+    gate_open(go_on);
+    assert_int_equal(ferry_request_set_body(req, NULL, 0), 0);
+    memset(body, 'x', len);
+    free(body);
+    assert_eventually(origin_request(origin, 0).complete);
+    assert_int_equal(pattern_match(origin_request(origin, 0).body, len, 0), len);
+    ferry_response_close(res);
+    ferry_request_free(req);
+}
+
 static void test_freed_with_a_response_open_on_another_thread(void **state)
 {
     struct origin *origin = serve_with(state, serve_identity, NULL);
@@ -199,6 +238,7 @@ int main(void)
         TRANSPORT_TEST(test_freed_with_a_dial_in_flight),
         TRANSPORT_TEST(test_freed_with_a_failing_dial_in_flight),
         TRANSPORT_TEST(test_freed_with_an_upload_stuck),
+        TRANSPORT_TEST(test_body_replaced_while_it_is_written),
         TRANSPORT_TEST(test_freed_with_a_response_open_on_another_thread),
         TRANSPORT_TEST(test_default_transport_is_not_freed),
     };

@@ -442,6 +442,48 @@ static void test_same_request_many_times(void **state)
     assert_int_equal(origin_counts(origin).accepted, 1);
 }
 
+/* What is known of the length decides, for GET as for POST, and nothing waits to find out more. */
+static void test_RW_002_framing_by_what_is_known(void **state)
+{
+    static const struct {
+        const char *method;
+        bool reader;
+        size_t size;
+        int64_t announced;
+        const char *framing; /* "": none */
+        const char *raw;     /* of chunks */
+    } cases[] = {
+        {"GET", false, 0, 0, "", NULL},
+        {"GET", true, 0, 0, "", NULL},
+        {"GET", true, 4, 4, "Content-Length: 4\r\n", NULL},
+        {"GET", true, 0, -1, "Transfer-Encoding: chunked\r\n", "0\r\n\r\n"},
+        {"POST", true, 0, -1, "Transfer-Encoding: chunked\r\n", "0\r\n\r\n"},
+        {"POST", true, 0, 0, "Content-Length: 0\r\n", NULL},
+    };
+    struct origin *origin = serve_reply(state, NO_CONTENT);
+    ferry_client *client = wire_client(transport_with(state, NULL));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct source source = {.size = cases[i].size};
+        ferry_request *req =
+            cases[i].reader ? sourced(cases[i].method, origin, &source, false, cases[i].announced)
+                            : wire_request(cases[i].method, origin, "/");
+        wire_expect(client, req, 204, "");
+        struct origin_request seen = origin_request(origin, i);
+        if (cases[i].framing[0] == '\0') {
+            assert_null(strstr(seen.head, "Content-Length"));
+            assert_null(strstr(seen.head, "Transfer-Encoding"));
+        } else if (strstr(seen.head, cases[i].framing) == NULL) {
+            fail_msg("case %zu: no \"%s\" in:\n%s", i, cases[i].framing, seen.head);
+        }
+        assert_int_equal(seen.body_len, cases[i].size);
+        if (cases[i].announced < 0) {
+            assert_string_equal(seen.raw_body, cases[i].raw);
+        }
+        ferry_request_free(req);
+    }
+    ferry_client_free(client);
+}
+
 static void test_reader_that_cannot_go_back(void **state)
 {
     struct origin *origin = serve_reply(state, NO_CONTENT);
@@ -543,6 +585,7 @@ int main(void)
         TRANSPORT_TEST(test_CL_056_head_does_not_wait_for_the_body),
         TRANSPORT_TEST(test_TR_065_source_error_is_the_calls_error),
         TRANSPORT_TEST(test_same_request_many_times),
+        TRANSPORT_TEST(test_RW_002_framing_by_what_is_known),
         TRANSPORT_TEST(test_reader_that_cannot_go_back),
         TRANSPORT_TEST(test_body_is_rewound_for_a_retry),
         TRANSPORT_TEST(test_done_whatever_comes_of_it),

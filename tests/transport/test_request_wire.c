@@ -170,7 +170,7 @@ static void test_heads_byte_for_byte(void **state)
     ferry_client_free(client);
 }
 
-static void test_added_fields_keep_their_order(void **state)
+static void test_HD_001_fields_keep_their_order(void **state)
 {
     struct origin *origin = serve_reply(state, NO_CONTENT);
     ferry_client *client = wire_client(transport_with(state, PLAIN));
@@ -182,14 +182,19 @@ static void test_added_fields_keep_their_order(void **state)
     wire_expect(client, req, 204, "");
     expect_head(origin, 0, "GET / HTTP/1.1\r\nHost: $\r\n" AGENT "B: 1\r\nA: 2\r\nb: 3\r\n\r\n");
     assert_int_equal(ferry_request_set_header(req, "b", "4"), 0); /* all of that name */
+    assert_int_equal(ferry_request_set_header(req, "Empty", ""), 0);
     wire_expect(client, req, 204, "");
-    expect_head(origin, 1, "GET / HTTP/1.1\r\nHost: $\r\n" AGENT "A: 2\r\nb: 4\r\n\r\n");
+    expect_head(origin, 1, "GET / HTTP/1.1\r\nHost: $\r\n" AGENT "A: 2\r\nb: 4\r\nEmpty: \r\n\r\n");
+    assert_int_equal(ferry_request_set_header(req, "A", NULL), 0);
+    assert_int_equal(ferry_request_set_header(req, "empty", NULL), 0);
+    wire_expect(client, req, 204, "");
+    expect_head(origin, 2, "GET / HTTP/1.1\r\nHost: $\r\n" AGENT "b: 4\r\n\r\n");
     ferry_request_free(req);
     ferry_client_free(client);
 }
 
 /* The send reports what a setter has refused, and sends nothing. */
-static void test_refused_fields(void **state)
+static void test_HD_001_fields_that_are_refused(void **state)
 {
     static const struct {
         const char *name;
@@ -422,8 +427,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TRANSPORT_TEST(test_heads_byte_for_byte),
-        TRANSPORT_TEST(test_added_fields_keep_their_order),
-        TRANSPORT_TEST(test_refused_fields),
+        TRANSPORT_TEST(test_HD_001_fields_keep_their_order),
+        TRANSPORT_TEST(test_HD_001_fields_that_are_refused),
         TRANSPORT_TEST(test_refused_methods_and_targets),
         TRANSPORT_TEST(test_CS_043_targets),
         TRANSPORT_TEST(test_TR_005_TR_006_one_connection_close),

@@ -69,6 +69,36 @@ static void test_TR_014_surprise_closes(void **state)
     assert_int_equal(stats.open_responses, 0);
 }
 
+/* ------------------------------------------------------------------------------ empty responses */
+
+static void get_empty(void *arg)
+{
+    struct sender *sender = arg;
+    for (int i = 0; i < sender->count; i++) {
+        struct outcome outcome = get(sender->transport, sender->url);
+        sender->wrong += outcome.status != 200 || outcome.body_len != 0;
+        sender->returned++;
+    }
+}
+
+static void test_SV_105_empty_bodies_at_once(void **state)
+{
+    struct origin *origin = serve_reply(state, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    ferry_transport *transport = transport_with(state, NULL);
+    struct sender senders[20];
+    for (int i = 0; i < 20; i++) {
+        senders[i] =
+            (struct sender){.transport = transport, .url = origin_url(origin, "/"), .count = 5};
+    }
+    go_all(get_empty, senders, 20);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(senders[i].returned, 5);
+        assert_int_equal(senders[i].wrong, 0);
+    }
+    assert_int_equal(origin_counts(origin).requests, 100);
+    assert_int_equal(stats_of(transport).errors, 0);
+}
+
 /* --------------------------------------------------------------------------- no cross-talk */
 
 /* The query is the answer. */
@@ -333,6 +363,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TRANSPORT_TEST(test_TR_014_surprise_closes),
+        TRANSPORT_TEST(test_SV_105_empty_bodies_at_once),
         TRANSPORT_TEST(test_TR_035_no_cross_talk),
         TRANSPORT_TEST(test_TR_126_one_place_for_300),
         TRANSPORT_TEST(test_one_place_freed_300_times),

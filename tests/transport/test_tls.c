@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "certs.h"
+#include "gate.h"
 #include "temp_dir.h"
 #include "tls_server.h"
 
@@ -220,6 +221,33 @@ static void test_handshake_has_its_time(void **state)
     assert_failed(get(transport, url), FERRY_ETIMEOUT, "handshake timeout");
 }
 
+/* A dial function that brings its connection when the request has been cancelled: there is nobody to
+ * shake hands for. */
+static void test_TR_090_late_connection_makes_no_handshake(void **state)
+{
+    struct tls_server *server = serve(tls_serve_each, OK_REPLY);
+    struct dial_hook hook = {.port = tls_server_port(server), .stall_from = 1};
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.ca_file = ca_file),
+                                                      .dial = dial_hook, .dial_arg = &hook));
+    ferry_context *context = ferry_context_new(-1);
+    struct call call = {.transport = transport, .url = "https://localhost/", .context = context};
+    start_call(&call);
+    assert_eventually(hook.begun == 1);
+    ferry_context_cancel(context);
+    assert_eventually(atomic_load(&call.done));
+    assert_error(&call.outcome.err, FERRY_ECANCELED, "while waiting for a connection");
+    assert_int_equal(hook.ended, 0);
+    hook.let_go = 2;
+    assert_eventually(hook.ended == 1 && ferry_num_tasks() == 1);
+    assert_int_equal(stats_of(transport).connections, 0);
+    assert_got(get(transport, "https://localhost/"), 200, "ok");
+    assert_int_equal(hook.begun, 2);
+    ferry_context_free(context);
+    transport_done(state, transport);
+    tls_server_stop(server);
+}
+
 static void test_h2_that_was_offered_is_not_spoken(void **state)
 {
     struct tls_server *server = tls_server_start(&(struct tls_server_options){
@@ -287,6 +315,48 @@ static void test_cut_in_the_middle(void **state)
     tls_server_stop(server);
 }
 
+#ifdef FERRY_WITH_ZLIB
+/* "hello", in a chunk of its own; what ends the body waits for the gate. */
+static void serve_gzip_and_end_late(SSL *ssl, int fd, void *arg)
+{
+    static const char reply[] = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+                                "Transfer-Encoding: chunked\r\n\r\n19\r\n"
+                                "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xcb\x48\xcd\xc9\xc9\x07"
+                                "\x00\x86\xa6\x10\x36\x05\x00\x00\x00\r\n";
+    char buf[4096];
+    (void)fd;
+    while (SSL_read(ssl, buf, sizeof buf) > 0) {
+        SSL_write(ssl, reply, sizeof reply - 1);
+        gate_wait(arg, SOON_MS);
+        SSL_write(ssl, "0\r\n\r\n", 5);
+    }
+    SSL_shutdown(ssl);
+}
+
+/* TR-091: a wait for the end that is given up takes nothing from the stream, TLS or not. */
+static void test_TR_091_decoded_with_a_late_end(void **state)
+{
+    struct gate *end = KEPT(state, struct gate, 0);
+    struct tls_server *server = tls_server_start(
+        &(struct tls_server_options){.cert = cert, .serve = serve_gzip_and_end_late, .arg = end});
+    ferry_transport *transport = trusting(state);
+    char buf[100];
+    ferry_error err;
+    ferry_response *res = open_get(transport, url_of(server));
+    assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), 5);
+    assert_memory_equal(buf, "hello", 5);
+    assert_int_equal(stats_of(transport).idle, 0);
+    gate_open(end);
+    assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), 0);
+    assert_int_equal(stats_of(transport).idle, 1);
+    ferry_response_close(res);
+    assert_got(get(transport, url_of(server)), 200, "hello");
+    assert_int_equal(stats_of(transport).dials, 1);
+    transport_done(state, transport);
+    tls_server_stop(server);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,10 +368,14 @@ int main(void)
         TRANSPORT_TEST(test_unknown_certificate_unless_told_CL_020),
         TRANSPORT_TEST(test_unusable_options_are_told_by_each_request),
         TRANSPORT_TEST(test_handshake_has_its_time),
+        TRANSPORT_TEST(test_TR_090_late_connection_makes_no_handshake),
         TRANSPORT_TEST(test_h2_that_was_offered_is_not_spoken),
         TRANSPORT_TEST(test_cut_after_a_body_of_known_length),
         TRANSPORT_TEST(test_close_that_ends_a_body_must_be_said),
         TRANSPORT_TEST(test_cut_in_the_middle),
+#ifdef FERRY_WITH_ZLIB
+        TRANSPORT_TEST(test_TR_091_decoded_with_a_late_end),
+#endif
     };
     return cmocka_run_group_tests(tests, make_certificates, free_certificates);
 }

@@ -395,8 +395,8 @@ static void serve_sized_head(struct origin_conn *conn, void *arg)
     }
 }
 
-/* TR-093: exactly as much as is allowed, and one more. */
-static void test_head_limits_are_exact(void **state)
+/* Exactly as much as is allowed, and one more. */
+static void test_TR_093_head_limits_are_exact(void **state)
 {
     struct sized_head wanted = {.fields = 1};
     ferry_transport *transport = transport_with(
@@ -425,6 +425,42 @@ static void test_head_limits_are_exact(void **state)
         }
         wire_answer_free(&answer);
     }
+    ferry_client_free(client);
+}
+
+/* However many interim responses there are, they are passed over, until they are more than a head
+ * may be long. */
+static void serve_interim(struct origin_conn *conn, void *arg)
+{
+    const int *count = arg;
+    while (origin_read_request(conn)) {
+        for (int i = 0; i < *count; i++) {
+            if (!origin_send_text(conn, "HTTP/1.1 123 Quite so\r\n\r\n")) {
+                return;
+            }
+        }
+        (void)origin_send_text(conn, "HTTP/1.1 204 No Content\r\n\r\n");
+    }
+}
+
+static void test_TR_054_interim_responses_are_bounded_by_their_bytes(void **state)
+{
+    int *count = KEPT(state, int, 10);
+    ferry_client *client =
+        wire_client(transport_with(state, FERRY_TRANSPORT_OPTIONS(.max_header_bytes = 2500)));
+    struct origin *origin = serve_with(state, serve_interim, count);
+    const char *url = origin_url(origin, "/");
+    struct wire_answer answer = wire_get(client, url);
+    assert_int_equal(answer.status, 204);
+    wire_answer_free(&answer);
+    *count = 100; /* of 25 bytes: just as many as there may be, and then the answer */
+    answer = wire_get(client, url);
+    assert_refused(&answer, url, 0, FERRY_ETOOBIG, "the response head is longer than 2500 bytes");
+    wire_answer_free(&answer);
+    *count = 98;
+    answer = wire_get(client, url);
+    assert_int_equal(answer.status, 204);
+    wire_answer_free(&answer);
     ferry_client_free(client);
 }
 
@@ -516,7 +552,8 @@ int main(void)
         TRANSPORT_TEST(test_what_looks_odd_and_is_right),
         TRANSPORT_TEST(test_endless_everything),
         TRANSPORT_TEST(test_many_small_chunks),
-        TRANSPORT_TEST(test_head_limits_are_exact),
+        TRANSPORT_TEST(test_TR_093_head_limits_are_exact),
+        TRANSPORT_TEST(test_TR_054_interim_responses_are_bounded_by_their_bytes),
         TRANSPORT_TEST(test_standard_head_limits),
         TRANSPORT_TEST(test_noise),
     };

@@ -87,6 +87,31 @@ static void test_SV_155_keep_alives_off(void **state)
     ferry_response_close(res);
 }
 
+/* A server that knows nothing of the protocol, or does not want it, answers as ever. */
+static void test_CS_074_upgrade_ignored(void **state)
+{
+    struct origin *origin =
+        serve_reply(state, "HTTP/1.1 200 OK\r\nFoo: bar\r\nContent-Length: 2\r\n\r\nok");
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_request *req = wire_request("GET", origin, "/");
+    ferry_error err = {0};
+    assert_int_equal(ferry_request_set_header(req, "Connection", "Upgrade"), 0);
+    assert_int_equal(ferry_request_set_header(req, "Upgrade", "WebSocket"), 0);
+    for (size_t i = 0; i < 2; i++) {
+        ferry_response *res = ferry_transport_round_trip(transport, req, &err);
+        assert_int_equal(ferry_response_status(res), 200);
+        assert_string_equal(ferry_response_header(res, "foo"), "bar");
+        expect_line(res, "ok");
+        ferry_response_close(res);
+        const char *head = origin_request(origin, i).head;
+        assert_non_null(strstr(head, " HTTP/1.1\r\n"));
+        assert_non_null(strstr(head, "\r\nConnection: Upgrade\r\n"));
+        assert_non_null(strstr(head, "\r\nUpgrade: WebSocket\r\n"));
+    }
+    assert_int_equal(origin_counts(origin).accepted, 1); /* it stays a connection like any other */
+    ferry_request_free(req);
+}
+
 static void serve_stray(struct origin_conn *conn, void *arg)
 {
     (void)arg;
@@ -215,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TRANSPORT_TEST(test_TR_116_body_is_writable_on_a_protocol_switch),
         TRANSPORT_TEST(test_SV_155_keep_alives_off),
+        TRANSPORT_TEST(test_CS_074_upgrade_ignored),
         TRANSPORT_TEST(test_TR_055_101_is_final),
         TRANSPORT_TEST(test_other_responses_cannot_be_written_to),
         TRANSPORT_TEST(test_TR_117_connect_in_both_directions),

@@ -3,8 +3,8 @@
  * but for the hashing, which is OpenSSL's. qop "auth" and none (RFC 2069); MD5 and SHA-256, each
  * also as "-sess".
  */
-#ifndef FY_CLIENT_DIGEST_H
-#define FY_CLIENT_DIGEST_H
+#ifndef FY_HTTP_DIGEST_H
+#define FY_HTTP_DIGEST_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -12,7 +12,7 @@
 
 #include <ferry.h>
 
-#include "client/digest.h"
+#include "http/digest.h"
 
 #define NONCE_7616 "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"
 #define CNONCE_7616 "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"

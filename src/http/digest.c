@@ -1,12 +1,16 @@
 /*
- * Digest authentication. Called by the client's credentials when a server has answered 401.
+ * Digest authentication. Called by the client's credentials when a server has answered 401, and for
+ * proxies that have answered 407.
  */
-#include "client/digest.h"
+#include "http/digest.h"
 
-#include <openssl/evp.h>
-#include <openssl/rand.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
 
 #include "base/error.h"
 #include "http/bytes.h"
@@ -206,8 +210,8 @@ enum fy_digest_found fy_digest_parse(struct fy_digest_challenge *challenge, cons
         fy_digest_free(challenge);
     }
     if (!found && refused != NULL) {
-        fy_fail(err, FERRY_EUNSUPPORTED, 0, "the server asks for Digest credentials with %s",
-                refused);
+        fy_fail(err, FERRY_EUNSUPPORTED, 0,
+                "Digest credentials are wanted with %s, which is not done here", refused);
         return FY_DIGEST_FAILED;
     }
     return found ? FY_DIGEST_FOUND : FY_DIGEST_NONE;
@@ -233,12 +237,27 @@ static void to_hex(char *out, const unsigned char *bytes, size_t len)
     *out = '\0';
 }
 
+/* Whether OpenSSL failed for want of memory, for which it has many words, and none if there was no
+ * memory for them either; for want of an algorithm it has one. Leaves nothing in its queue, where
+ * others look for errors of their own. */
+static bool was_out_of_memory(void)
+{
+    bool memory = false;
+    bool unsupported = false;
+    for (unsigned long error = ERR_get_error(); error != 0; error = ERR_get_error()) {
+        memory = memory || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+        unsupported = unsupported || ERR_GET_REASON(error) == ERR_R_UNSUPPORTED;
+    }
+    return memory || !unsupported;
+}
+
 /* The hash of texts with colons between them, up to a NULL. */
 static int hash(enum fy_digest_algorithm algorithm, char out[HEX_MAX], const char *const *texts,
                 ferry_error *err)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
+    ERR_clear_error();
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool good = context != NULL &&
                 EVP_DigestInit_ex(context, algorithm == FY_DIGEST_MD5 ? EVP_md5() : EVP_sha256(),
@@ -249,6 +268,9 @@ static int hash(enum fy_digest_algorithm algorithm, char out[HEX_MAX], const cha
     }
     good = good && EVP_DigestFinal_ex(context, digest, &len) == 1 && len < HEX_MAX / 2 + 1;
     EVP_MD_CTX_free(context);
+    if (!good && was_out_of_memory()) {
+        return fy_fail_memory(err);
+    }
     if (!good) {
         return fy_fail(err, FERRY_EUNSUPPORTED, 0,
                        "Digest credentials: OpenSSL does not hash with %s here",
@@ -336,9 +358,9 @@ int fy_digest_answer(const struct fy_digest_challenge *challenge,
 int fy_digest_cnonce(char out[33], ferry_error *err)
 {
     unsigned char bytes[16];
-    if (RAND_bytes(bytes, sizeof bytes) != 1) {
-        return fy_fail(err, FERRY_EUNSUPPORTED, 0,
-                       "Digest credentials: OpenSSL has no random bytes");
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
+        return fy_fail(err, FERRY_EUNSUPPORTED, errno,
+                       "Digest credentials: the system has no random bytes");
     }
     to_hex(out, bytes, sizeof bytes);
     return 0;

@@ -1,0 +1,93 @@
+/*
+ * Files of lines. A file is written beside and renamed, so that it is never half of one.
+ */
+#include "client/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+int fy_fail_file(ferry_error *err, int code, int os_errno, const char *doing, const char *path)
+{
+    bool exhausted = os_errno == ENOMEM || os_errno == EMFILE || os_errno == ENFILE;
+    return fy_fail(err, exhausted ? FERRY_ENOMEM : code, os_errno, "%s %s: %s", doing, path,
+                   fy_errno_text(os_errno));
+}
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t written = write(fd, bytes, len);
+        if (written < 0 && errno != EINTR) {
+            return -1;
+        }
+        bytes += written > 0 ? written : 0;
+        len -= written > 0 ? (size_t)written : 0;
+    }
+    return 0;
+}
+
+int fy_replace_file(const char *path, const struct fy_buffer *text, const char *doing,
+                    ferry_error *err)
+{
+    struct fy_buffer name = {0};
+    int fd = -1;
+    int cause = 0;
+    fy_buffer_printf(&name, "%s.XXXXXX", path);
+    fy_buffer_append_byte(&name, '\0');
+    if (name.failed || text->failed) {
+        cause = ENOMEM;
+        goto done;
+    }
+    fd = mkstemp(name.bytes);
+    if (fd < 0) {
+        cause = errno;
+        goto done;
+    }
+    if (write_all(fd, text->bytes, text->len) != 0) {
+        cause = errno;
+    }
+    if (close(fd) != 0 && cause == 0) {
+        cause = errno;
+    }
+    if (cause == 0 && rename(name.bytes, path) != 0) {
+        cause = errno;
+    }
+    if (cause != 0) {
+        unlink(name.bytes);
+    }
+done:
+    fy_buffer_free(&name);
+    return cause == 0 ? 0 : fy_fail_file(err, FERRY_EWRITE, cause, doing, path);
+}
+
+int fy_read_lines(const char *path, const char *doing,
+                  int (*take)(void *arg, char *line, ferry_error *err), void *arg, ferry_error *err)
+{
+    char *line = NULL;
+    size_t size = 0;
+    int failed = 0;
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return fy_fail_file(err, FERRY_EREAD, errno, doing, path);
+    }
+    while (failed == 0) {
+        errno = 0;
+        ssize_t len = getline(&line, &size, file);
+        if (len < 0) {
+            break;
+        }
+        failed = memchr(line, '\0', (size_t)len) != NULL ? 0 : take(arg, line, err);
+    }
+    /* Out of memory leaves no mark on the file. */
+    if (failed == 0 && (ferror(file) || errno == ENOMEM)) {
+        failed = fy_fail_file(err, FERRY_EREAD, errno, doing, path);
+    }
+    free(line);
+    fclose(file);
+    return failed;
+}
