@@ -197,6 +197,16 @@ void fy_persist_conn_wait_gone(struct fy_persist_conn *conn)
     fy_chan_receive(&conn->gone, NULL, "waiting for a closed connection's loops to end");
 }
 
+void fy_persist_conn_set_unattended(struct fy_persist_conn *conn, bool unattended)
+{
+    if (conn->read_task != NULL) {
+        conn->read_task->unattended = unattended;
+    }
+    if (conn->write_task != NULL) { /* it has ended where a request failed to be written */
+        conn->write_task->unattended = unattended;
+    }
+}
+
 bool fy_persist_conn_is_fresh(struct fy_persist_conn *conn)
 {
     return !conn->is_closed && fy_conn_input_len(&conn->input) == 0 &&
@@ -209,8 +219,9 @@ bool fy_persist_conn_is_fresh(struct fy_persist_conn *conn)
  * a body's. */
 static bool can_move(const struct fy_persist_conn *conn)
 {
-    return !conn->is_closed && conn->stream->ops->detach != NULL &&
-           fy_task_is_parked(conn->read_task) && fy_task_is_parked(conn->write_task);
+    return !conn->is_closed && conn->stream->ops->detach != NULL && conn->read_task != NULL &&
+           conn->write_task != NULL && fy_task_is_parked(conn->read_task) &&
+           fy_task_is_parked(conn->write_task);
 }
 
 static void detach(struct fy_persist_conn *conn)
@@ -309,9 +320,7 @@ static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange
                            exchange); /* its one place is free: so is the connection */
     fy_exchange_hold(exchange);
     (void)fy_chan_try_send(&conn->to_write, exchange);
-    conn->read_task->unattended =
-        false; /* from now on functions of the user's may be on their way */
-    conn->write_task->unattended = false;
+    fy_persist_conn_set_unattended(conn, false); /* functions of the user's may be on the way now */
     conn->read_task->why = "waiting for the response";
     conn->read_task->since = conn->sched->now;
 }

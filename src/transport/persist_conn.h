@@ -36,7 +36,7 @@ struct fy_persist_conn {
     struct fy_chan closed; /* closed when the connection is */
     struct fy_chan gone; /* closed when its loops are, too (or one is left in a user's function) */
 
-    struct fy_task *read_task, *write_task; /* valid until their loops are over */
+    struct fy_task *read_task, *write_task; /* NULL once their loops are over */
     int expected; /* exchanges handed over whose response has not been read */
     bool reused;  /* has served a request before the present one */
     bool saw_end; /* the peer has closed its side */
@@ -92,6 +92,10 @@ bool fy_persist_conn_move_here(struct fy_persist_conn *conn);
 
 /* Parks until the loops of a closed connection have ended. */
 void fy_persist_conn_wait_gone(struct fy_persist_conn *conn);
+
+/* Whether the monitor may run its loops while their thread is away: not where they come to functions of
+ * the user's. By the read loop, and by whoever hands the connection an exchange. */
+void fy_persist_conn_set_unattended(struct fy_persist_conn *conn, bool unattended);
 
 /* Whether an idle connection can be used: nothing has come in on it, no end and no byte. */
 bool fy_persist_conn_is_fresh(struct fy_persist_conn *conn);

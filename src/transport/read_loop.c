@@ -37,8 +37,7 @@ static ssize_t await_input(struct fy_persist_conn *conn)
     }
     fy_conn_input_rest(&conn->input);
     if (conn->expected == 0) {
-        conn->read_task->unattended = true;
-        conn->write_task->unattended = true;
+        fy_persist_conn_set_unattended(conn, true);
         if (conn->was_put_back) {
             fy_pool_rest(conn);
         }
@@ -188,10 +187,9 @@ static bool await_body_fate(struct fy_exchange *exchange)
     /* Nothing of the user's is called on the way from here to the pool, or the close: the monitor may see
      * to an abandoned body. */
     bool no_users = exchange->put_trace == NULL && exchange->written.closed;
-    conn->read_task->unattended = no_users;
-    conn->write_task->unattended = no_users;
+    fy_persist_conn_set_unattended(conn, no_users);
     int chosen = fy_select(cases, 3, FY_NEVER, "waiting for the body to be read");
-    conn->read_task->unattended = false;
+    fy_persist_conn_set_unattended(conn, false);
     if (chosen == 1) {
         ferry_error err;
         fy_cancel_error(&exchange->cancel, &err);
@@ -269,6 +267,7 @@ void fy_read_loop(void *arg)
     fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
                               "the connection was not kept");
     conn->read_loop_over = true;
+    conn->read_task = NULL;
     fy_persist_conn_loop_over(conn);
     fy_persist_conn_release(conn);
 }
