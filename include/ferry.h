@@ -44,9 +44,9 @@ extern "C" {
 
 /* Version of this header; ferry_version() is that of the library in use. */
 #define FERRY_VERSION_MAJOR 0
-#define FERRY_VERSION_MINOR 1
+#define FERRY_VERSION_MINOR 2
 #define FERRY_VERSION_PATCH 0
-#define FERRY_VERSION "0.1.0"
+#define FERRY_VERSION "0.2.0"
 
 #if defined(__GNUC__) || defined(__clang__)
 #define FERRY_API __attribute__((visibility("default")))
@@ -122,7 +122,7 @@ typedef struct ferry_error {
  * number that is none. The string is static. */
 FERRY_API const char *ferry_strerror(int code);
 
-/* Returns the version of the library in use, "0.1.0". The string is static. */
+/* Returns the version of the library in use, "0.2.0". The string is static. */
 FERRY_API const char *ferry_version(void);
 
 /* ------------------------------------------------------------------------------------ responses */
@@ -1040,8 +1040,9 @@ FERRY_API void ferry_transport_free(ferry_transport *transport);
 FERRY_API ferry_transport *ferry_default_transport(void);
 
 /* Closes the connections that are idle now, and those that become idle before the next request asks
- * for one. The tasks of those that belong to this thread are gone when it returns; those of other
- * threads' end when their threads next wait in ferry. NULL: the default transport. */
+ * for one. The tasks of those that live on this thread are gone when it returns; those of other
+ * threads' end when their threads next wait in ferry, or within a second, by the monitor. NULL: the
+ * default transport. */
 FERRY_API void ferry_transport_close_idle(ferry_transport *transport);
 
 /* Forgets the addresses of names that the transport keeps (dns_cache_ms), as when the machine has
