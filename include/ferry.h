@@ -44,9 +44,9 @@ extern "C" {
 
 /* Version of this header; ferry_version() is that of the library in use. */
 #define FERRY_VERSION_MAJOR 0
-#define FERRY_VERSION_MINOR 1
+#define FERRY_VERSION_MINOR 2
 #define FERRY_VERSION_PATCH 0
-#define FERRY_VERSION "0.1.0"
+#define FERRY_VERSION "0.2.0"
 
 #if defined(__GNUC__) || defined(__clang__)
 #define FERRY_API __attribute__((visibility("default")))
@@ -98,7 +98,7 @@ enum ferry_error_code {
     FERRY_EWRITE = 14,        /* writing to the connection, or to the caller's file, failed */
     FERRY_EBODY = 15,         /* the request's body failed, fell short, or cannot be rewound */
     FERRY_ECLOSED = 16,       /* the response was closed while it was being read */
-    FERRY_EABANDONED = 17,    /* not returned by this version: nobody read the response */
+    FERRY_EABANDONED = 17,    /* nobody read the response for the transport's abandoned_ms */
     FERRY_ETHREAD = 18,       /* the response was read on a thread that did not open it */
     FERRY_EUNSUPPORTED = 19,  /* this build, or this response, cannot do that */
     FERRY_ETLS = 20,          /* the TLS handshake failed, or the TLS settings cannot be used */
@@ -122,7 +122,7 @@ typedef struct ferry_error {
  * number that is none. The string is static. */
 FERRY_API const char *ferry_strerror(int code);
 
-/* Returns the version of the library in use, "0.1.0". The string is static. */
+/* Returns the version of the library in use, "0.2.0". The string is static. */
 FERRY_API const char *ferry_version(void);
 
 /* ------------------------------------------------------------------------------------ responses */
@@ -600,7 +600,7 @@ enum ferry_put_result {
     FERRY_PUT_KEEP_ALIVES_DISABLED = 1, /* the transport keeps no connections */
     FERRY_PUT_CONNECTION_BROKEN = 2,    /* it was closed or failed, or bytes came unasked */
     FERRY_PUT_CLOSE_IDLE = 3,           /* ferry_transport_close_idle(), and no request since */
-    FERRY_PUT_TOO_MANY_IDLE = 4,        /* max_idle is reached */
+    FERRY_PUT_TOO_MANY_IDLE = 4,        /* 0.1.0's: the one idle for longest makes room now */
     FERRY_PUT_TOO_MANY_IDLE_HOST = 5,   /* max_idle_per_host is reached */
     FERRY_PUT_CLOSED_EARLY = 6,         /* the body was closed before its end, not drained */
     FERRY_PUT_BODY_ERROR = 7,           /* the body ended in an error */
@@ -608,7 +608,7 @@ enum ferry_put_result {
     FERRY_PUT_REQUEST_NOT_WRITTEN = 9,  /* the response ended before the request had */
     FERRY_PUT_CANCELED = 10,            /* the request was cancelled, or its time was over */
     FERRY_PUT_TRANSPORT_FREED = 11,     /* the transport has been freed */
-    FERRY_PUT_PLACE_WANTED = 12         /* max_per_host: another thread waits for its place */
+    FERRY_PUT_PLACE_WANTED = 12         /* 0.1.0's: whoever waits for longest gets it now */
 };
 #define FERRY_PUT_RESULTS 13
 
@@ -977,6 +977,18 @@ typedef struct ferry_transport_options {
 
     /* How connections to HTTPS proxies are made. NULL: as tls says. */
     const ferry_tls_options *proxy_tls;
+
+    /* When true: idle connections are only watched while their thread is in ferry. Else a thread of the
+     * library's own, the monitor, closes those that their server has closed, or that have been idle for
+     * too long, within a second, whatever the program is doing. It is started with the first connection
+     * that is left idle, and sleeps while there is none. */
+    int disable_monitor;
+
+    /* A response that nobody has read from for this long, and nobody is waiting to, is closed by the
+     * library, which then has its connection back; reading it afterwards is FERRY_EABANDONED, the
+     * ledger says so, and ferry_stats counts it. It is still to be closed. A bound on what a forgotten
+     * response can cost. Default: never. */
+    int64_t abandoned_ms;
 } ferry_transport_options;
 
 /* Pointers to a compound literal with its size filled in:
@@ -1033,8 +1045,9 @@ FERRY_API void ferry_transport_free(ferry_transport *transport);
 FERRY_API ferry_transport *ferry_default_transport(void);
 
 /* Closes the connections that are idle now, and those that become idle before the next request asks
- * for one. The tasks of those that belong to this thread are gone when it returns; those of other
- * threads' end when their threads next wait in ferry. NULL: the default transport. */
+ * for one. The tasks of those that live on this thread are gone when it returns; those of other
+ * threads' end when their threads next wait in ferry, or within a second, by the monitor. NULL: the
+ * default transport. */
 FERRY_API void ferry_transport_close_idle(ferry_transport *transport);
 
 /* Forgets the addresses of names that the transport keeps (dns_cache_ms), as when the machine has
@@ -1066,6 +1079,7 @@ typedef struct ferry_stats {
     uint64_t waiting;        /* requests waiting for a connection now */
     uint64_t dns_lookups;    /* names looked up: in the hosts file, then in DNS */
     uint64_t dns_cache_hits; /* dials that needed no lookup: a kept answer, or another's, served */
+    uint64_t abandoned;      /* responses closed because nobody read them (abandoned_ms) */
 } ferry_stats;
 
 /* Initialisers: ferry_stats stats = FERRY_STATS_INIT; */

@@ -152,7 +152,13 @@ static int socket_wait_readable(struct fy_stream *stream, const char *why)
     if (self->io.readable && socket_has_input(stream)) {
         return self->io.fd >= 0 ? 0 : -ECANCELED;
     }
-    return readable_turn(self, why);
+    /* No turn is given away here: an idle connection is to be parked when its response's reader goes
+     * on, so that another thread can have it. */
+    if (self->stream.read_deadline != FY_NEVER && self->io.fd >= 0 &&
+        fy_now() >= self->stream.read_deadline) {
+        return -ETIMEDOUT;
+    }
+    return failure(&self->io, fy_io_wait_readable(&self->io, self->stream.read_deadline, why));
 }
 
 /* ------------------------------------------------------------------------------------ writing */
@@ -219,6 +225,16 @@ static ssize_t socket_send_file(struct fy_stream *stream, int fd, int64_t offset
         default: return -errno; /* may be the file's */
         }
     }
+}
+
+static void socket_detach(struct fy_stream *stream)
+{
+    fy_io_detach(&of(stream)->io);
+}
+
+static int socket_attach(struct fy_stream *stream)
+{
+    return fy_io_attach(&of(stream)->io) == 0 ? 0 : -errno;
 }
 
 static int socket_shutdown_write(struct fy_stream *stream)
@@ -296,6 +312,8 @@ static const struct fy_stream_ops socket_ops = {
     .has_input = socket_has_input,
     .try_read = socket_try_read,
     .try_write = socket_try_write,
+    .detach = socket_detach,
+    .attach = socket_attach,
     .shutdown_write = socket_shutdown_write,
     .close = socket_close,
     .free = socket_free,

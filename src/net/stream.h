@@ -1,7 +1,7 @@
 /*
  * A byte stream: what TCP, a Unix socket, TLS and a tunnel through a proxy all look like from
  * above, and what each sees below. Calls park the running task instead of blocking; all under the
- * lock of the scheduler that the stream was made on. At most one task reads and one writes at a
+ * lock of the scheduler that the stream was made on, or moved to since. At most one task reads and one writes at a
  * time.
  */
 #ifndef FY_NET_STREAM_H
@@ -43,6 +43,11 @@ struct fy_stream_ops {
      * kind of stream cannot. */
     ssize_t (*try_read)(struct fy_stream *stream, void *buf, size_t len);
     ssize_t (*try_write)(struct fy_stream *stream, const void *buf, size_t len);
+    /* Takes the stream out of its scheduler, with the one reader that may be parked in wait_readable,
+     * under that one's lock; and into the running scheduler. attach returns -errno when it cannot be
+     * used there; it is to be closed then. NULL, both: this kind of stream stays where it is. */
+    void (*detach)(struct fy_stream *stream);
+    int (*attach)(struct fy_stream *stream);
     /* Ends the writing side only (a half close): 0 or -errno. */
     int (*shutdown_write)(struct fy_stream *stream);
     /* Ends it at once; tasks parked in it go on with -ECANCELED. Again and again if you like. */

@@ -95,6 +95,7 @@ struct fy_tls_stream {
         char *bytes;
         size_t start, end;
     } in;
+    bool waiting_frugally;    /* who has the turn to fill only waits: another may fill meanwhile */
     bool ended;               /* below has ended */
     struct fy_buffer out;     /* from SSL, for below */
     struct fy_buffer sending; /* what was in out, while a task is writing it to below */

@@ -124,7 +124,7 @@ static int input_room(struct fy_tls_stream *self)
 
 void fy_tls_input_rest(struct fy_tls_stream *self)
 {
-    if (self->in.start == self->in.end && !self->filling.taken) {
+    if (self->in.start == self->in.end && (!self->filling.taken || self->waiting_frugally)) {
         free(self->in.bytes);
         self->in.bytes = NULL;
     }
@@ -142,6 +142,27 @@ static int input_came(struct fy_tls_stream *self, ssize_t got)
     return got < 0 ? (int)got : 0;
 }
 
+/* Waits without a buffer. What made below readable may have been read by a look meanwhile, or be
+ * nothing: then there is no news yet, and the caller asks SSL again. */
+static int fill_frugally(struct fy_tls_stream *self, const char *why)
+{
+    struct fy_stream *below = self->below;
+    self->waiting_frugally = true;
+    int failed = below->ops->wait_readable(below, why);
+    self->waiting_frugally = false;
+    if (failed != 0 || self->in.start != self->in.end || self->ended) {
+        return failed;
+    }
+    failed = input_room(self);
+    if (failed != 0) {
+        return failed;
+    }
+    ssize_t got = below->ops->try_read != NULL
+                      ? below->ops->try_read(below, self->in.bytes, INPUT_SIZE)
+                      : below->ops->read(below, self->in.bytes, INPUT_SIZE, why);
+    return got == -EAGAIN ? 0 : input_came(self, got);
+}
+
 int fy_tls_fill(struct fy_tls_stream *self, int64_t deadline, bool frugal, const char *why)
 {
     struct fy_stream *below = self->below;
@@ -155,12 +176,8 @@ int fy_tls_fill(struct fy_tls_stream *self, int64_t deadline, bool frugal, const
     self->filling.taken = true;
     below->read_deadline = deadline;
     if (frugal) {
-        failed = below->ops->wait_readable(below, why);
-    }
-    if (failed == 0) {
-        failed = input_room(self);
-    }
-    if (failed == 0) {
+        failed = fill_frugally(self, why);
+    } else if ((failed = input_room(self)) == 0) {
         failed = input_came(self, below->ops->read(below, self->in.bytes, INPUT_SIZE, why));
     }
     turn_give(&self->filling);
@@ -170,7 +187,7 @@ int fy_tls_fill(struct fy_tls_stream *self, int64_t deadline, bool frugal, const
 int fy_tls_try_fill(struct fy_tls_stream *self)
 {
     struct fy_stream *below = self->below;
-    if (self->filling.taken || !below->ops->has_input(below)) {
+    if ((self->filling.taken && !self->waiting_frugally) || !below->ops->has_input(below)) {
         return -EAGAIN;
     }
     int failed = input_room(self);

@@ -325,6 +325,19 @@ static void say_close_notify(struct fy_tls_stream *self)
     }
 }
 
+/* The reader that may be parked waits in the stream below, and holds nothing here. */
+static void tls_detach(struct fy_stream *stream)
+{
+    struct fy_stream *below = of(stream)->below;
+    below->ops->detach(below);
+}
+
+static int tls_attach(struct fy_stream *stream)
+{
+    struct fy_stream *below = of(stream)->below;
+    return below->ops->attach(below);
+}
+
 static int tls_shutdown_write(struct fy_stream *stream)
 {
     struct fy_tls_stream *self = of(stream);
@@ -390,6 +403,8 @@ static const struct fy_stream_ops tls_ops = {
     .has_input = tls_has_input,
     .try_read = tls_try_read,
     .try_write = tls_try_write,
+    .detach = tls_detach,
+    .attach = tls_attach,
     .shutdown_write = tls_shutdown_write,
     .close = tls_close,
     .free = tls_free,

@@ -45,11 +45,37 @@ void fy_io_close(struct fy_io *io)
     if (io->fd < 0) {
         return;
     }
-    fy_poller_remove(&io->sched->poller, io);
+    if (io->sched != NULL) {
+        fy_poller_remove(&io->sched->poller, io);
+    }
     close(io->fd);
     io->fd = -1;
     finish(io->reader, FY_IO_CLOSED);
     finish(io->writer, FY_IO_CLOSED);
+}
+
+void fy_io_detach(struct fy_io *io)
+{
+    if (io->fd >= 0) {
+        fy_poller_withdraw(&io->sched->poller, io);
+        io->sched = NULL;
+    }
+}
+
+int fy_io_attach(struct fy_io *io)
+{
+    struct fy_sched *sched = fy_sched_running();
+    if (io->fd < 0) {
+        return 0;
+    }
+    io->readable = true;
+    io->writable = true;
+    io->hangup = false;
+    if (fy_poller_add(&sched->poller, io) != 0) {
+        return -1;
+    }
+    io->sched = sched;
+    return 0;
 }
 
 static void time_out(struct fy_timer *timer)
@@ -57,13 +83,12 @@ static void time_out(struct fy_timer *timer)
     finish(FY_CONTAINER(timer, struct fy_io_waiter, timer), FY_IO_TIMED_OUT);
 }
 
-static enum fy_io_result wait_at(struct fy_io *io, struct fy_io_waiter **place, int64_t deadline,
-                                 const char *why)
+static enum fy_io_result wait_at(struct fy_io_waiter **place, int64_t deadline, const char *why)
 {
     struct fy_io_waiter waiter = {.task = fy_self(), .place = place};
     *place = &waiter;
     if (deadline != FY_NEVER) {
-        fy_timer_arm(&io->sched->timers, &waiter.timer, deadline, time_out);
+        fy_timer_arm(&waiter.task->sched->timers, &waiter.timer, deadline, time_out);
     }
     fy_park(why);
     return waiter.result;
@@ -74,7 +99,7 @@ enum fy_io_result fy_io_wait_readable(struct fy_io *io, int64_t deadline, const 
     if (io->fd < 0) {
         return FY_IO_CLOSED;
     }
-    return io->readable ? FY_IO_READY : wait_at(io, &io->reader, deadline, why);
+    return io->readable ? FY_IO_READY : wait_at(&io->reader, deadline, why);
 }
 
 enum fy_io_result fy_io_wait_writable(struct fy_io *io, int64_t deadline, const char *why)
@@ -82,7 +107,7 @@ enum fy_io_result fy_io_wait_writable(struct fy_io *io, int64_t deadline, const 
     if (io->fd < 0) {
         return FY_IO_CLOSED;
     }
-    return io->writable ? FY_IO_READY : wait_at(io, &io->writer, deadline, why);
+    return io->writable ? FY_IO_READY : wait_at(&io->writer, deadline, why);
 }
 
 void fy_io_ready(struct fy_io *io, bool readable, bool writable, bool hangup)

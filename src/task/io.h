@@ -13,7 +13,7 @@ struct fy_io_waiter;
 
 struct fy_io {
     int fd;                 /* owned; -1 once closed */
-    struct fy_sched *sched; /* where it is registered */
+    struct fy_sched *sched; /* where it is registered; NULL: nowhere, on its way to another */
     uint32_t slot;          /* the poller's */
     /* What the poller saw and nobody has used up since. They start true: the first call finds out.
      */
@@ -30,6 +30,12 @@ int fy_io_open(struct fy_io *io, int fd);
 
 /* Closes the descriptor; whoever waits gets FY_IO_CLOSED. Again and again if you like. */
 void fy_io_close(struct fy_io *io);
+
+/* Takes the descriptor out of its scheduler's poller, under that one's lock, with whoever is parked on
+ * it; and registers it with the running scheduler's, where what came in between is found by looking.
+ * -1 (errno): it cannot be; then it can only be closed. No wait on it may have a deadline. */
+void fy_io_detach(struct fy_io *io);
+int fy_io_attach(struct fy_io *io);
 
 /* Park until the direction is ready, the deadline (fy_now() time, FY_NEVER) has passed, or it is
  * closed. Return at once when the poller has seen it ready since fy_io_drained(). */

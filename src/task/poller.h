@@ -42,6 +42,9 @@ int fy_poller_add(struct fy_poller *poller, struct fy_io *io);
 /* Forgets io, whose descriptor is about to be closed (which takes it out of the kernel's set). */
 void fy_poller_remove(struct fy_poller *poller, struct fy_io *io);
 
+/* Forgets io, whose descriptor stays open, in the kernel's set as well. */
+void fy_poller_withdraw(struct fy_poller *poller, struct fy_io *io);
+
 /* Waits up to timeout_ms (-1: for ever, 0: not at all) and returns how many events there are. Does
  * not touch the slots: runs without the scheduler's lock. */
 int fy_poller_wait(int poller_fd, struct fy_poller_event events[FY_POLLER_BATCH], int timeout_ms);

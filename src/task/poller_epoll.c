@@ -1,6 +1,6 @@
 /*
- * The poller on epoll. One EPOLL_CTL_ADD per descriptor's life; closing the descriptor ends the
- * registration, so there is no EPOLL_CTL_DEL either.
+ * The poller on epoll. One EPOLL_CTL_ADD for a descriptor's life with a scheduler; closing the
+ * descriptor ends the registration, so that only one which moves costs an EPOLL_CTL_DEL.
  */
 #include "task/poller.h"
 
@@ -79,6 +79,12 @@ int fy_poller_add(struct fy_poller *poller, struct fy_io *io)
 
 void fy_poller_remove(struct fy_poller *poller, struct fy_io *io)
 {
+    slot_give_back(poller, io->slot);
+}
+
+void fy_poller_withdraw(struct fy_poller *poller, struct fy_io *io)
+{
+    (void)epoll_ctl(poller->fd, EPOLL_CTL_DEL, io->fd, NULL);
     slot_give_back(poller, io->slot);
 }
 

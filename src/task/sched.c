@@ -73,7 +73,7 @@ static void switch_away(struct fy_sched *sched, struct fy_task *next)
 
 /* ------------------------------------------------------------------------------------ polling */
 
-static void run_posts(struct fy_sched *sched)
+void fy_posts_run(struct fy_sched *sched)
 {
     struct fy_post *newest = atomic_exchange(&sched->posts, NULL);
     struct fy_post *oldest = NULL;
@@ -100,7 +100,7 @@ static void answer_pokes(struct fy_sched *sched)
     }
     fy_thread_drain_pokes(sched);
     atomic_store(&sched->poked, false);
-    run_posts(sched);
+    fy_posts_run(sched);
     if (atomic_exchange(&sched->look_at_contexts, false)) {
         fy_cancels_check(sched);
     }
@@ -151,9 +151,11 @@ static __attribute__((noinline)) void poll_and_sleep(struct fy_sched *sched)
 {
     struct fy_poller_event events[FY_POLLER_BATCH];
     int timeout = nearest_timer_ms(sched);
+    sched->sleeps = true;
     fy_sched_unlock(sched);
     int count = fy_poller_wait(sched->poller.fd, events, timeout);
     fy_sched_lock(sched);
+    sched->sleeps = false;
     sched->picks = 0;
     take_events(sched, events, count);
     fire_timers(sched);
@@ -167,10 +169,33 @@ void fy_poll_now(void)
 
 /* ------------------------------------------------------------------------------------ parking */
 
+/* Whom a task gives way to when nobody is ready. */
+static struct fy_task *host(struct fy_sched *sched)
+{
+    return sched->guest != NULL ? sched->guest : &sched->root;
+}
+
+/* The monitor runs what is unattended; all others wait, in their order, for their thread. */
+static struct fy_task *pick_unattended(struct fy_sched *sched)
+{
+    FY_LIST_EACH(link, &sched->ready)
+    {
+        struct fy_task *task = FY_CONTAINER(link, struct fy_task, ready);
+        if (task->unattended || task == sched->guest) {
+            fy_list_remove(&task->ready);
+            return task;
+        }
+    }
+    return NULL;
+}
+
 static struct fy_task *pick(struct fy_sched *sched)
 {
     if (++sched->picks % PICKS_PER_POLL == 0) {
         poll_now(sched);
+    }
+    if (sched->guest != NULL) {
+        return pick_unattended(sched);
     }
     struct fy_link *first = fy_list_pop_front(&sched->ready);
     return first != NULL ? FY_CONTAINER(first, struct fy_task, ready) : NULL;
@@ -188,8 +213,8 @@ static void give_way(struct fy_task *self)
         }
         if (next != NULL) {
             switch_to(sched, next);
-        } else if (self != &sched->root) {
-            switch_to(sched, &sched->root);
+        } else if (self != host(sched)) {
+            switch_to(sched, host(sched));
         } else {
             poll_and_sleep(sched);
         }
@@ -220,6 +245,29 @@ void fy_wake(struct fy_task *task)
     }
 }
 
+bool fy_task_is_parked(const struct fy_task *task)
+{
+    return task->why != NULL;
+}
+
+void fy_task_detach(struct fy_task *task)
+{
+    fy_list_remove(&task->all);
+    fy_list_remove(&task->ready);
+    atomic_fetch_sub_explicit(&task->sched->task_count, 1, memory_order_relaxed);
+}
+
+void fy_task_attach(struct fy_task *task)
+{
+    struct fy_sched *sched = fy_sched_running();
+    atomic_fetch_add_explicit(&sched->task_count, 1, memory_order_relaxed);
+    task->sched = sched;
+    fy_list_push_back(&sched->tasks, &task->all);
+    if (task->woken) {
+        fy_list_push_back(&sched->ready, &task->ready);
+    }
+}
+
 void fy_yield(void)
 {
     struct fy_task *self = fy_self();
@@ -234,6 +282,37 @@ void fy_yield(void)
     self->why = NULL;
     self->woken = false;
     errno_set(saved_errno);
+}
+
+/* ------------------------------------------------------------------------------- the monitor's visit */
+
+static bool has_unattended(const struct fy_sched *sched)
+{
+    FY_LIST_EACH(link, &sched->ready)
+    {
+        if (FY_CONTAINER(link, struct fy_task, ready)->unattended) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The task whose thread is away in a function of the user's stays what it is: who runs meanwhile runs as
+ * the guest, on the monitor's stack, and on those of the tasks that it runs. */
+void fy_sched_attend(struct fy_sched *sched, struct fy_task *guest)
+{
+    struct fy_task *absent = sched->current;
+    guest->sched = sched;
+    sched->guest = guest;
+    sched->current = guest;
+    poll_now(sched);
+    while (has_unattended(sched)) {
+        fy_wake(guest);
+        give_way(guest);
+        guest->woken = false;
+    }
+    sched->current = absent;
+    sched->guest = NULL;
 }
 
 /* ------------------------------------------------------------------- the beginning and the end */
@@ -267,7 +346,7 @@ static void begin(void *arg)
     fy_list_remove(&self->ready);
     atomic_fetch_sub_explicit(&sched->task_count, 1, memory_order_relaxed);
     struct fy_task *next = pick(sched);
-    switch_away(sched, next != NULL ? next : &sched->root);
+    switch_away(sched, next != NULL ? next : host(sched));
 }
 
 /* Stacks end at multiples of 64 KiB, so that the same frame of every task would fall into the same

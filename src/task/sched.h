@@ -4,8 +4,9 @@
  * One rule holds everywhere. A scheduler is guarded by one lock; whoever runs or touches anything
  * in it holds that lock. Its thread drops the lock while it sleeps in the poller and whenever it is
  * outside ferry: public functions begin with fy_enter() and end with fy_leave(), and a call out to
- * a function of the user's is put between fy_leave() and fy_enter(). Two schedulers' locks are only
- * ever taken in the order of their addresses. What lies under more than one scheduler (a
+ * a function of the user's is put between fy_leave() and fy_enter(). Nobody ever holds two
+ * schedulers' locks: what moves from one to another is taken out of the first under its lock, and
+ * put into the second under that one's. What lies under more than one scheduler (a
  * transport's pool) has a lock of its own, taken last and never held while parking.
  *
  * The lock is handed from task to task at a switch, so it has no owner: it is a semaphore.
@@ -13,6 +14,7 @@
 #ifndef FY_TASK_SCHED_H
 #define FY_TASK_SCHED_H
 
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -38,9 +40,11 @@ enum fy_task_kind {
 struct fy_task {
     struct fy_link ready;   /* in sched->ready when it can go on, else alone */
     struct fy_link all;     /* in sched->tasks */
-    struct fy_sched *sched; /* changes only while parked, under both schedulers' locks */
+    struct fy_sched *sched; /* changes only between fy_task_detach() and fy_task_attach() */
     fy_stopped stopped;     /* where it goes on; valid while it is not running */
     bool woken;             /* fy_wake came since it last parked */
+    bool
+        unattended; /* parked where the monitor may run it: it comes to no function of the user's */
     enum fy_task_kind kind;
     void (*fn)(void *arg);
     void *arg;
@@ -71,8 +75,12 @@ struct fy_exit_hook {
 
 struct fy_sched {
     sem_t lock;
-    struct fy_task root;      /* the thread itself */
-    struct fy_task *current;  /* who runs */
+    pthread_mutex_t turn;    /* whoever finds the lock taken waits for it one at a time, in here */
+    atomic_int outsiders;    /* other threads that want the lock: its own lets them go first */
+    struct fy_task root;     /* the thread itself */
+    struct fy_task *current; /* who runs */
+    struct fy_task *guest; /* the monitor, while it runs unattended tasks here; NULL: it does not */
+    bool sleeps;           /* the thread is in the poller, and sees to everything itself */
     struct fy_task *previous; /* who ran before the last switch */
     struct fy_task *over;     /* has ended on a stack that can be freed once another one runs */
     struct fy_link ready;     /* of fy_task: can go on, in order */
@@ -130,6 +138,15 @@ void fy_park(const char *why);
 /* Lets a task that is, or will be, parked go on. Under its scheduler's lock. */
 void fy_wake(struct fy_task *task);
 
+/* Whether a task is parked, be it woken by now and waiting for its turn: then it can be taken elsewhere.
+ * Else it is in a function of the user's. Under its scheduler's lock, and not of the running task. */
+bool fy_task_is_parked(const struct fy_task *task);
+
+/* Takes a parked task out of its scheduler's books, under that one's lock; and enters it into the running
+ * scheduler's, where it goes on when it is woken. In between nobody may wake it. */
+void fy_task_detach(struct fy_task *task);
+void fy_task_attach(struct fy_task *task);
+
 /* To the end of the queue. */
 void fy_yield(void);
 
@@ -137,8 +154,12 @@ void fy_yield(void);
 void fy_poll_now(void);
 
 /* Has post->run called in that scheduler, soon: at once if it sleeps in its poller, else when it
- * next polls. From any thread, with or without locks. */
+ * next polls. From any thread, with or without locks. The scheduler must have its thread. */
 void fy_sched_post(struct fy_sched *sched, struct fy_post *post);
+
+/* The same for a scheduler whose thread may have ended: then it is done here and now, under that one's
+ * lock. The caller holds no lock but perhaps its own scheduler's. */
+void fy_sched_post_home(struct fy_sched *sched, struct fy_post *post);
 
 /* Ends the scheduler's sleep in its poller, or its host loop's. Safe in a signal handler. */
 void fy_sched_poke(struct fy_sched *sched);

@@ -51,11 +51,34 @@ struct fy_task *fy_self(void)
     return mine_get()->current;
 }
 
-void fy_sched_lock(struct fy_sched *sched)
+/* Semaphores are for whoever comes first, and that is the thread which has just let go, if it wants
+ * the lock again. So who has to wait does so inside a mutex: the next to come stand behind it. */
+static void lock_in_turn(struct fy_sched *sched)
 {
+    pthread_mutex_lock(&sched->turn);
     while (sem_wait(&sched->lock) != 0) {
         /* EINTR */
     }
+    pthread_mutex_unlock(&sched->turn);
+}
+
+/* The scheduler's own thread. */
+static void lock_own(struct fy_sched *sched)
+{
+    if (atomic_load(&sched->outsiders) > 0 || sem_trywait(&sched->lock) != 0) {
+        lock_in_turn(sched);
+    }
+}
+
+void fy_sched_lock(struct fy_sched *sched)
+{
+    if (sched == mine_get()) {
+        lock_own(sched);
+        return;
+    }
+    atomic_fetch_add(&sched->outsiders, 1);
+    lock_in_turn(sched);
+    atomic_fetch_sub(&sched->outsiders, 1);
 }
 
 void fy_sched_unlock(struct fy_sched *sched)
@@ -88,6 +111,7 @@ static void detach(void *arg)
     run_hooks(&sched->leftovers);
     pthread_mutex_lock(&lives);
     atomic_store(&sched->alive, false);
+    fy_posts_run(sched); /* from now on whoever posts finds it dead, and sees to that */
     /* Whoever found it alive a moment ago may still be about to write to its descriptor. */
     while (atomic_load(&sched->poking) != 0) {
         sched_yield();
@@ -124,6 +148,7 @@ static struct fy_sched *find_or_make(void)
         return NULL;
     }
     sem_init(&sched->lock, 0, 1);
+    pthread_mutex_init(&sched->turn, NULL); /* with default attributes it cannot fail on Linux */
     fy_list_init(&sched->ready);
     fy_list_init(&sched->tasks);
     fy_list_init(&sched->cancels);
@@ -223,13 +248,35 @@ struct fy_sched *fy_enter(void)
             return NULL;
         }
     }
-    fy_sched_lock(sched);
+    lock_own(sched);
     return sched;
 }
 
 void fy_leave(void)
 {
     fy_sched_unlock(mine_get());
+}
+
+/* ------------------------------------------------------------------------------- while it is away */
+
+static void attend_if_away(struct fy_sched *sched, struct fy_task *guest)
+{
+    if (sem_trywait(&sched->lock) != 0) {
+        return; /* somebody is at it */
+    }
+    if (atomic_load(&sched->alive) && !sched->sleeps) {
+        mine_set(sched);
+        fy_sched_attend(sched, guest);
+        mine_set(NULL);
+    }
+    fy_sched_unlock(sched);
+}
+
+void fy_scheds_attend(struct fy_task *guest)
+{
+    for (struct fy_sched *sched = atomic_load(&all); sched != NULL; sched = sched->next) {
+        attend_if_away(sched, guest);
+    }
 }
 
 /* ---------------------------------------------------------------------------- between threads */
@@ -261,6 +308,18 @@ void fy_sched_post(struct fy_sched *sched, struct fy_post *post)
         post->next = newest;
     } while (!atomic_compare_exchange_weak(&sched->posts, &newest, post));
     fy_sched_poke(sched);
+}
+
+void fy_sched_post_home(struct fy_sched *sched, struct fy_post *post)
+{
+    fy_sched_post(sched, post);
+    if (!atomic_load(&sched->alive)) {
+        fy_sched_lock(sched);
+        if (!atomic_load(&sched->alive)) {
+            fy_posts_run(sched); /* its thread has ended: nobody else would */
+        }
+        fy_sched_unlock(sched);
+    }
 }
 
 void fy_sched_contexts_changed(void)

@@ -10,8 +10,17 @@
 /* Empties the wake descriptor. */
 void fy_thread_drain_pokes(struct fy_sched *sched);
 
+/* sched.c's: does what has been posted. */
+void fy_posts_run(struct fy_sched *sched);
+
 /* sched.c's: enters a task into the scheduler's books. */
 void fy_task_register(struct fy_task *task, struct fy_sched *sched);
+
+/* Has the monitor run what is ready and unattended in each scheduler whose thread is out of ferry. */
+void fy_scheds_attend(struct fy_task *guest);
+
+/* sched.c's: the same for one, under its lock, on the monitor's stack. */
+void fy_sched_attend(struct fy_sched *sched, struct fy_task *guest);
 
 /* sched.c's: runs library tasks until none is left, without waiting; then discards every other task
  * but the root. For a thread that ends. */

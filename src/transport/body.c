@@ -257,6 +257,12 @@ static bool is_too_late(const struct fy_exchange *exchange, int64_t deadline,
 static ssize_t read_until(struct fy_exchange *exchange, void *buf, size_t len, int64_t deadline,
                           ferry_error *err)
 {
+    if (exchange->abandoned) {
+        return fy_fail(err, FERRY_EABANDONED, 0,
+                       "the body of %s was abandoned: nobody read from it for %lld ms, and ferry "
+                       "closed it",
+                       exchange->res->url, (long long)exchange->transport->set.abandoned_ms);
+    }
     if (exchange->fate != FY_FATE_NONE || exchange->framing.kind == FY_BODY_NONE) {
         return 0;
     }

@@ -7,6 +7,7 @@
 
 #include "http/request.h"
 #include "task/sched.h"
+#include "transport/abandon.h"
 #include "transport/persist_conn.h"
 #include "transport/transport.h"
 
@@ -41,11 +42,19 @@ void fy_exchange_release(struct fy_exchange *exchange)
         return;
     }
     fy_exchange_unwatch(exchange);
+    fy_abandon_unwatch(exchange);
     if (exchange->conn != NULL) {
         fy_persist_conn_release(exchange->conn);
     }
     fy_route_end(&exchange->route);
     free(exchange);
+}
+
+void fy_exchange_settled(struct fy_exchange *exchange)
+{
+    fy_persist_conn_release(exchange->conn);
+    exchange->conn = NULL;
+    fy_chan_close(&exchange->settled);
 }
 
 void fy_exchange_body_done(const ferry_request *req)
@@ -70,6 +79,7 @@ void fy_exchange_decide(struct fy_exchange *exchange, enum fy_body_fate fate)
 {
     if (exchange->fate == FY_FATE_NONE) {
         exchange->fate = fate;
+        fy_abandon_unwatch(exchange);
         fy_chan_close(&exchange->fate_told);
     }
 }

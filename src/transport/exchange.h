@@ -15,6 +15,7 @@
 #include "task/chan.h"
 #include "task/context.h"
 #include "task/sched.h"
+#include "task/timer.h"
 #include "transport/route.h"
 
 struct fy_persist_conn;
@@ -48,7 +49,7 @@ struct fy_exchange {
     int holds;
     struct fy_exit_hook leftover; /* in sched->leftovers while a task waits in the round trip */
     ferry_request *req; /* the caller's; not touched once 'written' is closed and the trip over */
-    struct fy_persist_conn *conn;
+    struct fy_persist_conn *conn; /* a hold; NULL before there is one, and once it has been kept */
     ferry_transport *transport;
     struct fy_route route;                        /* chosen before there is a connection */
     void (*put_trace)(void *arg, int put_result); /* the request may be gone by then; NULL: none */
@@ -91,10 +92,13 @@ struct fy_exchange {
     int64_t drained;     /* bytes read on after the close */
     int trailer_fields;
     size_t trailer_bytes;
-    bool reading; /* a task is in a read of it */
+    bool reading;                  /* a task is in a read of it */
+    struct fy_timer abandon_timer; /* looks whether anybody still reads it */
+    bool abandon_watched;          /* the timer is armed, or has gone off */
+    bool abandoned;                /* nobody did */
     enum fy_body_fate fate;
     struct fy_chan fate_told; /* closed when fate is decided */
-    struct fy_chan settled;   /* closed when the connection is back in the pool */
+    struct fy_chan settled; /* closed when the connection is back in the pool, and not this one's */
 };
 
 /* NULL when out of memory. The one hold is the caller's. */
@@ -105,6 +109,11 @@ void fy_exchange_release(struct fy_exchange *exchange);
 /* Tells the request's body, if it wants to know, that this send is done with it: called by
  * whichever comes last of the send's end and the write loop's. Outside the lock. */
 void fy_exchange_body_done(const ferry_request *req);
+
+/* The connection serves others from now on, perhaps on other threads, and is not this exchange's any
+ * more: a response that is closed much later does not touch it. By the read loop, which has a hold of
+ * its own on the connection. */
+void fy_exchange_settled(struct fy_exchange *exchange);
 
 /* Stops watching the context and the deadline. */
 void fy_exchange_unwatch(struct fy_exchange *exchange);

@@ -14,6 +14,7 @@
 #include "net/connect.h"
 #include "transport/idle_pool.h"
 #include "transport/trace.h"
+#include "transport/want.h"
 
 /* How long a dial is put off while a closed body of the host is being read on: about what it takes
  * until the rest of a short body, already on its way, is here and its connection can be had. */
@@ -71,23 +72,27 @@ static void job_exit(struct fy_exit_hook *hook)
     struct fy_dial_job *job = FY_CONTAINER(hook, struct fy_dial_job, exit);
     fy_chan_close(&job->canceled);
     job->place_lost = true;
+    fy_want_dial_over(job->want);
     fy_pool_free_place(job->transport, job->host);
 }
 
 static void want_fail(struct fy_want *want, const ferry_error *err)
 {
-    if (!want->over) {
-        want->over = true;
+    if (fy_want_dialed(want, false)) {
         want->err = *err;
-        (void)fy_chan_try_send(&want->ready, NULL);
+        (void)fy_chan_try_send(&want->ready, NULL); /* its one place is free */
     }
 }
 
-static void want_deliver(struct fy_want *want, struct fy_persist_conn *conn)
+/* Whether the want still has use for the connection of its own dial. */
+static bool want_deliver(struct fy_want *want, struct fy_persist_conn *conn)
 {
-    want->over = true;
+    if (!fy_want_dialed(want, true)) {
+        return false;
+    }
     fy_persist_conn_hold(conn);
-    (void)fy_chan_try_send(&want->ready, conn); /* its one place is free */
+    (void)fy_chan_try_send(&want->ready, conn);
+    return true;
 }
 
 /* How to speak with the job's proxy: 0, or -1 and *err. */
@@ -186,15 +191,15 @@ static void dial_task(void *arg)
     if (conn == NULL) {
         FY_COUNT(job->transport, dial_failures);
         want_fail(job->want, &err);
+        fy_want_dial_over(job->want);
         if (!job->place_lost) {
             fy_pool_free_place(job->transport, job->host);
         }
     } else {
-        if (job->want->over) {
+        if (!want_deliver(job->want, conn)) {
             fy_get_conn_undo(conn);
-        } else {
-            want_deliver(job->want, conn);
         }
+        fy_want_dial_over(job->want); /* not before the pool has what came of it */
         fy_persist_conn_release(conn);
     }
     job_free(job);
@@ -250,6 +255,7 @@ static void start_dial(struct fy_want *want)
         ferry_error err = {0};
         fy_fail_memory(&err);
         want_fail(want, &err);
+        fy_want_dial_over(want);
         fy_pool_free_place(want->transport, want->host);
         if (job != NULL) {
             job_free(job);
@@ -269,6 +275,7 @@ static void run_granted(struct fy_post *post)
 {
     struct fy_want *want = FY_CONTAINER(post, struct fy_want, post);
     if (want->over) {
+        fy_want_dial_over(want);
         fy_pool_free_place(want->transport, want->host);
     } else {
         start_dial(want);
@@ -276,12 +283,28 @@ static void run_granted(struct fy_post *post)
     want_release(want); /* the queue's, which the post took over */
 }
 
+/* Another thread's connection is this want's, unless that is over meanwhile. */
+static void run_promise(struct fy_post *post)
+{
+    struct fy_want *want = FY_CONTAINER(post, struct fy_want, promise);
+    struct fy_persist_conn *conn = fy_want_promised(want);
+    bool in_queue = want->promised_in_queue;
+    if (conn != NULL) {
+        want->over = true;
+        (void)fy_chan_try_send(&want->ready, conn); /* its one place is free */
+    }
+    if (in_queue) {
+        want_release(want);
+    }
+    want_release(want);
+}
+
 /* The request does not want any more: it is served, has failed, or gives up. */
 static void want_end(struct fy_want *want, bool canceled)
 {
     want->over = true;
     fy_list_remove(&want->exit.link);
-    bool nobody_else = fy_pool_leave(want);
+    bool nobody_else = fy_want_leave(want);
     if (want->dial != NULL) {
         want->dial->trace = (ferry_trace){0};
         if (canceled && nobody_else) {
@@ -298,6 +321,10 @@ static void give_back(struct fy_want *want)
     struct fy_case ready = FY_RECEIVE_FROM(&want->ready);
     if (fy_select(&ready, 1, FY_AT_ONCE, "") == 0 && ready.value != NULL) {
         struct fy_persist_conn *conn = ready.value;
+        if (conn->sched != want->sched) {
+            fy_pool_return(conn);
+            return;
+        }
         fy_get_conn_undo(conn);
         fy_persist_conn_release(conn);
     }
@@ -335,6 +362,7 @@ static struct fy_want *want_new(ferry_transport *transport, ferry_request *req,
     want->route = route;
     want->sched = fy_sched_running();
     want->post.run = run_granted;
+    want->promise.run = run_promise;
     want->exit.run = want_exit;
     fy_list_init(&want->waiter_link);
     fy_list_init(&want->queue_link);
@@ -370,7 +398,6 @@ static enum outcome await_conn(struct fy_want *want, int entry, struct fy_cancel
                                struct fy_persist_conn **conn)
 {
     if (entry == FY_WANT_QUEUED) {
-        fy_pool_evict_foreign(want->transport, want->host);
         return wait_for(want, cancel, FY_NEVER, conn,
                         "waiting for a connection's place at its host");
     }
@@ -381,6 +408,7 @@ static enum outcome await_conn(struct fy_want *want, int entry, struct fy_cancel
             give_place_back(want);
             return outcome;
         }
+        fy_want_dial_begins(want);
     }
     start_dial(want);
     return wait_for(want, cancel, FY_NEVER, conn, "waiting for a connection");
@@ -396,9 +424,11 @@ static void await_canceled_dial(struct fy_want *want)
     }
 }
 
+/* The connection that comes, perhaps one of another thread's; NULL with *err, or without one when there
+ * is an idle connection to be taken. */
 static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_request *req,
                                          const struct fy_route *route, struct fy_cancel *cancel,
-                                         ferry_error *err)
+                                         bool has_waited, ferry_error *err)
 {
     struct fy_persist_conn *conn = NULL;
     struct fy_want *want = want_new(transport, req, route);
@@ -406,13 +436,16 @@ static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_reque
         fy_fail_memory(err);
         return NULL;
     }
+    want->has_waited = has_waited;
     want->deadline = cancel->deadline;
     const struct fy_host_key key = fy_route_key(route, req);
-    int entry = fy_pool_enter(want, &key);
-    if (entry < 0) {
+    int entry = fy_want_enter(want, &key);
+    if (entry < 0 || entry == FY_WANT_TAKE) {
         fy_list_remove(&want->exit.link);
         want_release(want);
-        fy_fail_memory(err);
+        if (entry < 0) {
+            fy_fail_memory(err);
+        }
         return NULL;
     }
     if (await_conn(want, entry, cancel, &conn) == CANCELED) {
@@ -431,6 +464,32 @@ static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_reque
     return conn;
 }
 
+/* A connection that is fit for use, here; NULL with *err. *idle_ms: as the trace's got_conn. */
+static struct fy_persist_conn *find_conn(ferry_transport *transport, ferry_request *req,
+                                         const struct fy_route *route, struct fy_cancel *cancel,
+                                         int64_t *idle_ms, ferry_error *err)
+{
+    const struct fy_host_key key = fy_route_key(route, req);
+    bool has_waited = false;
+    for (;;) {
+        struct fy_persist_conn *conn = fy_pool_take(transport, &key);
+        if (conn != NULL) {
+            *idle_ms = (fy_sched_running()->now - conn->idle_since) / FY_MILLISECOND;
+            return conn;
+        }
+        *idle_ms = -1;
+        err->code = 0;
+        conn = want_conn(transport, req, route, cancel, has_waited, err);
+        if (conn == NULL && err->code != 0) {
+            return NULL;
+        }
+        if (conn != NULL && fy_pool_bring_here(conn)) {
+            return conn;
+        }
+        has_waited = conn != NULL;
+    }
+}
+
 struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *req,
                                     const struct fy_route *route, struct fy_cancel *cancel,
                                     ferry_error *err)
@@ -443,14 +502,8 @@ struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *r
     } else {
         sched->now = now; /* near enough for whatever the request notes on its way */
     }
-    const struct fy_host_key key = fy_route_key(route, req);
-    struct fy_persist_conn *conn = fy_pool_take(transport, &key);
-    int64_t idle_ms = -1;
-    if (conn != NULL) {
-        idle_ms = (sched->now - conn->idle_since) / FY_MILLISECOND;
-    } else {
-        conn = want_conn(transport, req, route, cancel, err);
-    }
+    int64_t idle_ms;
+    struct fy_persist_conn *conn = find_conn(transport, req, route, cancel, &idle_ms, err);
     if (conn != NULL) {
         if (conn->reused) {
             FY_COUNT(transport, reuses);

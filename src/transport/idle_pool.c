@@ -3,17 +3,17 @@
  * it), idle (in its host's list and in the list of all, both most recently used first), or handed
  * straight to a request that waits.
  *
- * An idle connection serves the scheduler that it lives on. A request elsewhere that is kept from
- * dialing by max_per_host has an idle one closed to get its place (fy_pool_evict_foreign).
+ * An idle connection lives on one thread's scheduler, and serves whichever thread asks next: that one
+ * takes it out of the books here, and then moves it (fy_persist_conn_move_here). One that comes free
+ * while requests wait goes to the one that has waited for longest; if that is on another thread, the
+ * connection is promised to it, and it comes for it.
  */
 #include "transport/idle_pool.h"
 
-#include <search.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/error.h"
 #include "task/clock.h"
+#include "task/monitor.h"
+#include "transport/pool_books.h"
 
 int fy_pool_init(ferry_transport *transport)
 {
@@ -27,67 +27,6 @@ void fy_pool_destroy(ferry_transport *transport)
     pthread_mutex_destroy(&transport->pool.lock);
 }
 
-/* ------------------------------------------------------------------------------------- hosts */
-
-static int compare_hosts(const void *a, const void *b)
-{
-    const struct fy_host *left = a;
-    const struct fy_host *right = b;
-    int order = strcmp(left->host_port, right->host_port);
-    order = order != 0 ? order : strcmp(left->scheme, right->scheme);
-    return order != 0 ? order : strcmp(left->proxy, right->proxy);
-}
-
-static struct fy_host *host_find(struct fy_pool *pool, const struct fy_host_key *key)
-{
-    struct fy_host wanted = {.scheme = (char *)key->scheme,
-                             .host_port = (char *)key->host_port,
-                             .proxy = (char *)key->proxy};
-    struct fy_host **found = tfind(&wanted, &pool->hosts, compare_hosts);
-    return found != NULL ? *found : NULL;
-}
-
-static void host_free(struct fy_host *host)
-{
-    free(host->scheme);
-    free(host->host_port);
-    free(host->proxy);
-    free(host);
-}
-
-static struct fy_host *host_find_or_make(struct fy_pool *pool, const struct fy_host_key *key)
-{
-    struct fy_host *host = host_find(pool, key);
-    if (host != NULL) {
-        return host;
-    }
-    host = calloc(1, sizeof *host);
-    if (host == NULL) {
-        return NULL;
-    }
-    fy_list_init(&host->idle);
-    fy_list_init(&host->waiters);
-    fy_list_init(&host->queue);
-    host->scheme = strdup(key->scheme);
-    host->host_port = strdup(key->host_port);
-    host->proxy = strdup(key->proxy);
-    if (host->scheme == NULL || host->host_port == NULL || host->proxy == NULL ||
-        tsearch(host, &pool->hosts, compare_hosts) == NULL) {
-        host_free(host);
-        return NULL;
-    }
-    return host;
-}
-
-/* A host that nothing refers to goes, so that a crawler's pool does not grow with the web. */
-static void host_prune(struct fy_pool *pool, struct fy_host *host)
-{
-    if (host->conns == 0 && fy_list_empty(&host->waiters)) {
-        tdelete(host, &pool->hosts, compare_hosts);
-        host_free(host);
-    }
-}
-
 /* ------------------------------------------------------------------------------ idle or in use */
 
 /* Under pool.lock. */
@@ -97,8 +36,11 @@ static void idle_add(struct fy_persist_conn *conn)
     fy_list_push_front(&conn->host->idle, &conn->idle_link);
     fy_list_push_front(&pool->lru, &conn->lru_link);
     conn->is_idle = true;
+    conn->rests = true;
     conn->host->idle_count++;
-    pool->idle_count++;
+    if (pool->idle_count++ == 0 && pool->monitored) {
+        fy_monitor_watch(1);
+    }
 }
 
 static void idle_remove(struct fy_persist_conn *conn)
@@ -107,15 +49,18 @@ static void idle_remove(struct fy_persist_conn *conn)
     fy_list_remove(&conn->lru_link);
     conn->is_idle = false;
     conn->host->idle_count--;
-    conn->transport->pool.idle_count--;
+    struct fy_pool *pool = &conn->transport->pool;
+    if (--pool->idle_count == 0 && pool->monitored) {
+        fy_monitor_watch(-1);
+    }
 }
 
-/* Under pool.lock: the least recently used idle connection of this scheduler's; NULL: none. */
-static struct fy_persist_conn *oldest_of_mine(struct fy_pool *pool, struct fy_sched *mine)
+/* Under pool.lock: the least recently used idle connection of a scheduler's; NULL: none. */
+static struct fy_persist_conn *oldest_of(struct fy_pool *pool, const struct fy_sched *sched)
 {
     for (struct fy_link *link = pool->lru.prev; link != &pool->lru; link = link->prev) {
         struct fy_persist_conn *conn = FY_CONTAINER(link, struct fy_persist_conn, lru_link);
-        if (conn->sched == mine) {
+        if (conn->sched == sched) {
             return conn;
         }
     }
@@ -126,7 +71,7 @@ struct fy_persist_conn *fy_pool_take_any(ferry_transport *transport)
 {
     struct fy_pool *pool = &transport->pool;
     pthread_mutex_lock(&pool->lock);
-    struct fy_persist_conn *conn = oldest_of_mine(pool, fy_sched_running());
+    struct fy_persist_conn *conn = oldest_of(pool, fy_sched_running());
     if (conn != NULL) {
         idle_remove(conn);
     }
@@ -134,23 +79,32 @@ struct fy_persist_conn *fy_pool_take_any(ferry_transport *transport)
     return conn;
 }
 
-static struct fy_persist_conn *take_mine(struct fy_host *host, struct fy_sched *mine)
+/* Under pool.lock: this scheduler's, since that costs no move; else another's; NULL: none. */
+struct fy_persist_conn *fy_pool_idle_to_take(struct fy_host *host, const struct fy_sched *mine)
 {
+    struct fy_persist_conn *others = NULL;
     FY_LIST_EACH(link, &host->idle)
     {
         struct fy_persist_conn *conn = FY_CONTAINER(link, struct fy_persist_conn, idle_link);
         if (conn->sched == mine) {
-            idle_remove(conn);
             return conn;
         }
+        if (others == NULL && conn->rests) {
+            others = conn;
+        }
     }
-    return NULL;
+    return others;
 }
 
 static bool idle_too_long(const struct fy_persist_conn *conn)
 {
     int64_t limit = conn->transport->set.idle_timeout_ms;
     return limit >= 0 && conn->sched->now - conn->idle_since >= limit * FY_MILLISECOND;
+}
+
+bool fy_pool_bring_here(struct fy_persist_conn *conn)
+{
+    return conn->sched == fy_sched_running() || fy_persist_conn_move_here(conn);
 }
 
 struct fy_persist_conn *fy_pool_take(ferry_transport *transport, const struct fy_host_key *key)
@@ -160,15 +114,18 @@ struct fy_persist_conn *fy_pool_take(ferry_transport *transport, const struct fy
         struct fy_persist_conn *conn = NULL;
         pthread_mutex_lock(&pool->lock);
         pool->close_idle = false;
-        struct fy_host *host = host_find(pool, key);
-        if (host != NULL) {
-            conn = take_mine(host, fy_sched_running());
+        struct fy_host *host = fy_host_find(pool, key);
+        if (host != NULL && (conn = fy_pool_idle_to_take(host, fy_sched_running())) != NULL) {
+            idle_remove(conn);
         }
         pthread_mutex_unlock(&pool->lock);
         if (conn == NULL) {
             return NULL;
         }
-        /* The timer and the read loop see both in good time, unless this thread was elsewhere. */
+        if (!fy_pool_bring_here(conn)) {
+            continue;
+        }
+        /* The timer and the read loop see both in good time, unless their thread was elsewhere. */
         if (idle_too_long(conn)) {
             fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
                                       "the connection was idle for too long");
@@ -184,29 +141,6 @@ struct fy_persist_conn *fy_pool_take(ferry_transport *transport, const struct fy
 
 /* ------------------------------------------------------------------------------------ putting */
 
-/* Under pool.lock: the first waiter on this connection's scheduler gets it, with a hold. */
-static bool hand_to_waiter(struct fy_persist_conn *conn)
-{
-    FY_LIST_EACH(link, &conn->host->waiters)
-    {
-        struct fy_want *want = FY_CONTAINER(link, struct fy_want, waiter_link);
-        if (want->sched == conn->sched && !want->over) {
-            want->over = true;
-            fy_list_remove(&want->waiter_link);
-            conn->transport->pool.waiting--;
-            if (want->queued) {
-                want->queued = false;
-                fy_list_remove(&want->queue_link);
-                want->holds--; /* never the last: the request has one */
-            }
-            fy_persist_conn_hold(conn);
-            (void)fy_chan_try_send(&want->ready, conn); /* its one place is free */
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Under pool.lock. *evicted: an idle connection that has to be closed, with the pool's hold. */
 static enum ferry_put_result put(struct fy_persist_conn *conn, struct fy_persist_conn **evicted)
 {
@@ -215,7 +149,7 @@ static enum ferry_put_result put(struct fy_persist_conn *conn, struct fy_persist
     if (pool->freed) {
         return FERRY_PUT_TRANSPORT_FREED;
     }
-    if (hand_to_waiter(conn)) {
+    if (fy_wants_give(conn)) {
         return FERRY_PUT_OK;
     }
     if (pool->close_idle) {
@@ -224,21 +158,86 @@ static enum ferry_put_result put(struct fy_persist_conn *conn, struct fy_persist
     if (conn->host->idle_count >= set->max_idle_per_host) {
         return FERRY_PUT_TOO_MANY_IDLE_HOST;
     }
-    if (!fy_list_empty(&conn->host->queue)) {
-        return FERRY_PUT_PLACE_WANTED; /* by a request on another thread, which needs the place to
-                                          dial */
-    }
     if (pool->idle_count >= set->max_idle) {
-        *evicted = oldest_of_mine(pool, conn->sched);
-        if (*evicted == NULL) {
-            return FERRY_PUT_TOO_MANY_IDLE;
-        }
+        *evicted = FY_CONTAINER(pool->lru.prev, struct fy_persist_conn, lru_link);
         idle_remove(*evicted);
     }
     conn->idle_since = conn->sched->now;
     fy_persist_conn_hold(conn);
     idle_add(conn);
     return FERRY_PUT_OK;
+}
+
+/* Home again, with a hold that its sender had. */
+static void close_at_home(struct fy_post *post)
+{
+    struct fy_persist_conn *conn = FY_CONTAINER(post, struct fy_persist_conn, home);
+    fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
+                              "there were too many idle connections");
+    fy_persist_conn_release(conn);
+}
+
+/* Closes a connection that is out of the books, on the thread that it lives on. */
+void fy_pool_send_home(struct fy_persist_conn *conn)
+{
+    if (conn->sched == fy_sched_running()) {
+        close_at_home(&conn->home);
+    } else {
+        conn->home.run = close_at_home;
+        fy_sched_post_home(conn->sched, &conn->home);
+    }
+}
+
+/* Under pool.lock: whether a connection that is out of the books is in them again, or promised to the next
+ * who waits; else it has closed meanwhile. */
+bool fy_pool_take_back(struct fy_persist_conn *conn)
+{
+    struct fy_link *waiters = &conn->host->waiters;
+    if (!conn->counted || conn->transport->pool.freed) {
+        return false;
+    }
+    if (!fy_list_empty(waiters)) {
+        fy_want_promise(conn, FY_CONTAINER(waiters->next, struct fy_want, waiter_link));
+    } else {
+        idle_add(conn);
+    }
+    return true;
+}
+
+void fy_pool_return(struct fy_persist_conn *conn)
+{
+    struct fy_pool *pool = &conn->transport->pool;
+    pthread_mutex_lock(&pool->lock);
+    bool kept = fy_pool_take_back(conn);
+    pthread_mutex_unlock(&pool->lock);
+    if (!kept) {
+        fy_pool_send_home(conn);
+    }
+}
+
+void fy_pool_put_back(struct fy_persist_conn *conn)
+{
+    struct fy_pool *pool = &conn->transport->pool;
+    pthread_mutex_lock(&pool->lock);
+    idle_add(conn);
+    conn->rests = false;
+    pthread_mutex_unlock(&pool->lock);
+    conn->was_put_back = true;
+}
+
+void fy_pool_rest(struct fy_persist_conn *conn)
+{
+    struct fy_pool *pool = &conn->transport->pool;
+    conn->was_put_back = false;
+    pthread_mutex_lock(&pool->lock);
+    if (conn->is_idle) {
+        conn->rests = true;
+        if (fy_wants_give(conn)) {
+            idle_remove(conn);
+            conn->holds--; /* the pool's; never the last: the loops have theirs */
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
 }
 
 enum ferry_put_result fy_pool_try_put(struct fy_persist_conn *conn)
@@ -259,89 +258,9 @@ enum ferry_put_result fy_pool_try_put(struct fy_persist_conn *conn)
         pthread_mutex_unlock(&pool->lock);
     }
     if (evicted != NULL) {
-        fy_persist_conn_close_for(evicted, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
-                                  "there were too many idle connections");
-        fy_persist_conn_release(evicted);
+        fy_pool_send_home(evicted);
     }
     return result;
-}
-
-/* ------------------------------------------------------------------------- waiting and places */
-
-/* Under pool.lock: hands free places to those who queue for one. */
-static void grant(ferry_transport *transport, struct fy_host *host)
-{
-    while (host->conns < transport->set.max_per_host && !fy_list_empty(&host->queue)) {
-        struct fy_want *want = FY_CONTAINER(host->queue.next, struct fy_want, queue_link);
-        fy_list_remove(&want->queue_link);
-        want->queued = false;
-        host->conns++;
-        fy_sched_post(want->sched, &want->post);
-    }
-}
-
-int fy_pool_enter(struct fy_want *want, const struct fy_host_key *key)
-{
-    struct fy_pool *pool = &want->transport->pool;
-    pthread_mutex_lock(&pool->lock);
-    struct fy_host *host = host_find_or_make(pool, key);
-    if (host == NULL) {
-        pthread_mutex_unlock(&pool->lock);
-        return -1;
-    }
-    want->host = host;
-    fy_list_push_back(&host->waiters, &want->waiter_link);
-    pool->waiting++;
-    int entry = host->drains > 0 ? FY_WANT_DRAIN : FY_WANT_DIAL;
-    if (host->conns >= want->transport->set.max_per_host) {
-        fy_list_push_back(&host->queue, &want->queue_link);
-        want->queued = true;
-        want->holds++;
-        entry = FY_WANT_QUEUED;
-    } else {
-        host->conns++;
-        want->has_place = true;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return entry;
-}
-
-bool fy_pool_leave(struct fy_want *want)
-{
-    struct fy_pool *pool = &want->transport->pool;
-    pthread_mutex_lock(&pool->lock);
-    /* The host is there for sure only while the want is in its list, or has a place there. */
-    bool listed = !fy_list_empty(&want->waiter_link);
-    if (listed) {
-        fy_list_remove(&want->waiter_link);
-        pool->waiting--;
-    }
-    if (want->queued) {
-        fy_list_remove(&want->queue_link);
-        want->queued = false;
-        want->holds--; /* never the last: the caller has one */
-    }
-    bool alone = want->dial == NULL || fy_list_empty(&want->host->waiters);
-    if (listed) {
-        host_prune(pool, want->host);
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return alone;
-}
-
-/* Under pool.lock. */
-static void free_place(ferry_transport *transport, struct fy_host *host)
-{
-    host->conns--;
-    grant(transport, host);
-    host_prune(&transport->pool, host);
-}
-
-void fy_pool_free_place(ferry_transport *transport, struct fy_host *host)
-{
-    pthread_mutex_lock(&transport->pool.lock);
-    free_place(transport, host);
-    pthread_mutex_unlock(&transport->pool.lock);
 }
 
 bool fy_pool_forget(struct fy_persist_conn *conn)
@@ -358,7 +277,7 @@ bool fy_pool_forget(struct fy_persist_conn *conn)
     }
     if (conn->counted) {
         conn->counted = false;
-        free_place(conn->transport, conn->host);
+        fy_places_free(conn->transport, conn->host);
     }
     pthread_mutex_unlock(&pool->lock);
     return was_idle;
@@ -377,41 +296,21 @@ void fy_pool_set_drains(struct fy_persist_conn *conn, bool drains)
 
 /* ---------------------------------------------------------------------------- on every thread */
 
-/* Which idle connections of one scheduler's to close. */
-struct sweep {
-    ferry_transport *transport;
-    struct fy_host *host;          /* NULL: of every host */
-    const struct fy_sched *except; /* NULL: none */
-    int most;
-};
-
-/* Under pool.lock: one that is to be closed, taken out of the idle ones; its hold goes along. */
-static struct fy_persist_conn *sweep_next(struct sweep *sweep, struct fy_sched *sched)
+/* Closes the idle connections of one scheduler's. */
+static void sweep(struct fy_sched *sched, void *arg)
 {
-    struct fy_pool *pool = &sweep->transport->pool;
-    FY_LIST_EACH(link, &pool->lru)
-    {
-        struct fy_persist_conn *conn = FY_CONTAINER(link, struct fy_persist_conn, lru_link);
-        if (conn->sched == sched && (sweep->host == NULL || conn->host == sweep->host)) {
-            idle_remove(conn);
-            return conn;
-        }
-    }
-    return NULL;
-}
-
-static void sweep_sched(struct fy_sched *sched, void *arg)
-{
-    struct sweep *sweep = arg;
-    struct fy_pool *pool = &sweep->transport->pool;
-    while (sched != sweep->except && sweep->most > 0) {
+    ferry_transport *transport = arg;
+    struct fy_pool *pool = &transport->pool;
+    for (;;) {
         pthread_mutex_lock(&pool->lock);
-        struct fy_persist_conn *conn = sweep_next(sweep, sched);
+        struct fy_persist_conn *conn = oldest_of(pool, sched);
+        if (conn != NULL) {
+            idle_remove(conn);
+        }
         pthread_mutex_unlock(&pool->lock);
         if (conn == NULL) {
             return;
         }
-        sweep->most--;
         fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
                                   "idle connections were closed");
         fy_persist_conn_release(conn);
@@ -421,17 +320,7 @@ static void sweep_sched(struct fy_sched *sched, void *arg)
 
 void fy_pool_close_idle(ferry_transport *transport)
 {
-    struct sweep sweep = {.transport = transport, .most = INT32_MAX};
-    fy_sched_each(sweep_sched, &sweep);
-}
-
-void fy_pool_evict_foreign(ferry_transport *transport, struct fy_host *host)
-{
-    struct sweep sweep = {
-        .transport = transport, .host = host, .except = fy_sched_running(), .most = 1};
-    fy_leave();
-    fy_sched_each(sweep_sched, &sweep);
-    (void)fy_enter(); /* cannot fail: this thread has its scheduler */
+    fy_sched_each(sweep, transport);
 }
 
 int fy_pool_idle_count(ferry_transport *transport, const char *host_port)
@@ -439,16 +328,8 @@ int fy_pool_idle_count(ferry_transport *transport, const char *host_port)
     struct fy_pool *pool = &transport->pool;
     pthread_mutex_lock(&pool->lock);
     const struct fy_host_key key = {.scheme = "http", .host_port = host_port, .proxy = ""};
-    struct fy_host *host = host_port != NULL ? host_find(pool, &key) : NULL;
+    struct fy_host *host = host_port != NULL ? fy_host_find(pool, &key) : NULL;
     int count = host_port == NULL ? pool->idle_count : host != NULL ? host->idle_count : 0;
     pthread_mutex_unlock(&pool->lock);
-    return count;
-}
-
-int fy_pool_waiting_count(ferry_transport *transport)
-{
-    pthread_mutex_lock(&transport->pool.lock);
-    int count = transport->pool.waiting;
-    pthread_mutex_unlock(&transport->pool.lock);
     return count;
 }

@@ -79,6 +79,19 @@ static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_
     return conn;
 }
 
+/* The connection enters the running scheduler's books: at its birth, and when it has moved. */
+static void settle_here(struct fy_persist_conn *conn)
+{
+    struct fy_sched *sched = fy_sched_running();
+    conn->sched = sched;
+    conn->input.spares = &sched->spares;
+    fy_list_push_front(&sched->exit_hooks, &conn->exit.link);
+    if (conn->transport->set.idle_timeout_ms >= 0) {
+        fy_timer_arm(&sched->timers, &conn->idle_timer,
+                     fy_after_ms(conn->transport->set.idle_timeout_ms), look_if_idle);
+    }
+}
+
 /* Starts a loop, with a hold of its own on the connection. */
 static struct fy_task *start_loop(struct fy_persist_conn *conn, const char *name,
                                   void (*loop)(void *arg))
@@ -99,7 +112,8 @@ struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct f
     if (conn == NULL) {
         return NULL;
     }
-    if (start_loop(conn, "write loop", fy_write_loop) == NULL) {
+    conn->write_task = start_loop(conn, "write loop", fy_write_loop);
+    if (conn->write_task == NULL) {
         conn->write_loop_over = true;
         goto no_write_loop;
     }
@@ -109,11 +123,7 @@ struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct f
     }
     FY_COUNT(transport, connections);
     conn->exit.run = close_with_thread;
-    fy_list_push_front(&conn->sched->exit_hooks, &conn->exit.link);
-    if (transport->set.idle_timeout_ms >= 0) {
-        fy_timer_arm(&conn->sched->timers, &conn->idle_timer,
-                     fy_after_ms(transport->set.idle_timeout_ms), look_if_idle);
-    }
+    settle_here(conn);
     return conn;
 
 no_read_loop:
@@ -187,10 +197,74 @@ void fy_persist_conn_wait_gone(struct fy_persist_conn *conn)
     fy_chan_receive(&conn->gone, NULL, "waiting for a closed connection's loops to end");
 }
 
+void fy_persist_conn_set_unattended(struct fy_persist_conn *conn, bool unattended)
+{
+    if (conn->read_task != NULL) {
+        conn->read_task->unattended = unattended;
+    }
+    if (conn->write_task != NULL) { /* it has ended where a request failed to be written */
+        conn->write_task->unattended = unattended;
+    }
+}
+
 bool fy_persist_conn_is_fresh(struct fy_persist_conn *conn)
 {
     return !conn->is_closed && fy_conn_input_len(&conn->input) == 0 &&
            !conn->stream->ops->has_input(conn->stream);
+}
+
+/* -------------------------------------------------------------------------- to another thread */
+
+/* Under its scheduler's lock. A loop may be in a function of the user's, on its own thread: a trace's,
+ * a body's. */
+static bool can_move(const struct fy_persist_conn *conn)
+{
+    return !conn->is_closed && conn->stream->ops->detach != NULL && conn->read_task != NULL &&
+           conn->write_task != NULL && fy_task_is_parked(conn->read_task) &&
+           fy_task_is_parked(conn->write_task);
+}
+
+static void detach(struct fy_persist_conn *conn)
+{
+    fy_list_remove(&conn->exit.link);
+    fy_timer_disarm(&conn->sched->timers, &conn->idle_timer);
+    conn->stream->ops->detach(conn->stream);
+    fy_task_detach(conn->read_task);
+    fy_task_detach(conn->write_task);
+}
+
+static void attach(struct fy_persist_conn *conn)
+{
+    fy_task_attach(conn->read_task);
+    fy_task_attach(conn->write_task);
+    settle_here(conn);
+    if (conn->stream->ops->attach(conn->stream) != 0) {
+        fy_persist_conn_close_for(conn, FY_TRIP_NOTHING_WRITTEN, FERRY_ENOMEM,
+                                  "an idle connection could not be moved to another thread");
+    }
+}
+
+/* In between the connection belongs to nobody but this function: no list, no poller and no timer
+ * leads to it. */
+bool fy_persist_conn_move_here(struct fy_persist_conn *conn)
+{
+    struct fy_sched *there = conn->sched;
+    fy_leave();
+    fy_sched_lock(there);
+    bool moves = can_move(conn);
+    if (moves) {
+        detach(conn);
+    } else if (conn->is_closed) {
+        fy_persist_conn_release(conn);
+    } else {
+        fy_pool_put_back(conn);
+    }
+    fy_sched_unlock(there);
+    (void)fy_enter(); /* cannot fail: this thread has its scheduler */
+    if (moves) {
+        attach(conn);
+    }
+    return moves;
 }
 
 /* ------------------------------------------------------------------------------ when it fails */
@@ -246,14 +320,15 @@ static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange
                            exchange); /* its one place is free: so is the connection */
     fy_exchange_hold(exchange);
     (void)fy_chan_try_send(&conn->to_write, exchange);
+    fy_persist_conn_set_unattended(conn, false); /* functions of the user's may be on the way now */
     conn->read_task->why = "waiting for the response";
     conn->read_task->since = conn->sched->now;
 }
 
 /* The request has been written: from now on the time to the head counts. */
-static int64_t header_deadline(const struct fy_persist_conn *conn)
+static int64_t header_deadline(const struct fy_exchange *exchange)
 {
-    return fy_after_ms(conn->transport->set.response_header_timeout_ms);
+    return fy_after_ms(exchange->transport->set.response_header_timeout_ms);
 }
 
 static void failed_write(struct fy_exchange *exchange, ferry_error *err,
@@ -267,7 +342,7 @@ static void failed_write(struct fy_exchange *exchange, ferry_error *err,
 static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exchange *exchange,
                                     ferry_error *err, enum fy_trip_failure *failure)
 {
-    bool timed = conn->transport->set.response_header_timeout_ms >= 0;
+    bool timed = exchange->transport->set.response_header_timeout_ms >= 0;
     bool write_failed = false;
     int64_t deadline = FY_NEVER;
     *failure = FY_TRIP_FAILED;
@@ -312,7 +387,7 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
             return NULL;
         case WRITTEN:
             timed = false;
-            deadline = header_deadline(conn);
+            deadline = header_deadline(exchange);
             break;
         default:
             if (write_failed) {
@@ -321,7 +396,7 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
                 fy_fail(err, FERRY_ETIMEOUT, 0,
                         "timeout of %lld ms exceeded while waiting for the "
                         "response headers",
-                        (long long)conn->transport->set.response_header_timeout_ms);
+                        (long long)exchange->transport->set.response_header_timeout_ms);
             }
             return NULL;
         }
@@ -357,8 +432,9 @@ ferry_response *fy_persist_conn_round_trip(struct fy_persist_conn *conn,
     ferry_response *res = await_answer(conn, exchange, err, failure);
     if (res == NULL) {
         abandon(conn, exchange, err);
-    } else if (conn->is_closed && !exchange->answer_comes) {
-        fy_persist_conn_wait_gone(conn); /* the response was its last */
+    } else if (exchange->conn != NULL && conn->is_closed) {
+        /* The response was its last. (Where it was kept, it may be another thread's by now.) */
+        fy_persist_conn_wait_gone(conn);
     }
     return res;
 }

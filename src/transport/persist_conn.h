@@ -36,15 +36,17 @@ struct fy_persist_conn {
     struct fy_chan closed; /* closed when the connection is */
     struct fy_chan gone; /* closed when its loops are, too (or one is left in a user's function) */
 
-    struct fy_task *read_task; /* for its reason, in dumps; valid until the read loop is over */
-    int expected;              /* exchanges handed over whose response has not been read */
-    bool reused;               /* has served a request before the present one */
-    bool saw_end;              /* the peer has closed its side */
+    struct fy_task *read_task, *write_task; /* NULL once their loops are over */
+    int expected; /* exchanges handed over whose response has not been read */
+    bool reused;  /* has served a request before the present one */
+    bool saw_end; /* the peer has closed its side */
     uint64_t bytes_written;
     bool read_loop_over, write_loop_over;
     bool in_user_function; /* the write loop is in a request's body reader */
     /* The read loop is in a request's put_idle_conn: by then the connection may serve another. */
     bool in_put_trace;
+    bool was_put_back; /* another thread wanted it while a loop was at work: the pool is to be told
+                          when it rests */
     bool is_closed;
     ferry_error why;                  /* valid once closed */
     enum fy_trip_failure why_failure; /* likewise: what it means for a request that was on it */
@@ -52,12 +54,16 @@ struct fy_persist_conn {
     /* The pool's: under pool.lock. */
     struct fy_link idle_link, lru_link;
     bool is_idle;
+    bool rests;         /* idle, and both loops are parked: another thread may take it */
     bool drains;        /* a closed body is being read on */
     int64_t idle_since; /* fy_now() */
     bool counted;       /* it takes one of its host's places */
 
     struct fy_timer idle_timer; /* looks whether it has been idle too long; not moved at each use */
     struct fy_exit_hook exit;   /* closes it with its thread */
+
+    /* Sent home by another thread, which has taken it out of the pool, with the pool's hold. */
+    struct fy_post home;
 };
 
 /* A connection over a stream, with its loops started, on the running scheduler. Takes the stream
@@ -79,8 +85,17 @@ void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure fa
 void fy_persist_conn_close_for(struct fy_persist_conn *conn, enum fy_trip_failure failure, int code,
                                const char *why);
 
+/* Moves a connection that another thread's scheduler has, and that was taken out of the pool while it
+ * rested, to the running one; whoever calls this has the pool's hold. Drops this scheduler's lock
+ * meanwhile. False: it has closed, or came to be in use there; then that hold is given up. */
+bool fy_persist_conn_move_here(struct fy_persist_conn *conn);
+
 /* Parks until the loops of a closed connection have ended. */
 void fy_persist_conn_wait_gone(struct fy_persist_conn *conn);
+
+/* Whether the monitor may run its loops while their thread is away: not where they come to functions of
+ * the user's. By the read loop, and by whoever hands the connection an exchange. */
+void fy_persist_conn_set_unattended(struct fy_persist_conn *conn, bool unattended);
 
 /* Whether an idle connection can be used: nothing has come in on it, no end and no byte. */
 bool fy_persist_conn_is_fresh(struct fy_persist_conn *conn);

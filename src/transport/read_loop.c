@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "http/request.h"
 #include "http/response_parse.h"
+#include "transport/abandon.h"
 #include "transport/body.h"
 #include "transport/idle_pool.h"
 #include "transport/persist_conn.h"
@@ -35,6 +36,12 @@ static ssize_t await_input(struct fy_persist_conn *conn)
         return (ssize_t)fy_conn_input_len(&conn->input);
     }
     fy_conn_input_rest(&conn->input);
+    if (conn->expected == 0) {
+        fy_persist_conn_set_unattended(conn, true);
+        if (conn->was_put_back) {
+            fy_pool_rest(conn);
+        }
+    }
     const char *why = conn->expected > 0
                           ? "waiting for the response"
                           : "idle: waiting for a request, or for the server to close";
@@ -177,7 +184,12 @@ static bool await_body_fate(struct fy_exchange *exchange)
         FY_RECEIVE_FROM(&exchange->cancel.done),
         FY_RECEIVE_FROM(&conn->closed),
     };
+    /* Nothing of the user's is called on the way from here to the pool, or the close: the monitor may see
+     * to an abandoned body. */
+    bool no_users = exchange->put_trace == NULL && exchange->written.closed;
+    fy_persist_conn_set_unattended(conn, no_users);
     int chosen = fy_select(cases, 3, FY_NEVER, "waiting for the body to be read");
+    fy_persist_conn_set_unattended(conn, false);
     if (chosen == 1) {
         ferry_error err;
         fy_cancel_error(&exchange->cancel, &err);
@@ -219,6 +231,7 @@ static bool serve(struct fy_exchange *exchange, ssize_t got)
         return false;
     }
     if (exchange->framing.kind != FY_BODY_NONE) {
+        fy_abandon_watch(exchange);
         deliver(exchange, res);
         return await_body_fate(exchange);
     }
@@ -247,13 +260,14 @@ void fy_read_loop(void *arg)
         fy_chan_receive(&conn->to_read, &exchange, "waiting for the request that is answered");
         alive = serve(exchange, got);
         if (alive) {
-            fy_chan_close(&((struct fy_exchange *)exchange)->settled);
+            fy_exchange_settled(exchange);
         }
         fy_exchange_release(exchange);
     }
     fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
                               "the connection was not kept");
     conn->read_loop_over = true;
+    conn->read_task = NULL;
     fy_persist_conn_loop_over(conn);
     fy_persist_conn_release(conn);
 }

@@ -10,6 +10,7 @@
 #include "task/sched.h"
 #include "transport/idle_pool.h"
 #include "transport/persist_conn.h"
+#include "transport/want.h"
 
 /* ------------------------------------------------------------------------------------- options */
 
@@ -34,6 +35,7 @@ static int settle(struct fy_transport_settings *set, const ferry_transport_optio
         .tls_handshake_timeout_ms = choose(given->tls_handshake_timeout_ms, 10000),
         .response_header_timeout_ms = choose(given->response_header_timeout_ms, -1),
         .expect_continue_timeout_ms = choose(given->expect_continue_timeout_ms, 1000),
+        .abandoned_ms = choose(given->abandoned_ms, -1),
         .keep_alive_probe_ms = choose(given->keep_alive_probe_ms, 15000),
         .max_header_bytes =
             given->max_header_bytes == 0 ? (size_t)256 * 1024 : given->max_header_bytes,
@@ -83,6 +85,7 @@ FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *op
     if (fy_pool_init(transport) != 0) {
         goto no_pool;
     }
+    transport->pool.monitored = !given.disable_monitor;
     return transport;
 
 no_pool:
@@ -198,6 +201,7 @@ static void fill(ferry_transport *transport, ferry_stats *stats)
     }
     stats->early_closes = READ(transport, early_closes);
     stats->drained = READ(transport, drained);
+    stats->abandoned = READ(transport, abandoned);
     stats->connections = READ(transport, connections);
     stats->open_responses = READ(transport, open_responses);
     stats->dns_lookups =
@@ -205,7 +209,7 @@ static void fill(ferry_transport *transport, ferry_stats *stats)
     stats->dns_cache_hits =
         (uint64_t)atomic_load_explicit(&transport->resolver.cache_hits, memory_order_relaxed);
     stats->idle = (uint64_t)fy_pool_idle_count(transport, NULL);
-    stats->waiting = (uint64_t)fy_pool_waiting_count(transport);
+    stats->waiting = (uint64_t)fy_wants_count(transport);
 }
 
 FERRY_API void ferry_transport_stats(const ferry_transport *transport, ferry_stats *stats)

@@ -25,7 +25,7 @@ struct fy_transport_settings {
     int max_idle, max_idle_per_host, max_per_host; /* INT_MAX: no limit */
     int64_t idle_timeout_ms, dial_timeout_ms, tls_handshake_timeout_ms, response_header_timeout_ms,
         expect_continue_timeout_ms;
-    int64_t keep_alive_probe_ms; /* all these: -1: none */
+    int64_t keep_alive_probe_ms, abandoned_ms; /* all these: -1: none */
     size_t max_header_bytes;
     int max_header_fields;
     bool disable_keep_alives;
@@ -55,8 +55,11 @@ struct fy_host {
     struct fy_link
         queue; /* of fy_want: those of them that wait for a slot to dial in (max_per_host) */
     int idle_count;
-    int conns;  /* open or being dialed: what max_per_host limits */
-    int drains; /* connections whose closed body is being read on */
+    int conns;       /* open or being dialed: what max_per_host limits */
+    int drains;      /* connections whose closed body is being read on */
+    int dials;       /* under way, or about to be */
+    int spare_dials; /* those of them that who began them does not need any more, less the requests
+                        that wait for one instead of dialing */
 };
 
 struct fy_pool {
@@ -65,6 +68,7 @@ struct fy_pool {
     struct fy_link lru; /* of idle fy_persist_conn, of all hosts, most recently used first */
     int idle_count;
     int waiting;     /* wants in all hosts' waiters */
+    bool monitored;  /* constant: idle connections are watched while their threads are away */
     bool close_idle; /* connections are not kept until the next request asks for one */
     bool freed;      /* ferry_transport_free has been called */
 };
@@ -73,7 +77,7 @@ struct fy_pool {
 struct fy_counters {
     atomic_uint_least64_t requests, responses, errors, retries, dials, dial_failures, reuses;
     atomic_uint_least64_t put_results[FERRY_PUT_RESULTS];
-    atomic_uint_least64_t early_closes, drained;
+    atomic_uint_least64_t early_closes, drained, abandoned;
     atomic_int_least64_t connections, open_responses;
 };
 

@@ -440,6 +440,7 @@ void fy_write_loop(void *arg)
         }
     }
     conn->write_loop_over = true;
+    conn->write_task = NULL;
     fy_persist_conn_loop_over(conn);
     fy_persist_conn_release(conn);
 }

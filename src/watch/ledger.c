@@ -59,7 +59,9 @@ static void write_entry(struct fy_buffer *text, const struct fy_ledger_entry *en
         fy_buffer_printf(text, ", holds connection %" PRIu64 " and its 2 tasks\n",
                          entry->connection);
     } else {
-        fy_buffer_append_text(text, ", holds memory only\n");
+        fy_buffer_append_text(text, entry->abandoned
+                                        ? ", abandoned: ferry took its connection away\n"
+                                        : ", holds memory only\n");
     }
 }
 

@@ -24,6 +24,7 @@ struct fy_ledger_entry {
     int64_t bytes_read;
     int64_t length;        /* announced, -1: unknown */
     uint64_t connection;   /* the connection that serves it; 0: none */
+    bool abandoned;        /* nobody has read from it for abandoned_ms: it has been taken away */
     bool holds_connection; /* its body has not ended: it holds that connection and two tasks */
 };
 

@@ -43,6 +43,17 @@ void tls_serve_echo(SSL *ssl, int fd, void *arg)
     SSL_shutdown(ssl);
 }
 
+void tls_serve_each(SSL *ssl, int fd, void *arg)
+{
+    char buf[4096];
+    const char *reply = arg;
+    (void)fd;
+    while (SSL_read(ssl, buf, sizeof buf) > 0) {
+        SSL_write(ssl, reply, (int)strlen(reply));
+    }
+    SSL_shutdown(ssl);
+}
+
 void tls_serve_text(SSL *ssl, int fd, void *arg)
 {
     const char *text = arg;

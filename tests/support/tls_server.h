@@ -38,6 +38,9 @@ void tls_server_stop(struct tls_server *server);
 /* A serve function: sends back what comes until the client says close_notify, and then says it too. */
 void tls_serve_echo(SSL *ssl, int fd, void *arg);
 
+/* A serve function: answers whatever comes in one piece with arg, a string, until the client ends. */
+void tls_serve_each(SSL *ssl, int fd, void *arg);
+
 /* A serve function: sends arg, a string, then close_notify. */
 void tls_serve_text(SSL *ssl, int fd, void *arg);
 

@@ -31,7 +31,7 @@ static void test_freed_with_responses_open(void **state)
     transport_done(state, transport);
     assert_int_equal(stats_of(transport).idle, 0);
     assert_int_equal(stats_of(transport).connections, 2);
-    assert_int_equal(holds(transport), 3); /* the first response's exchange has one's connection */
+    assert_int_equal(holds(transport), 2); /* a connection's each: the first response has none */
     ferry_response_close(res[0]);
 
     outcome = (struct outcome){0};

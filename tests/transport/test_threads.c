@@ -33,7 +33,7 @@ static void close_it(void *res)
 
 /* ------------------------------------------------------------------------- limits for all threads */
 
-static void test_a_place_goes_to_another_thread(void **state)
+static void test_a_connection_goes_to_the_thread_that_waits(void **state)
 {
     struct origin *origin = serve_with(state, serve_identity, NULL);
     ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.max_per_host = 1));
@@ -46,17 +46,16 @@ static void test_a_place_goes_to_another_thread(void **state)
     assert_eventually(stats_of(transport).waiting == 1);
     ferry_sleep(MOMENT_MS);
     assert_false(call.done);
-    read_exactly(res, &byte, 1); /* the connection does not idle: its place is wanted */
-    assert_int_equal(stats_of(transport).put_results[FERRY_PUT_PLACE_WANTED], 1);
+    read_exactly(res, &byte, 1); /* the connection does not idle: it is waited for */
     assert_int_equal(idle_of(transport, origin), 0);
     end_side(&side);
-    assert_got(call.outcome, 200, "2");
-    assert_int_equal(stats_of(transport).dials, 2);
+    assert_got(call.outcome, 200, "1");
+    assert_int_equal(stats_of(transport).dials, 1);
     ferry_response_close(res);
 }
 
 /* The thread that has the idle connection is not in ferry, and does not need to be. */
-static void test_an_idle_connection_makes_way(void **state)
+static void test_an_idle_connection_is_taken_along(void **state)
 {
     struct origin *origin = serve_with(state, serve_identity, NULL);
     ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.max_per_host = 1));
@@ -65,9 +64,10 @@ static void test_an_idle_connection_makes_way(void **state)
     assert_got(get(transport, origin_url(origin, "/")), 200, "1");
     assert_int_equal(idle_of(transport, origin), 1);
     run_elsewhere(run_call, &call);
-    assert_got(call.outcome, 200, "2");
-    assert_int_equal(stats_of(transport).connections, 0); /* the second went with its thread */
-    assert_got(get(transport, origin_url(origin, "/")), 200, "3");
+    assert_got(call.outcome, 200, "1");
+    assert_int_equal(stats_of(transport).connections,
+                     0); /* it went with the thread it had moved to */
+    assert_got(get(transport, origin_url(origin, "/")), 200, "2");
 }
 
 #define HAMMERERS 3
@@ -423,8 +423,8 @@ static void test_thread_ends_with_requests_in_flight(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TRANSPORT_TEST(test_a_place_goes_to_another_thread),
-        TRANSPORT_TEST(test_an_idle_connection_makes_way),
+        TRANSPORT_TEST(test_a_connection_goes_to_the_thread_that_waits),
+        TRANSPORT_TEST(test_an_idle_connection_is_taken_along),
         TRANSPORT_TEST(test_limit_holds_over_all_threads),
         TRANSPORT_TEST(test_close_idle_of_every_thread),
         TRANSPORT_TEST(test_read_on_another_thread),

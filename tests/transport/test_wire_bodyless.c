@@ -234,6 +234,19 @@ static void test_HTTP_1_0_says_so(void **state)
     ferry_response_close(res);
 }
 
+/* Nothing follows, and nobody will wait in ferry again: the connection is gone with the response. */
+static void test_last_response_leaves_nothing(void **state)
+{
+    struct origin *origin =
+        serve_reply(state, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    ferry_transport *transport = transport_with(state, NULL);
+
+    ferry_response *res = open_get(transport, origin_url(origin, "/"));
+    assert_int_equal(stats_of(transport).connections, 0);
+    assert_int_equal(ferry_num_tasks(), 1);
+    ferry_response_close(res);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +258,7 @@ int main(void)
         TRANSPORT_TEST(test_CS_013_head_before_body),
         TRANSPORT_TEST(test_fields_as_they_came),
         TRANSPORT_TEST(test_HTTP_1_0_says_so),
+        TRANSPORT_TEST(test_last_response_leaves_nothing),
     };
     return cmocka_run_group_tests_name("wire: heads and what follows", tests, NULL, NULL);
 }

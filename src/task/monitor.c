@@ -1,0 +1,87 @@
+/*
+ * The monitor's thread.
+ */
+#include "task/monitor.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "task/thread.h"
+
+/* How often schedulers are looked at: a closed connection is to be gone within a second. */
+#define LOOK_EVERY_NS 400000000L
+
+static atomic_int watched; /* changed by anybody */
+static atomic_bool asleep; /* the thread waits until something is watched; written under lock */
+static pthread_mutex_t lock =
+    PTHREAD_MUTEX_INITIALIZER; /* guards started; nothing is taken under it */
+static pthread_cond_t wanted = PTHREAD_COND_INITIALIZER; /* asleep, and something is watched now */
+static bool started;
+
+static void sleep_until_wanted(void)
+{
+    pthread_mutex_lock(&lock);
+    atomic_store(&asleep, true);
+    while (atomic_load(&watched) <= 0) {
+        pthread_cond_wait(&wanted, &lock);
+    }
+    atomic_store(&asleep, false);
+    pthread_mutex_unlock(&lock);
+}
+
+static void *watch(void *arg)
+{
+    struct fy_task *guest = arg;
+    const struct timespec pause = {.tv_nsec = LOOK_EVERY_NS};
+    fy_sanitizer_adopt(&guest->sanitizer);
+    for (;;) {
+        if (atomic_load(&watched) <= 0) {
+            sleep_until_wanted();
+        }
+        nanosleep(&pause, NULL);
+        fy_scheds_attend(guest);
+    }
+    return NULL;
+}
+
+/* Under lock. Signals are for the program's threads. */
+static void start(void)
+{
+    static struct fy_task guest = {.kind = FY_TASK_LIBRARY, .name = "monitor"};
+    sigset_t all;
+    sigset_t before;
+    pthread_t thread;
+    if (fy_switch_adopt(&guest.stopped) != 0) {
+        return;
+    }
+    fy_list_init(&guest.ready);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    started = pthread_create(&thread, NULL, watch, &guest) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started) {
+        (void)pthread_setname_np(thread, "ferry monitor");
+        pthread_detach(thread);
+    } else {
+        fy_switch_forget(&guest.stopped);
+    }
+}
+
+void fy_monitor_watch(int change)
+{
+    static atomic_bool running;
+    bool first = atomic_fetch_add(&watched, change) == 0 && change > 0;
+    if (!first || (atomic_load(&running) && !atomic_load(&asleep))) {
+        return;
+    }
+    pthread_mutex_lock(&lock);
+    if (!started) {
+        start();
+        atomic_store(&running, started);
+    }
+    pthread_cond_signal(&wanted);
+    pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,67 @@
+/*
+ * The hosts that a transport knows: a tree, in which each stands as long as anything refers to it.
+ */
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "transport/pool_books.h"
+
+static int compare_hosts(const void *a, const void *b)
+{
+    const struct fy_host *left = a;
+    const struct fy_host *right = b;
+    int order = strcmp(left->host_port, right->host_port);
+    order = order != 0 ? order : strcmp(left->scheme, right->scheme);
+    return order != 0 ? order : strcmp(left->proxy, right->proxy);
+}
+
+struct fy_host *fy_host_find(struct fy_pool *pool, const struct fy_host_key *key)
+{
+    struct fy_host wanted = {.scheme = (char *)key->scheme,
+                             .host_port = (char *)key->host_port,
+                             .proxy = (char *)key->proxy};
+    struct fy_host **found = tfind(&wanted, &pool->hosts, compare_hosts);
+    return found != NULL ? *found : NULL;
+}
+
+static void host_free(struct fy_host *host)
+{
+    free(host->scheme);
+    free(host->host_port);
+    free(host->proxy);
+    free(host);
+}
+
+struct fy_host *fy_host_find_or_make(struct fy_pool *pool, const struct fy_host_key *key)
+{
+    struct fy_host *host = fy_host_find(pool, key);
+    if (host != NULL) {
+        return host;
+    }
+    host = calloc(1, sizeof *host);
+    if (host == NULL) {
+        return NULL;
+    }
+    fy_list_init(&host->idle);
+    fy_list_init(&host->waiters);
+    fy_list_init(&host->queue);
+    host->scheme = strdup(key->scheme);
+    host->host_port = strdup(key->host_port);
+    host->proxy = strdup(key->proxy);
+    if (host->scheme == NULL || host->host_port == NULL || host->proxy == NULL ||
+        tsearch(host, &pool->hosts, compare_hosts) == NULL) {
+        host_free(host);
+        return NULL;
+    }
+    return host;
+}
+
+/* A host that nothing refers to goes, so that a crawler's pool does not grow with the web. */
+void fy_host_prune(struct fy_pool *pool, struct fy_host *host)
+{
+    if (host->conns == 0 && host->dials == 0 && fy_list_empty(&host->waiters)) {
+        tdelete(host, &pool->hosts, compare_hosts);
+        host_free(host);
+    }
+}

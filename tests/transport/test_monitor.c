@@ -1,0 +1,324 @@
+/*
+ * Idle connections, and bodies that nobody reads, while the program does something else: their thread is not
+ * in ferry at all, and still they go when they should.
+ */
+#include "transport_test.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "certs.h"
+#include "temp_dir.h"
+#include "tls_server.h"
+
+/* The thread is away for as long as it takes until the origin has that many connections open. (The monitor
+ * looks about twice a second.) */
+static bool away_until_open(const struct origin *origin, unsigned count)
+{
+    return origin_await_open(origin, count, SOON_MS);
+}
+
+/* Likewise, until the statistics say it: no call in here lets tasks run. */
+static bool away_until_connections(ferry_transport *transport, uint64_t count)
+{
+    int64_t until = now_ms() + SOON_MS;
+    while (stats_of(transport).connections != count && now_ms() < until) {
+        usleep(1000);
+    }
+    return stats_of(transport).connections == count;
+}
+
+static void test_closed_by_the_server(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+
+    assert_got(get(transport, origin_url(origin, "/close")), 200, "1");
+    assert_true(away_until_connections(transport, 0));
+    assert_int_equal(stats_of(transport).idle, 0);
+    assert_int_equal(ferry_num_tasks(), 1);
+    assert_got(get(transport, origin_url(origin, "/")), 200, "2");
+}
+
+static void test_idle_for_too_long(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.idle_timeout_ms = 20));
+
+    assert_got(get(transport, origin_url(origin, "/")), 200, "1");
+    assert_true(away_until_open(origin, 0));
+    assert_true(away_until_connections(transport, 0));
+    assert_int_equal(ferry_num_tasks(), 1);
+}
+
+static void test_again_and_again(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+
+    for (int i = 0; i < 3; i++) { /* the monitor falls asleep in between, and is woken */
+        assert_int_equal(get(transport, origin_url(origin, "/close")).status, 200);
+        assert_true(away_until_connections(transport, 0));
+    }
+}
+
+static void test_of_a_tls_server(void **state)
+{
+    struct cert *ca = cert_make(&(struct cert_options){.name = "Test CA", .is_ca = true});
+    struct cert *cert =
+        cert_make(&(struct cert_options){.name = "server", .names = "DNS:localhost", .issuer = ca});
+    char directory[TEMP_DIR_SIZE];
+    char ca_file[TEMP_DIR_SIZE + 16];
+    char url[64];
+    assert_true(temp_dir_make(directory));
+    snprintf(ca_file, sizeof ca_file, "%s/ca.pem", directory);
+    cert_write(ca_file, (const struct cert *const[]){ca, NULL}, NULL, NULL);
+    struct tls_server *server = tls_server_start(
+        &(struct tls_server_options){.cert = cert,
+                                     .serve = tls_serve_each,
+                                     .arg = (void *)"HTTP/1.1 200 OK\r\n"
+                                                    "Content-Length: 2\r\n\r\nok"});
+    assert_non_null(server);
+    snprintf(url, sizeof url, "https://localhost:%u/", tls_server_port(server));
+    ferry_transport *transport = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.ca_file = ca_file)));
+
+    assert_got(get(transport, url), 200, "ok");
+    tls_server_stop(server);
+    assert_true(away_until_connections(transport, 0));
+    cert_free(cert);
+    cert_free(ca);
+    temp_dir_remove(directory);
+}
+
+static bool there_is_a_monitor(void)
+{
+    bool found = false;
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *entry;
+    assert_non_null(tasks);
+    while ((entry = readdir(tasks)) != NULL) {
+        char path[300];
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
+        char *name = temp_file_read(path, NULL);
+        found = found || (name != NULL && strcmp(name, "ferry monitor\n") == 0);
+        free(name);
+    }
+    closedir(tasks);
+    return found;
+}
+
+/* The first of all tests: once started, the monitor stays. */
+static void test_off_by_option_and_started_when_needed(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *without = transport_with(state, FERRY_TRANSPORT_OPTIONS(.disable_monitor = 1));
+    ferry_transport *with = transport_with(state, NULL);
+
+    assert_got(get(without, origin_url(origin, "/")), 200, "1");
+    assert_int_equal(stats_of(without).idle, 1);
+    ferry_response *res = open_get(with, origin_url(origin, "/"));
+    assert_false(there_is_a_monitor());
+    ferry_response_close(res); /* what has arrived is read to its end */
+    assert_int_equal(stats_of(with).idle, 1);
+    assert_true(there_is_a_monitor());
+}
+
+/* ------------------------------------------------------------------ what it does not do */
+
+/* A task of the user's whose time has come waits for its thread. */
+static void sleep_and_tell(void *arg)
+{
+    ferry_sleep(1);
+    atomic_store((atomic_bool *)arg, true);
+}
+
+static void test_runs_no_task_of_the_users(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+    atomic_bool *told = KEPT(state, atomic_bool, false);
+
+    assert_int_equal(ferry_go(sleep_and_tell, told), 0);
+    ferry_yield(); /* it sleeps now */
+    assert_got(get(transport, origin_url(origin, "/close")), 200, "1");
+    *told = false;
+    assert_int_equal(ferry_go(sleep_and_tell, told), 0);
+    ferry_yield();
+    *told = false;
+    assert_true(away_until_connections(transport, 0)); /* the monitor has been here */
+    assert_false(*told);
+    assert_eventually(*told);
+}
+
+/* Nor a function of the user's in a request that is under way: the answer, with its trace, waits. */
+struct noted {
+    unsigned long thread;
+    atomic_int events;
+};
+
+static void note_first_byte(void *arg)
+{
+    struct noted *noted = arg;
+    noted->thread = (unsigned long)pthread_self();
+    noted->events++;
+}
+
+static void note_put(void *arg, int result)
+{
+    (void)result;
+    note_first_byte(arg);
+}
+
+static void test_runs_no_trace(void **state)
+{
+    struct gates *gates = KEPT(state, struct gates);
+    struct origin *gated = serve_with(state, serve_gated, gates);
+    struct origin *closing = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+    struct noted *noted = KEPT(state, struct noted);
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/0", origin_port(gated));
+    struct call call = {.transport = transport, .req = request("GET", url)};
+
+    ferry_request_set_trace(
+        call.req, FERRY_TRACE(.got_first_byte = note_first_byte, .put_idle_conn = note_put), noted);
+    start_call(&call);
+    assert_eventually(gate_is_open(&gates->arrived[0]));
+    assert_got(get(transport, origin_url(closing, "/close")), 200, "1");
+    gate_open(&gates->go[0]);
+    assert_true(away_until_connections(transport, 1)); /* the monitor has been here */
+    assert_int_equal(noted->events, 0);
+    assert_eventually(call.done);
+    assert_int_equal(noted->events, 2);
+    assert_int_equal(noted->thread, (unsigned long)pthread_self());
+    assert_got(call.outcome, 200, "1");
+    ferry_request_free(call.req);
+}
+
+/* What an unread body holds is not the monitor's: it is kept. */
+static void test_open_response_is_left_alone(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    struct origin *closing = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+    char byte;
+
+    ferry_response *res = open_get(transport, origin_url(origin, "/"));
+    assert_got(get(transport, origin_url(closing, "/close")), 200, "1");
+    assert_true(away_until_connections(transport, 1));
+    read_exactly(res, &byte, 1);
+    assert_int_equal(byte, '1');
+    ferry_response_close(res);
+}
+
+/* ------------------------------------------------------------------------------ abandoned bodies */
+
+#define BODY_OF_9 "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome"
+
+static void serve_some(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    while (origin_read_request(conn) && origin_send_text(conn, BODY_OF_9)) {}
+}
+
+static void test_abandoned_while_its_thread_is_away(void **state)
+{
+    struct origin *origin = serve_with(state, serve_some, NULL);
+    ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.abandoned_ms = 30));
+    ferry_error err = {0};
+    char buf[16];
+
+    ferry_response *res = open_get(transport, origin_url(origin, "/"));
+    read_exactly(res, buf, 2);
+    assert_true(away_until_connections(transport, 0));
+    assert_int_equal(stats_of(transport).abandoned, 1);
+    assert_int_equal(ferry_open_responses(NULL), 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), -1);
+        assert_error(&err, FERRY_EABANDONED, "nobody read from it for 30 ms");
+    }
+    assert_int_equal(ferry_num_tasks(), 1);
+    ferry_response_close(res);
+    assert_int_equal(ferry_open_responses(NULL), 0);
+    assert_int_equal(stats_of(transport).open_responses, 0);
+}
+
+static void test_abandoned_while_its_thread_is_in_ferry(void **state)
+{
+    struct origin *origin = serve_with(state, serve_some, NULL);
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.abandoned_ms = 10, .disable_monitor = 1));
+    char *text = NULL;
+    size_t len;
+    FILE *ledger = open_memstream(&text, &len);
+
+    ferry_response *res = open_get(transport, origin_url(origin, "/"));
+    assert_eventually(stats_of(transport).connections == 0);
+    assert_int_equal(ferry_open_responses(ledger), 1);
+    fclose(ledger);
+    assert_non_null(strstr(text, "abandoned: ferry took its connection away"));
+    free(text);
+    ferry_response_close(res);
+}
+
+/* Who waits for the server reads; and what is read now and then is not abandoned. */
+static void read_to_its_error(void *arg)
+{
+    struct call *call = arg;
+    read_body(call->res, &call->outcome);
+    call->done = true;
+}
+
+static void test_waiting_reader_has_not_abandoned_it(void **state)
+{
+    struct origin *origin = serve_with(state, serve_some, NULL);
+    ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.abandoned_ms = 5));
+    struct call call = {.res = open_get(transport, origin_url(origin, "/"))};
+
+    assert_int_equal(ferry_go(read_to_its_error, &call), 0);
+    ferry_sleep(MOMENT_MS);
+    assert_false(call.done);
+    assert_int_equal(stats_of(transport).abandoned, 0);
+    ferry_response_close(call.res);
+    assert_eventually(call.done);
+    assert_int_equal(call.outcome.err.code, FERRY_ECLOSED);
+}
+
+static void test_read_to_its_end_is_not_abandoned(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.abandoned_ms = 5));
+    char byte;
+
+    ferry_response *res = open_get(transport, origin_url(origin, "/"));
+    read_exactly(res, &byte, 1);
+    ferry_sleep(MOMENT_MS);
+    assert_int_equal(ferry_response_read(res, &byte, 1, NULL), 0);
+    assert_int_equal(stats_of(transport).abandoned, 0);
+    assert_int_equal(stats_of(transport).idle, 1);
+    ferry_response_close(res);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TRANSPORT_TEST(test_off_by_option_and_started_when_needed),
+        TRANSPORT_TEST(test_closed_by_the_server),
+        TRANSPORT_TEST(test_idle_for_too_long),
+        TRANSPORT_TEST(test_again_and_again),
+        TRANSPORT_TEST(test_of_a_tls_server),
+        TRANSPORT_TEST(test_runs_no_task_of_the_users),
+        TRANSPORT_TEST(test_runs_no_trace),
+        TRANSPORT_TEST(test_open_response_is_left_alone),
+        TRANSPORT_TEST(test_abandoned_while_its_thread_is_away),
+        TRANSPORT_TEST(test_abandoned_while_its_thread_is_in_ferry),
+        TRANSPORT_TEST(test_waiting_reader_has_not_abandoned_it),
+        TRANSPORT_TEST(test_read_to_its_end_is_not_abandoned),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
