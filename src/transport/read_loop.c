@@ -189,7 +189,7 @@ static bool await_body_fate(struct fy_exchange *exchange)
     bool no_users = exchange->put_trace == NULL && exchange->written.closed;
     fy_persist_conn_set_unattended(conn, no_users);
     int chosen = fy_select(cases, 3, FY_NEVER, "waiting for the body to be read");
-    fy_persist_conn_set_unattended(conn, false);
+    conn->read_task->unattended = false; /* the write loop has nothing to do but to end */
     if (chosen == 1) {
         ferry_error err;
         fy_cancel_error(&exchange->cancel, &err);
