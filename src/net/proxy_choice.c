@@ -4,6 +4,7 @@
 #include "net/proxy_choice.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -277,14 +278,12 @@ char *fy_proxy_url(const char *setting, ferry_error *err)
         return NULL;
     }
     const char *prefix = end == NULL ? schemes[0] : "";
-    size_t prefix_len = strlen(prefix);
-    size_t size = strlen(setting) + 1;
-    char *url = malloc(prefix_len + size);
+    size_t size = strlen(prefix) + strlen(setting) + 1;
+    char *url = malloc(size);
     if (url == NULL) {
         fy_fail_memory(err);
         return NULL;
     }
-    memcpy(url, prefix, prefix_len);
-    memcpy(url + prefix_len, setting, size);
+    snprintf(url, size, "%s%s", prefix, setting);
     return url;
 }
