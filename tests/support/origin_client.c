@@ -9,6 +9,7 @@
 #include "sock_diag.h"
 
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -25,6 +26,13 @@ void client_watch_end(struct client_watch *watch)
     watch->diag = -1;
 }
 
+static bool is_dead(int fd)
+{
+    struct pollfd look = {.fd = fd};
+
+    return poll(&look, 1, 0) == 1 && (look.revents & (POLLERR | POLLHUP)) != 0;
+}
+
 /* What our own socket knows. A Unix socket counts what it has sent as outstanding until the other end has
    read it; a TCP socket, until the other end has acknowledged it. */
 static enum client_progress look_here(const struct origin_conn *conn)
@@ -34,6 +42,9 @@ static enum client_progress look_here(const struct origin_conn *conn)
 
     if (ioctl(conn->fd, SIOCOUTQ, &outstanding) != 0)
         return CLIENT_UNKNOWN;
+    /* What was on its way when the connection was reset is outstanding for ever. */
+    if (outstanding > 0 && is_dead(conn->fd))
+        return CLIENT_GONE;
     if (outstanding > 0)
         return local ? CLIENT_HOLDS : CLIENT_RECEIVING;
     return local ? CLIENT_HAS_READ : CLIENT_UNKNOWN;
