@@ -86,8 +86,15 @@ static void connections_are_counted_by_state(void **state)
     }
 }
 
+static bool threads_are(void *count)
+{
+    return process_threads() == *(int *)count;
+}
+
+/* A thread that has been joined is still in /proc for a moment. */
 static void threads_and_memory_are_counted(void **state)
 {
+    assert_true(expect_eventually(threads_are, &(int){1}, 10000));
     struct origin *origin = origin_start_reply("");
     int threads = process_threads();
     size_t before = process_resident();
@@ -97,7 +104,7 @@ static void threads_and_memory_are_counted(void **state)
 
     (void)state;
     assert_true(origin_await_open(origin, 1, 10000));
-    assert_int_equal(process_threads(), threads + 1);
+    assert_true(expect_eventually(threads_are, &(int){threads + 1}, 10000));
     close(fd);
 
     memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
