@@ -148,18 +148,19 @@ FERRY_API const char *ferry_response_url(const ferry_response *res);
 
 /* Where the response's Location field leads to, resolved against its own URL (RFC 9110
  * section 10.2.2): absolute, normalised, without user and password. From malloc(); the caller frees
- * it. NULL on error: FERRY_EUNSUPPORTED when there is no such field, FERRY_EURL when it is no URL. A
- * response that came from no URL (ferry_response_new()) gives the field as it is. */
+ * it. NULL on error: FERRY_EUNSUPPORTED when there is no such field, FERRY_EURL when it is no URL.
+ * A response that came from no URL (ferry_response_new()) gives the field as it is. */
 FERRY_API FERRY_MUST_USE char *ferry_response_location(const ferry_response *res, ferry_error *err);
 
 /* Whether the transport decodes the body (gzip, deflate, br, zstd). It does if it has asked for
- * that itself, which it does unless the request has an Accept-Encoding or Range field of its own, is
- * a HEAD, or the transport's disable_compression is set. The fields Content-Encoding and
+ * that itself, which it does unless the request has an Accept-Encoding or Range field of its own,
+ * is a HEAD, or the transport's disable_compression is set. The fields Content-Encoding and
  * Content-Length are then gone, and the length is unknown. */
 FERRY_API int ferry_response_decoded(const ferry_response *res);
 
-/* Body bytes as announced by Content-Length; -1 if unknown (chunked, decoded, or until the connection
- * closes). In the response to HEAD it is the announced length although no body follows. */
+/* Body bytes as announced by Content-Length; -1 if unknown (chunked, decoded, or until the
+ * connection closes). In the response to HEAD it is the announced length although no body follows.
+ */
 FERRY_API int64_t ferry_response_length(const ferry_response *res);
 
 /* First value of a header field, whose name is compared without case; NULL if there is none. */
@@ -174,8 +175,8 @@ FERRY_API void ferry_response_header_at(const ferry_response *res, size_t i, con
                                         const char **value);
 
 /* Fills *info with what was agreed on the TLS connection that brought the response, even if that is
- * closed by now, and returns 1; 0, and all is zero or NULL, when it was no TLS connection. The caller
- * sets info->size (FERRY_TLS_INFO_INIT). The strings last as long as the response. */
+ * closed by now, and returns 1; 0, and all is zero or NULL, when it was no TLS connection. The
+ * caller sets info->size (FERRY_TLS_INFO_INIT). The strings last as long as the response. */
 typedef struct ferry_tls_info ferry_tls_info;
 FERRY_API int ferry_response_tls(const ferry_response *res, ferry_tls_info *info);
 
@@ -392,8 +393,9 @@ FERRY_API int ferry_request_set_target(ferry_request *req, const char *target);
  * none. */
 FERRY_API void ferry_request_set_context(ferry_request *req, ferry_context *context);
 
-/* Sets Basic credentials (RFC 7617) in the Authorization field. password NULL: ""; user NULL removes
- * the field, and then the URL's are not sent either. A user with a colon in it is refused. */
+/* Sets Basic credentials (RFC 7617) in the Authorization field. password NULL: ""; user NULL
+ * removes the field, and then the URL's are not sent either. A user with a colon in it is refused.
+ */
 FERRY_API int ferry_request_set_basic_auth(ferry_request *req, const char *user,
                                            const char *password);
 
@@ -409,9 +411,9 @@ FERRY_API int ferry_request_add_cookie(ferry_request *req, const char *name, con
 
 /* A jar keeps the cookies that servers set, and gives each request those that are for it, as
  * RFC 6265bis has it: a client with a cookie_jar does both by itself. Free to share between clients
- * and threads. Kept: 180 cookies for a domain, 3000 in all, 4096 bytes for a name and its value; the
- * ones not used for longest go first. Cookies for a whole public suffix ("co.uk") are refused by the
- * list of libpsl; a build without it only refuses those for names without a dot. */
+ * and threads. Kept: 180 cookies for a domain, 3000 in all, 4096 bytes for a name and its value;
+ * the ones not used for longest go first. Cookies for a whole public suffix ("co.uk") are refused
+ * by the list of libpsl; a build without it only refuses those for names without a dot. */
 typedef struct ferry_cookie_jar ferry_cookie_jar;
 
 /* Frees a jar, which no client may use any more. NULL is fine. */
@@ -425,8 +427,9 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_cookie_jar_free)
  * or that no server could have set, are passed over. 0, or -1. */
 FERRY_API int ferry_cookie_jar_load(ferry_cookie_jar *jar, const char *path, ferry_error *err);
 
-/* Writes a file in the Netscape format, session cookies included, readable by its owner only; a file
- * that is there is replaced at once or not at all. (SameSite has no place in the format.) 0, or -1. */
+/* Writes a file in the Netscape format, session cookies included, readable by its owner only; a
+ * file that is there is replaced at once or not at all. (SameSite has no place in the format.) 0,
+ * or -1. */
 FERRY_API int ferry_cookie_jar_save(ferry_cookie_jar *jar, const char *path, ferry_error *err);
 
 /* Does what a Set-Cookie field with this value does in a response from the URL: stores, replaces,
@@ -518,9 +521,10 @@ FERRY_API size_t ferry_hsts_count(ferry_hsts *hsts);
 /* Versions of TLS, as they stand in the handshake. Older ones are not spoken (RFC 8996). */
 enum ferry_tls_version { FERRY_TLS_1_2 = 0x0303, FERRY_TLS_1_3 = 0x0304 };
 
-/* How a transport's TLS connections are made; zero means default: everything is checked, against the
- * system's trust store. Borrowed by ferry_transport_new(), which reads the files, once. What is wrong
- * with them is told by each request that would use them. Strings of PEM hold one object or several. */
+/* How a transport's TLS connections are made; zero means default: everything is checked, against
+ * the system's trust store. Borrowed by ferry_transport_new(), which reads the files, once. What is
+ * wrong with them is told by each request that would use them. Strings of PEM hold one object or
+ * several. */
 typedef struct ferry_tls_options {
     /* sizeof(ferry_tls_options): FERRY_TLS_OPTIONS() fills it in. */
     size_t size;
@@ -539,17 +543,17 @@ typedef struct ferry_tls_options {
     /* PEM: revocation lists. Every certificate of a chain then needs a list of its issuer here. */
     const char *crl_file;
 
-    /* What the public key of the server's own certificate must be, "sha256//" and 32 bytes in base64,
-     * several separated by semicolons. Checked beside all else, and with verification off, too.
-     * Default: none. */
+    /* What the public key of the server's own certificate must be, "sha256//" and 32 bytes in
+     * base64, several separated by semicolons. Checked beside all else, and with verification off,
+     * too. Default: none. */
     const char *pinned_public_keys;
 
     /* DANGEROUS when true: nothing is known about who answers, and anybody on the way may read and
      * change everything. For tests. */
     int insecure_skip_verify;
 
-    /* Who we are, for servers that ask: PEM, the certificate first, then its issuers, from a file or
-     * from certificate_len bytes. The key may stand in the same place. Default: nobody. */
+    /* Who we are, for servers that ask: PEM, the certificate first, then its issuers, from a file
+     * or from certificate_len bytes. The key may stand in the same place. Default: nobody. */
     const char *certificate_file;
     const void *certificate;
     size_t certificate_len;
@@ -562,8 +566,9 @@ typedef struct ferry_tls_options {
     int min_version;
     int max_version;
 
-    /* Of TLS 1.2 and of TLS 1.3, as OpenSSL writes them (openssl-ciphers(1)). Default: OpenSSL's, with
-     * keys of 2048 bits and no SHA-1 in signatures ("@SECLEVEL=1" in ciphers says otherwise). */
+    /* Of TLS 1.2 and of TLS 1.3, as OpenSSL writes them (openssl-ciphers(1)). Default: OpenSSL's,
+     * with keys of 2048 bits and no SHA-1 in signatures ("@SECLEVEL=1" in ciphers says otherwise).
+     */
     const char *ciphers;
     const char *cipher_suites;
 
@@ -630,9 +635,9 @@ typedef struct ferry_trace {
     /* It is found. reused: it has served before; idle_ms: how long it was idle, -1: it was not. */
     void (*got_conn)(void *arg, int reused, int64_t idle_ms);
 
-    /* A name is looked up; err NULL: with success. Not when its addresses are there already: because
-     * the transport has kept them, or its resolve option has them, or the host is an address. Those
-     * that wait for another request's lookup have these called, too. */
+    /* A name is looked up; err NULL: with success. Not when its addresses are there already:
+     * because the transport has kept them, or its resolve option has them, or the host is an
+     * address. Those that wait for another request's lookup have these called, too. */
     void (*dns_start)(void *arg, const char *host);
     void (*dns_done)(void *arg, size_t addresses, const ferry_error *err);
 
@@ -730,8 +735,8 @@ typedef struct ferry_retry {
 } ferry_retry;
 
 /* Asked before a request is sent again, which the client's options allow: returns how many
- * milliseconds to wait before that (wait_ms, or another number), or -1: do not, and let the response
- * or the error be the send's. */
+ * milliseconds to wait before that (wait_ms, or another number), or -1: do not, and let the
+ * response or the error be the send's. */
 typedef int64_t (*ferry_retry_fn)(void *arg, const ferry_retry *retry);
 
 /* Options of a client; zero means default. */
@@ -785,17 +790,17 @@ typedef struct ferry_client_options {
      * with one of retry_statuses. Only if its method is idempotent (GET, HEAD, OPTIONS, TRACE, PUT,
      * DELETE: RFC 9110 section 9.2.2) or it has an Idempotency-Key field; but any after
      * FERRY_ERESOLVE, FERRY_ECONNECT and the status 429, since the request has not been acted upon.
-     * And only if its body can be sent again. The last response is returned as it is, the last error likewise.
-     * (What a transport does about reused connections that break comes before all this.) Default
-     * 0: never. */
+     * And only if its body can be sent again. The last response is returned as it is, the last
+     * error likewise. (What a transport does about reused connections that break comes before all
+     * this.) Default 0: never. */
     int max_retries;
 
     /* Before the n-th retry there is a wait of a chance length between 0 and retry_base_ms *
      * 2^(n - 1), and no longer than retry_max_ms; or, if the response has a Retry-After field
      * (seconds or a date, RFC 9110 section 10.2.3), just what that asks for: if it asks for more
-     * than retry_max_ms, there is no retry. Nor is there one if the wait would outlast the request's
-     * timeout, the client's, or the context; cancelling the context ends a wait. Default 200 (-1: do
-     * not wait), and 30,000 (-1: no limit). */
+     * than retry_max_ms, there is no retry. Nor is there one if the wait would outlast the
+     * request's timeout, the client's, or the context; cancelling the context ends a wait. Default
+     * 200 (-1: do not wait), and 30,000 (-1: no limit). */
     int64_t retry_base_ms;
     int64_t retry_max_ms;
 
@@ -829,8 +834,8 @@ typedef struct ferry_dial_target {
 
 /* Makes a connection: returns a connected stream socket, which ferry then owns, or -1 with err
  * filled. Runs in a task of its own on the thread of the request. A request that is cancelled
- * meanwhile does not wait for it; the connection that comes late joins the pool. (One for https does
- * not: its handshake is not begun unless somebody else waits for it, and it is closed.) */
+ * meanwhile does not wait for it; the connection that comes late joins the pool. (One for https
+ * does not: its handshake is not begun unless somebody else waits for it, and it is closed.) */
 typedef int (*ferry_dial_fn)(void *arg, const ferry_dial_target *target, ferry_error *err);
 
 /* Chooses the proxy of a request. Returns 0, and *proxy is a URL as the option proxy takes it (it
@@ -906,15 +911,15 @@ typedef struct ferry_transport_options {
     /* For the TLS handshake. Default 10,000. */
     int64_t tls_handshake_timeout_ms;
 
-    /* How https connections are made: FERRY_TLS_OPTIONS(.ca_file = "ca.pem"). Default: everything is
-     * checked, against the system's trust store. */
+    /* How https connections are made: FERRY_TLS_OPTIONS(.ca_file = "ca.pem"). Default: everything
+     * is checked, against the system's trust store. */
     const ferry_tls_options *tls;
 
     /* The addresses of a name are kept for the smallest time-to-live that DNS gives with them (of
-     * addresses and aliases, RFC 1035 section 3.2.1), but at most for this long. Default 60,000; -1:
-     * every dial asks. Of at most 1024 names, those that were dialed last. Not kept: answers whose
-     * time-to-live is 0; names from the hosts file, which is read each time; failures, since how
-     * long one holds (RFC 2308 section 5) is not to be had here. If a dial finds that none of a
+     * addresses and aliases, RFC 1035 section 3.2.1), but at most for this long. Default 60,000;
+     * -1: every dial asks. Of at most 1024 names, those that were dialed last. Not kept: answers
+     * whose time-to-live is 0; names from the hosts file, which is read each time; failures, since
+     * how long one holds (RFC 2308 section 5) is not to be had here. If a dial finds that none of a
      * name's addresses takes a connection, they are forgotten at once.
      *
      * Requests of one thread that dial one name at the same time wait for one lookup together, also
@@ -978,16 +983,16 @@ typedef struct ferry_transport_options {
     /* How connections to HTTPS proxies are made. NULL: as tls says. */
     const ferry_tls_options *proxy_tls;
 
-    /* When true: idle connections are only watched while their thread is in ferry. Else a thread of the
-     * library's own, the monitor, closes those that their server has closed, or that have been idle for
-     * too long, within a second, whatever the program is doing. It is started with the first connection
-     * that is left idle, and sleeps while there is none. */
+    /* When true: idle connections are only watched while their thread is in ferry. Else a thread of
+     * the library's own, the monitor, closes those that their server has closed, or that have been
+     * idle for too long, within a second, whatever the program is doing. It is started with the
+     * first connection that is left idle, and sleeps while there is none. */
     int disable_monitor;
 
-    /* A response that nobody has read from for this long, and nobody is waiting to, is closed by the
-     * library, which then has its connection back; reading it afterwards is FERRY_EABANDONED, the
-     * ledger says so, and ferry_stats counts it. It is still to be closed. A bound on what a forgotten
-     * response can cost. Default: never. */
+    /* A response that nobody has read from for this long, and nobody is waiting to, is closed by
+     * the library, which then has its connection back; reading it afterwards is FERRY_EABANDONED,
+     * the ledger says so, and ferry_stats counts it. It is still to be closed. A bound on what a
+     * forgotten response can cost. Default: never. */
     int64_t abandoned_ms;
 } ferry_transport_options;
 

@@ -102,8 +102,8 @@ static int refuse(ferry_error *err, const struct fy_url *url, const char *reason
     return fy_fail(err, FERRY_EINVAL, 0, "a cookie from %s is refused: %s", url->authority, reason);
 }
 
-/* The cookie that a field makes, its strings in 'strings'. NULL, or why it is refused. domain: where
- * it belongs. */
+/* The cookie that a field makes, its strings in 'strings'. NULL, or why it is refused. domain:
+ * where it belongs. */
 static const char *make_cookie(struct fy_cookie *cookie, const struct fy_set_cookie *set,
                                const struct fy_url *url, char domain[FY_HOST_MAX + 1],
                                char *strings, int64_t now)

@@ -32,8 +32,8 @@ int fy_cookie_jar_get(ferry_cookie_jar *jar, const struct fy_url *url, int64_t n
 int fy_cookie_jar_put(ferry_cookie_jar *jar, const char *domain, const struct fy_cookie *like,
                       int64_t now, ferry_error *err);
 
-/* Calls fn for each cookie that has not expired, oldest first, under the jar's lock: fn may not call
- * the jar. -1 when out of memory. */
+/* Calls fn for each cookie that has not expired, oldest first, under the jar's lock: fn may not
+ * call the jar. -1 when out of memory. */
 int fy_cookie_jar_each(ferry_cookie_jar *jar, int64_t now,
                        void (*fn)(void *arg, const char *domain, const struct fy_cookie *cookie),
                        void *arg);

@@ -15,7 +15,7 @@
 #include "http/header.h"
 #include "http/response.h"
 
-/* ------------------------------------------------------------------------------ Basic and Bearer */
+/* ----------------------------------------------------------------------------- Basic and Bearer */
 
 /* "Basic " and base64 of user:password (RFC 7617 section 2), from malloc(). */
 static char *basic_value(const char *user, const char *password)
@@ -194,7 +194,8 @@ static int make_answer(struct fy_credentials *credentials, const ferry_request *
     return failed == 0 && out->failed ? fy_fail_memory(err) : failed;
 }
 
-/* The challenge that is known, if it is this site's, answered before it is asked again. 1: it was. */
+/* The challenge that is known, if it is this site's, answered before it is asked again. 1: it was.
+ */
 static int apply_digest(struct fy_credentials *credentials, struct fy_hops *hops, ferry_error *err)
 {
     struct fy_buffer value = {0};

@@ -30,16 +30,16 @@ struct fy_event_parser {
     bool dispatched;          /* data and type are those of an event that was given out */
 };
 
-/* Takes bytes up to the end of an event, *taken of them. 1: it is in *event, whose strings stay until
- * the next call; 0: all taken, and no event yet; -1 and *err. */
+/* Takes bytes up to the end of an event, *taken of them. 1: it is in *event, whose strings stay
+ * until the next call; 0: all taken, and no event yet; -1 and *err. */
 int fy_event_parser_feed(struct fy_event_parser *parser, const char *bytes, size_t len,
                          size_t *taken, ferry_event *event, ferry_error *err);
 
 /* The id that the stream goes on from. -1 when out of memory. */
 int fy_event_parser_resume(struct fy_event_parser *parser, const char *id);
 
-/* The stream has ended, and another one will follow: what was not a whole event is dropped. The last
- * event's id and the retry time stay. */
+/* The stream has ended, and another one will follow: what was not a whole event is dropped. The
+ * last event's id and the retry time stay. */
 void fy_event_parser_restart(struct fy_event_parser *parser);
 
 void fy_event_parser_free(struct fy_event_parser *parser);

@@ -14,8 +14,8 @@
 int fy_replace_file(const char *path, const struct fy_buffer *text, const char *doing,
                     ferry_error *err);
 
-/* Calls take for each line that has no NUL in it, which would end it where it does not end. take may
- * write to the line, and fails with *err. */
+/* Calls take for each line that has no NUL in it, which would end it where it does not end. take
+ * may write to the line, and fails with *err. */
 int fy_read_lines(const char *path, const char *doing,
                   int (*take)(void *arg, char *line, ferry_error *err), void *arg,
                   ferry_error *err);

@@ -90,7 +90,7 @@ FERRY_API void ferry_form_free(ferry_form *form)
     free(form);
 }
 
-/* ------------------------------------------------------------------------------------- the parts */
+/* ------------------------------------------------------------------------------------ the parts */
 
 /* Room for two more: a part's head and its content come together or not at all. */
 static int make_room(ferry_form *form)
@@ -108,7 +108,8 @@ static int make_room(ferry_form *form)
     return 0;
 }
 
-/* What would end the quoted text, or the line: as browsers do it (WHATWG HTML, section 4.10.21.8). */
+/* What would end the quoted text, or the line: as browsers do it (WHATWG HTML, section 4.10.21.8).
+ */
 static void append_quoted(struct fy_buffer *out, const char *text)
 {
     for (; *text != '\0'; text++) {
@@ -263,7 +264,7 @@ FERRY_API int ferry_form_add_file(ferry_form *form, const char *name, const char
                     content_type != NULL ? content_type : "application/octet-stream", content, err);
 }
 
-/* ------------------------------------------------------------------------------------ the reader */
+/* ----------------------------------------------------------------------------------- the reader */
 
 /* Bytes of a piece in memory or in a file, of which there are some left. */
 static ssize_t read_piece(ferry_form *form, const struct piece *piece, void *buf, size_t len)

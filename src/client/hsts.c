@@ -33,7 +33,7 @@ struct ferry_hsts {
     size_t count;
 };
 
-/* ----------------------------------------------------------------------------------- under the lock */
+/* ------------------------------------------------------------------------------- under the lock */
 
 static unsigned bucket_of(const char *name)
 {
@@ -119,7 +119,7 @@ static bool is_known(ferry_hsts *hsts, const char *host, int64_t now)
     return found;
 }
 
-/* -------------------------------------------------------------------------------------- the rules */
+/* ------------------------------------------------------------------------------------ the rules */
 
 /* A URL's host as the store has it; false for an address, which has no HSTS (section 8.1.1). */
 static bool host_of(char out[FY_HOST_MAX + 1], const char *host)
@@ -208,7 +208,7 @@ void fy_hsts_each(ferry_hsts *hsts, int64_t now,
     pthread_mutex_unlock(&hsts->lock);
 }
 
-/* ----------------------------------------------------------------------------------------- public */
+/* --------------------------------------------------------------------------------------- public */
 
 FERRY_API ferry_hsts *ferry_hsts_new(void)
 {

@@ -24,7 +24,8 @@
 bool fy_hsts_wants_tls(ferry_hsts *hsts, const struct fy_url *url, int64_t now);
 
 /* What a field of a response from that URL does, which came over TLS whose certificate had been
- * verified: learns the host, or forgets it. 0; -1 and *err (FERRY_EINVAL, FERRY_ENOMEM): nothing. */
+ * verified: learns the host, or forgets it. 0; -1 and *err (FERRY_EINVAL, FERRY_ENOMEM): nothing.
+ */
 int fy_hsts_note(ferry_hsts *hsts, const struct fy_url *url, const char *text, size_t len,
                  int64_t now, ferry_error *err);
 

@@ -132,8 +132,8 @@ bool fy_retry_idempotent(const char *method)
     return false;
 }
 
-/* The request has not been acted upon (429, RFC 6585 section 4: it was turned away for being one too
- * many): then any method may be sent again. */
+/* The request has not been acted upon (429, RFC 6585 section 4: it was turned away for being one
+ * too many): then any method may be sent again. */
 static bool not_acted_upon(const struct fy_retry_attempt *attempt)
 {
     return attempt->code == FERRY_ERESOLVE || attempt->code == FERRY_ECONNECT ||

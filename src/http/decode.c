@@ -105,7 +105,7 @@ bool fy_codings_parse(const struct fy_header *header, struct fy_codings *codings
     return codings->count > 0;
 }
 
-/* ----------------------------------------------------------------------------------- the decoder */
+/* ---------------------------------------------------------------------------------- the decoder */
 
 struct stage {
     const struct known *known;

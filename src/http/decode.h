@@ -32,8 +32,8 @@ struct fy_codings {
  * something that ferry does not know in any build; then the body is the caller's as it is. */
 bool fy_codings_parse(const struct fy_header *header, struct fy_codings *codings);
 
-/* The codings of this build as an Accept-Encoding field lists them, "gzip, deflate, br, zstd"; NULL:
- * none. Static. */
+/* The codings of this build as an Accept-Encoding field lists them, "gzip, deflate, br, zstd";
+ * NULL: none. Static. */
 const char *fy_coding_names(void);
 
 /* What a step takes from and adds to; both ends move on as they are used. */

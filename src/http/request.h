@@ -135,8 +135,8 @@ bool fy_request_replayable(const ferry_request *req);
  * HEAD is not asked about another representation than it was sent for, and a tunnel has none. */
 bool fy_request_leaves_coding(const ferry_request *req);
 
-/* As ferry_request_sleep(): ends with the request's context and with the deadline of the send that it
- * is in, if it is in one. why: for the dump. */
+/* As ferry_request_sleep(): ends with the request's context and with the deadline of the send that
+ * it is in, if it is in one. why: for the dump. */
 int fy_request_sleep(ferry_request *req, int64_t ms, const char *why, ferry_error *err);
 
 /* Whether the body can be sent again from its beginning. */

@@ -37,8 +37,8 @@ int fy_proxy_choose(const struct fy_proxy_settings *settings, const char *scheme
 char *fy_proxy_url(const char *setting, ferry_error *err);
 
 /* Whether a no_proxy list names the host. Its entries, separated by commas or blanks: "*"; a name,
- * for itself and its subdomains; ".name" or "*.name", for its subdomains only; an address; a network,
- * "10.0.0.0/8"; all but the network may end in ":port". */
+ * for itself and its subdomains; ".name" or "*.name", for its subdomains only; an address; a
+ * network, "10.0.0.0/8"; all but the network may end in ":port". */
 bool fy_no_proxy_names(const char *no_proxy, const char *host, uint16_t port);
 
 #endif

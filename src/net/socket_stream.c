@@ -152,8 +152,8 @@ static int socket_wait_readable(struct fy_stream *stream, const char *why)
     if (self->io.readable && socket_has_input(stream)) {
         return self->io.fd >= 0 ? 0 : -ECANCELED;
     }
-    /* No turn is given away here: an idle connection is to be parked when its response's reader goes
-     * on, so that another thread can have it. */
+    /* No turn is given away here: an idle connection is to be parked when its response's reader
+     * goes on, so that another thread can have it. */
     if (self->stream.read_deadline != FY_NEVER && self->io.fd >= 0 &&
         fy_now() >= self->stream.read_deadline) {
         return -ETIMEDOUT;

@@ -1,8 +1,8 @@
 /*
  * A byte stream: what TCP, a Unix socket, TLS and a tunnel through a proxy all look like from
  * above, and what each sees below. Calls park the running task instead of blocking; all under the
- * lock of the scheduler that the stream was made on, or moved to since. At most one task reads and one writes at a
- * time.
+ * lock of the scheduler that the stream was made on, or moved to since. At most one task reads and
+ * one writes at a time.
  */
 #ifndef FY_NET_STREAM_H
 #define FY_NET_STREAM_H
@@ -43,9 +43,10 @@ struct fy_stream_ops {
      * kind of stream cannot. */
     ssize_t (*try_read)(struct fy_stream *stream, void *buf, size_t len);
     ssize_t (*try_write)(struct fy_stream *stream, const void *buf, size_t len);
-    /* Takes the stream out of its scheduler, with the one reader that may be parked in wait_readable,
-     * under that one's lock; and into the running scheduler. attach returns -errno when it cannot be
-     * used there; it is to be closed then. NULL, both: this kind of stream stays where it is. */
+    /* Takes the stream out of its scheduler, with the one reader that may be parked in
+     * wait_readable, under that one's lock; and into the running scheduler. attach returns -errno
+     * when it cannot be used there; it is to be closed then. NULL, both: this kind of stream stays
+     * where it is. */
     void (*detach)(struct fy_stream *stream);
     int (*attach)(struct fy_stream *stream);
     /* Ends the writing side only (a half close): 0 or -errno. */
@@ -68,9 +69,9 @@ struct fy_stream {
     int64_t write_deadline;
 };
 
-/* As -errno of a read: the peer has ended a TLS connection without saying so in TLS (close_notify, RFC
- * 8446 section 6.1), so that anybody on the way may have cut it off. Where a message's framing does
- * not depend on the end this means what 0 means; where it does, the message is truncated. */
+/* As -errno of a read: the peer has ended a TLS connection without saying so in TLS (close_notify,
+ * RFC 8446 section 6.1), so that anybody on the way may have cut it off. Where a message's framing
+ * does not depend on the end this means what 0 means; where it does, the message is truncated. */
 #define FY_TRUNCATED ENODATA
 
 /* Writes all of it, changing iov as it goes: 0 or -errno. */

@@ -19,8 +19,8 @@
  * threads may use one. */
 struct fy_tls_config;
 
-/* With one hold, or NULL and *err, which names the file that cannot be used and why. All of the struct
- * is read, whatever its size says; files are read now, and not again. */
+/* With one hold, or NULL and *err, which names the file that cannot be used and why. All of the
+ * struct is read, whatever its size says; files are read now, and not again. */
 struct fy_tls_config *fy_tls_config_new(const ferry_tls_options *options, ferry_error *err);
 struct fy_tls_config *fy_tls_config_hold(struct fy_tls_config *config);
 void fy_tls_config_release(struct fy_tls_config *config); /* NULL is fine */
@@ -28,8 +28,8 @@ void fy_tls_config_release(struct fy_tls_config *config); /* NULL is fine */
 /* A handshake with host (a name, or an address without brackets) over below, which it takes over if
  * it succeeds; else the caller frees it, and can use it for nothing else. Parks, and needs a large
  * stack. deadline: a fy_now() time or FY_NEVER; canceled: as in a dial, NULL: never.
- * host_port is for messages, and with the host the key under which sessions are kept. NULL and *err:
- * 'tls example.com:443: certificate "example.com" expired on 2026-01-02 03:04:05 UTC'
+ * host_port is for messages, and with the host the key under which sessions are kept. NULL and
+ * *err: 'tls example.com:443: certificate "example.com" expired on 2026-01-02 03:04:05 UTC'
  * (FERRY_ECERTIFICATE), FERRY_ETLS, FERRY_ETIMEOUT, FERRY_ECANCELED.
  *
  * The stream's read returns 0 after close_notify only; an end without it is -FY_TRUNCATED. Whatever

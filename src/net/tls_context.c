@@ -193,8 +193,8 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
     return 0; /* what is kept is a copy */
 }
 
-/* Told of each record before it is sent, which makes SSL forget errno: when an alert goes out because
- * there was no memory, this is the last place to learn that. */
+/* Told of each record before it is sent, which makes SSL forget errno: when an alert goes out
+ * because there was no memory, this is the last place to learn that. */
 static void note_errno(int is_written, int version, int type, const void *bytes, size_t len,
                        SSL *ssl, void *arg)
 {

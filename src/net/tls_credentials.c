@@ -1,6 +1,6 @@
 /*
- * What a TLS configuration is given in files or bytes: whom to trust, and who we are. Called while a
- * configuration is made. The system's trust store is the same for all configurations, and loaded
+ * What a TLS configuration is given in files or bytes: whom to trust, and who we are. Called while
+ * a configuration is made. The system's trust store is the same for all configurations, and loaded
  * once: most of it only when a server first shows a certificate that needs it.
  */
 #include "net/tls_internal.h"
@@ -88,7 +88,7 @@ static bool at_end(void)
     return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE && !fy_tls_lacked_memory();
 }
 
-/* --------------------------------------------------------------------------------- whom to trust */
+/* -------------------------------------------------------------------------------- whom to trust */
 
 static pthread_mutex_t system_lock = PTHREAD_MUTEX_INITIALIZER; /* guards both */
 static X509_STORE *system_store; /* with a hold of ours for the life of the process */
@@ -118,7 +118,8 @@ static X509_STORE *hold_system_store(void)
     if (system_store == NULL || strcmp(places, system_places) != 0) {
         fy_tls_begin();
         X509_STORE *loaded = X509_STORE_new();
-        /* A store that only lacks what there was no memory for is said to be fine, and would be kept. */
+        /* A store that only lacks what there was no memory for is said to be fine, and would be
+         * kept. */
         if (loaded == NULL || !X509_STORE_set_default_paths(loaded) || fy_tls_lacked_memory()) {
             X509_STORE_free(loaded);
             goto out;
@@ -239,7 +240,7 @@ int fy_tls_load_trust(SSL_CTX *context, const ferry_tls_options *options, ferry_
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------ who we are */
+/* ----------------------------------------------------------------------------------- who we are */
 
 /* The certificate, and behind it those that the server needs to find its root. */
 static int use_chain(SSL_CTX *context, const struct source *source, ferry_error *err)

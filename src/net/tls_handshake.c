@@ -1,6 +1,6 @@
 /*
- * The client's handshake: from a stream below to a TLS stream, or to the sentence why not. Called by
- * the dial, in its task, whose stack is large: checking certificates takes one.
+ * The client's handshake: from a stream below to a TLS stream, or to the sentence why not. Called
+ * by the dial, in its task, whose stack is large: checking certificates takes one.
  */
 #include "net/tls_internal.h"
 
@@ -20,7 +20,7 @@
 /* Room for a name of a host (RFC 1035 section 2.3.4) or an address, and its NUL. */
 #define HOST_TEXT 256
 
-/* ------------------------------------------------------------------------------------ whom to ask */
+/* ---------------------------------------------------------------------------------- whom to ask */
 
 /* The host as certificates and the server know it: without a zone, or the dot of the root. */
 static int plain_host(const char *host, char text[HOST_TEXT], ferry_error *err)
@@ -46,8 +46,8 @@ static bool is_address(const char *host)
     return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
-/* Who the certificate must be for; and which of its servers we mean (SNI, RFC 6066 section 3, has no
- * addresses). */
+/* Who the certificate must be for; and which of its servers we mean (SNI, RFC 6066 section 3, has
+ * no addresses). */
 static int set_host(struct fy_tls_stream *self, const char *host, ferry_error *err)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(self->ssl);
@@ -80,7 +80,7 @@ static int set_session(struct fy_tls_stream *self, const char *host, const char 
     return 0;
 }
 
-/* ----------------------------------------------------------------------------------- what failed */
+/* ---------------------------------------------------------------------------------- what failed */
 
 /* What a server means by an alert (RFC 8446 section 6.2) where OpenSSL's words do not say it. */
 static const char *alert_text(int alert)
@@ -126,8 +126,8 @@ void fy_tls_reason(ferry_error *err)
     ERR_clear_error();
 }
 
-/* A server that does not speak TLS answers our first message by what it takes to be an answer. What was
- * read of it stays where it is until more is read. */
+/* A server that does not speak TLS answers our first message by what it takes to be an answer. What
+ * was read of it stays where it is until more is read. */
 static bool answered_in_plain_http(const struct fy_tls_stream *self)
 {
     static const char beginning[] = "HTTP/";

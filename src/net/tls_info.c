@@ -1,6 +1,6 @@
 /*
- * What a handshake has agreed on, kept apart from the connection: a response may be asked for it when
- * its connection is long closed.
+ * What a handshake has agreed on, kept apart from the connection: a response may be asked for it
+ * when its connection is long closed.
  */
 #include "net/tls_internal.h"
 

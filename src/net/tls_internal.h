@@ -59,9 +59,9 @@ struct fy_tls_config {
 int fy_tls_load_trust(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err);
 int fy_tls_load_certificate(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err);
 
-/* Before a call of OpenSSL's that may fail; and after it has: whether memory was what it lacked. OpenSSL
- * loses that on its way up now and then, or has no memory to note it in; the allocator's errno stays.
- * Nothing may park in between. */
+/* Before a call of OpenSSL's that may fail; and after it has: whether memory was what it lacked.
+ * OpenSSL loses that on its way up now and then, or has no memory to note it in; the allocator's
+ * errno stays. Nothing may park in between. */
 static inline void fy_tls_begin(void)
 {
     ERR_clear_error();
@@ -118,7 +118,7 @@ struct fy_tls_stream *fy_tls_stream_from(const struct fy_stream *stream);
 /* Frees it without touching below. */
 void fy_tls_stream_free(struct fy_tls_stream *self);
 
-/* ----------------------------------------------------------------- tls_pump.c, for the two others */
+/* --------------------------------------------------------------- tls_pump.c, for the two others */
 
 /* What SSL reads from and writes to: the buffers. NULL: out of memory. */
 BIO *fy_tls_bio_new(struct fy_tls_stream *self);
@@ -140,14 +140,14 @@ int fy_tls_flush(struct fy_tls_stream *self, const char *why);
 /* As much of it as goes without parking. */
 void fy_tls_try_flush(struct fy_tls_stream *self);
 
-/* ------------------------------------------------------------------------------- what went wrong */
+/* ------------------------------------------------------------------------------ what went wrong */
 
 /* After a call of SSL's that failed for good: fills self->failure with OpenSSL's reason, unless a
  * check of ours has said more. Returns -errno. */
 int fy_tls_failed(struct fy_tls_stream *self);
 
-/* tls_handshake.c: the sentence for what OpenSSL's error queue holds, which it empties: the server's
- * alert, or what we found wrong. */
+/* tls_handshake.c: the sentence for what OpenSSL's error queue holds, which it empties: the
+ * server's alert, or what we found wrong. */
 void fy_tls_reason(ferry_error *err);
 
 /* ---------------------------------------------------------------------------------- the checks */

@@ -13,8 +13,8 @@
  * brings tickets, too. */
 #define INPUT_SIZE ((size_t)2 * (5 + 16384 + 256))
 
-/* Nothing that TLS makes is larger than a batch and a handshake's flight: a peer that makes SSL answer
- * again and again, and reads none of it, is made to wait. */
+/* Nothing that TLS makes is larger than a batch and a handshake's flight: a peer that makes SSL
+ * answer again and again, and reads none of it, is made to wait. */
 #define OUTPUT_LIMIT ((size_t)256 * 1024)
 
 /* ------------------------------------------------------------------------- what SSL sees below */

@@ -1,7 +1,7 @@
 /*
- * The TLS stream: what the dial's handshake leaves, and transports read and write. Each call asks SSL,
- * fills or flushes its buffers (tls_pump.c) where it wants that, and asks again. What must hold:
- * between a call of SSL's and the look at its error queue nothing parks, for the queue is the
+ * The TLS stream: what the dial's handshake leaves, and transports read and write. Each call asks
+ * SSL, fills or flushes its buffers (tls_pump.c) where it wants that, and asks again. What must
+ * hold: between a call of SSL's and the look at its error queue nothing parks, for the queue is the
  * thread's.
  */
 #include "net/tls_internal.h"
@@ -78,8 +78,8 @@ static bool too_late(int64_t deadline)
 }
 
 /* Reading makes SSL answer some messages (by an alert that refuses another handshake, for one). The
- * server may be waiting for that, so it goes before more is waited for; but if it does not go at once,
- * it goes before the next write. */
+ * server may be waiting for that, so it goes before more is waited for; but if it does not go at
+ * once, it goes before the next write. */
 static ssize_t tls_read(struct fy_stream *stream, void *buf, size_t len, const char *why)
 {
     struct fy_tls_stream *self = of(stream);
@@ -178,8 +178,8 @@ struct plain {
     char *gathered; /* a record made of several buffers; allocated when first needed */
 };
 
-/* The next record's bytes: straight from a buffer that fills one (or is the last), else gathered, so
- * that a head and its body share a record. len 0: that was all. NULL: out of memory. */
+/* The next record's bytes: straight from a buffer that fills one (or is the last), else gathered,
+ * so that a head and its body share a record. len 0: that was all. NULL: out of memory. */
 static const char *next_record(struct plain *plain, size_t *len)
 {
     *len = 0;
@@ -351,8 +351,8 @@ static int tls_shutdown_write(struct fy_stream *stream)
 
 /* ---------------------------------------------------------------------------------- its life */
 
-/* A close_notify that does not go at once does not go: nobody waits for it. Nor can it follow half a
- * record. */
+/* A close_notify that does not go at once does not go: nobody waits for it. Nor can it follow half
+ * a record. */
 static void tls_close(struct fy_stream *stream)
 {
     struct fy_tls_stream *self = of(stream);

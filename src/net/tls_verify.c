@@ -1,7 +1,7 @@
 /*
  * What is checked on a server's certificates, and the sentence about the check that failed and the
- * certificate that it failed on. OpenSSL's callback during the handshake; nothing here parks. What a
- * certificate says about itself goes into messages, so it is made harmless first.
+ * certificate that it failed on. OpenSSL's callback during the handshake; nothing here parks. What
+ * a certificate says about itself goes into messages, so it is made harmless first.
  */
 #include "net/tls_internal.h"
 
@@ -113,7 +113,7 @@ static void names_text(X509 *certificate, char *text, size_t size)
     GENERAL_NAMES_free(names);
 }
 
-/* ---------------------------------------------------------------------------------- the sentence */
+/* --------------------------------------------------------------------------------- the sentence */
 
 /* What failed, as OpenSSL has it. */
 struct failed_check {

@@ -31,9 +31,10 @@ int fy_io_open(struct fy_io *io, int fd);
 /* Closes the descriptor; whoever waits gets FY_IO_CLOSED. Again and again if you like. */
 void fy_io_close(struct fy_io *io);
 
-/* Takes the descriptor out of its scheduler's poller, under that one's lock, with whoever is parked on
- * it; and registers it with the running scheduler's, where what came in between is found by looking.
- * -1 (errno): it cannot be; then it can only be closed. No wait on it may have a deadline. */
+/* Takes the descriptor out of its scheduler's poller, under that one's lock, with whoever is parked
+ * on it; and registers it with the running scheduler's, where what came in between is found by
+ * looking. -1 (errno): it cannot be; then it can only be closed. No wait on it may have a deadline.
+ */
 void fy_io_detach(struct fy_io *io);
 int fy_io_attach(struct fy_io *io);
 

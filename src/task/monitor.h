@@ -1,8 +1,8 @@
 /*
- * The monitor: a thread of the library's own that sees to schedulers while their threads are away, so
- * that an idle connection which its server has closed, or whose time is over, goes although the program
- * does something else for minutes. It runs tasks that are marked as unattended, which idle connections'
- * loops are, and never a function of the user's.
+ * The monitor: a thread of the library's own that sees to schedulers while their threads are away,
+ * so that an idle connection which its server has closed, or whose time is over, goes although the
+ * program does something else for minutes. It runs tasks that are marked as unattended, which idle
+ * connections' loops are, and never a function of the user's.
  *
  * Started with the first that is to be watched; sleeps while there is nothing, and else looks about
  * twice a second.
@@ -10,8 +10,8 @@
 #ifndef FY_TASK_MONITOR_H
 #define FY_TASK_MONITOR_H
 
-/* There is something to be watched from now on (1), or no more (-1); they are counted. From any thread, with
- * or without locks. Where no thread can be started, nothing is watched. */
+/* There is something to be watched from now on (1), or no more (-1); they are counted. From any
+ * thread, with or without locks. Where no thread can be started, nothing is watched. */
 void fy_monitor_watch(int change);
 
 #endif

@@ -284,7 +284,7 @@ void fy_yield(void)
     errno_set(saved_errno);
 }
 
-/* ------------------------------------------------------------------------------- the monitor's visit */
+/* -------------------------------------------------------------------------- the monitor's visit */
 
 static bool has_unattended(const struct fy_sched *sched)
 {
@@ -297,8 +297,8 @@ static bool has_unattended(const struct fy_sched *sched)
     return false;
 }
 
-/* The task whose thread is away in a function of the user's stays what it is: who runs meanwhile runs as
- * the guest, on the monitor's stack, and on those of the tasks that it runs. */
+/* The task whose thread is away in a function of the user's stays what it is: who runs meanwhile
+ * runs as the guest, on the monitor's stack, and on those of the tasks that it runs. */
 void fy_sched_attend(struct fy_sched *sched, struct fy_task *guest)
 {
     struct fy_task *absent = sched->current;

@@ -138,12 +138,13 @@ void fy_park(const char *why);
 /* Lets a task that is, or will be, parked go on. Under its scheduler's lock. */
 void fy_wake(struct fy_task *task);
 
-/* Whether a task is parked, be it woken by now and waiting for its turn: then it can be taken elsewhere.
- * Else it is in a function of the user's. Under its scheduler's lock, and not of the running task. */
+/* Whether a task is parked, be it woken by now and waiting for its turn: then it can be taken
+ * elsewhere. Else it is in a function of the user's. Under its scheduler's lock, and not of the
+ * running task. */
 bool fy_task_is_parked(const struct fy_task *task);
 
-/* Takes a parked task out of its scheduler's books, under that one's lock; and enters it into the running
- * scheduler's, where it goes on when it is woken. In between nobody may wake it. */
+/* Takes a parked task out of its scheduler's books, under that one's lock; and enters it into the
+ * running scheduler's, where it goes on when it is woken. In between nobody may wake it. */
 void fy_task_detach(struct fy_task *task);
 void fy_task_attach(struct fy_task *task);
 
@@ -157,8 +158,8 @@ void fy_poll_now(void);
  * next polls. From any thread, with or without locks. The scheduler must have its thread. */
 void fy_sched_post(struct fy_sched *sched, struct fy_post *post);
 
-/* The same for a scheduler whose thread may have ended: then it is done here and now, under that one's
- * lock. The caller holds no lock but perhaps its own scheduler's. */
+/* The same for a scheduler whose thread may have ended: then it is done here and now, under that
+ * one's lock. The caller holds no lock but perhaps its own scheduler's. */
 void fy_sched_post_home(struct fy_sched *sched, struct fy_post *post);
 
 /* Ends the scheduler's sleep in its poller, or its host loop's. Safe in a signal handler. */

@@ -257,7 +257,7 @@ void fy_leave(void)
     fy_sched_unlock(mine_get());
 }
 
-/* ------------------------------------------------------------------------------- while it is away */
+/* ----------------------------------------------------------------------------- while it is away */
 
 static void attend_if_away(struct fy_sched *sched, struct fy_task *guest)
 {

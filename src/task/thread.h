@@ -16,7 +16,8 @@ void fy_posts_run(struct fy_sched *sched);
 /* sched.c's: enters a task into the scheduler's books. */
 void fy_task_register(struct fy_task *task, struct fy_sched *sched);
 
-/* Has the monitor run what is ready and unattended in each scheduler whose thread is out of ferry. */
+/* Has the monitor run what is ready and unattended in each scheduler whose thread is out of ferry.
+ */
 void fy_scheds_attend(struct fy_task *guest);
 
 /* sched.c's: the same for one, under its lock, on the monitor's stack. */

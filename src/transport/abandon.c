@@ -1,7 +1,7 @@
 /*
- * Closing what nobody reads. The timer is left alone while the body is read; when it goes off it looks when
- * that was last, as an idle connection's does. It decides the body's fate, and the read loop does the
- * rest; the response stays open, and on the ledger, until it is closed.
+ * Closing what nobody reads. The timer is left alone while the body is read; when it goes off it
+ * looks when that was last, as an idle connection's does. It decides the body's fate, and the read
+ * loop does the rest; the response stays open, and on the ledger, until it is closed.
  */
 #include "transport/abandon.h"
 

@@ -110,9 +110,9 @@ void fy_exchange_release(struct fy_exchange *exchange);
  * whichever comes last of the send's end and the write loop's. Outside the lock. */
 void fy_exchange_body_done(const ferry_request *req);
 
-/* The connection serves others from now on, perhaps on other threads, and is not this exchange's any
- * more: a response that is closed much later does not touch it. By the read loop, which has a hold of
- * its own on the connection. */
+/* The connection serves others from now on, perhaps on other threads, and is not this exchange's
+ * any more: a response that is closed much later does not touch it. By the read loop, which has a
+ * hold of its own on the connection. */
 void fy_exchange_settled(struct fy_exchange *exchange);
 
 /* Stops watching the context and the deadline. */

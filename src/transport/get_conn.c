@@ -424,8 +424,8 @@ static void await_canceled_dial(struct fy_want *want)
     }
 }
 
-/* The connection that comes, perhaps one of another thread's; NULL with *err, or without one when there
- * is an idle connection to be taken. */
+/* The connection that comes, perhaps one of another thread's; NULL with *err, or without one when
+ * there is an idle connection to be taken. */
 static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_request *req,
                                          const struct fy_route *route, struct fy_cancel *cancel,
                                          bool has_waited, ferry_error *err)

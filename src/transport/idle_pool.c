@@ -3,10 +3,10 @@
  * it), idle (in its host's list and in the list of all, both most recently used first), or handed
  * straight to a request that waits.
  *
- * An idle connection lives on one thread's scheduler, and serves whichever thread asks next: that one
- * takes it out of the books here, and then moves it (fy_persist_conn_move_here). One that comes free
- * while requests wait goes to the one that has waited for longest; if that is on another thread, the
- * connection is promised to it, and it comes for it.
+ * An idle connection lives on one thread's scheduler, and serves whichever thread asks next: that
+ * one takes it out of the books here, and then moves it (fy_persist_conn_move_here). One that comes
+ * free while requests wait goes to the one that has waited for longest; if that is on another
+ * thread, the connection is promised to it, and it comes for it.
  */
 #include "transport/idle_pool.h"
 
@@ -188,8 +188,8 @@ void fy_pool_send_home(struct fy_persist_conn *conn)
     }
 }
 
-/* Under pool.lock: whether a connection that is out of the books is in them again, or promised to the next
- * who waits; else it has closed meanwhile. */
+/* Under pool.lock: whether a connection that is out of the books is in them again, or promised to
+ * the next who waits; else it has closed meanwhile. */
 bool fy_pool_take_back(struct fy_persist_conn *conn)
 {
     struct fy_link *waiters = &conn->host->waiters;

@@ -1,6 +1,6 @@
 /*
- * The pool: which connections are idle. (want.h has who waits for one.) Every function takes and drops
- * pool.lock by itself; the caller holds its own scheduler's lock.
+ * The pool: which connections are idle. (want.h has who waits for one.) Every function takes and
+ * drops pool.lock by itself; the caller holds its own scheduler's lock.
  */
 #ifndef FY_TRANSPORT_IDLE_POOL_H
 #define FY_TRANSPORT_IDLE_POOL_H
@@ -15,13 +15,13 @@
 int fy_pool_init(ferry_transport *transport);
 void fy_pool_destroy(ferry_transport *transport);
 
-/* An idle connection that is fit for use, with the pool's hold on it: the most recently used of this
- * scheduler's, else of another's, which is moved here (this scheduler's lock is dropped meanwhile).
- * NULL: none. Ends the state that ferry_transport_close_idle() has left. */
+/* An idle connection that is fit for use, with the pool's hold on it: the most recently used of
+ * this scheduler's, else of another's, which is moved here (this scheduler's lock is dropped
+ * meanwhile). NULL: none. Ends the state that ferry_transport_close_idle() has left. */
 struct fy_persist_conn *fy_pool_take(ferry_transport *transport, const struct fy_host_key *key);
 
-/* Sees to it that a connection which the caller has got, with its hold, is this scheduler's. False: it
- * has closed, or cannot be moved now, and is not the caller's any more. */
+/* Sees to it that a connection which the caller has got, with its hold, is this scheduler's. False:
+ * it has closed, or cannot be moved now, and is not the caller's any more. */
 bool fy_pool_bring_here(struct fy_persist_conn *conn);
 
 /* The idle connection of this scheduler's that was idle for longest, fit for use or not, with the
@@ -32,8 +32,8 @@ struct fy_persist_conn *fy_pool_take_any(ferry_transport *transport);
  * ones. On refusal the connection is still the caller's to close. Does the counting. */
 enum ferry_put_result fy_pool_try_put(struct fy_persist_conn *conn);
 
-/* A connection that was taken out, or promised, is not needed after all; it may be another thread's.
- * The pool's hold goes along. */
+/* A connection that was taken out, or promised, is not needed after all; it may be another
+ * thread's. The pool's hold goes along. */
 void fy_pool_return(struct fy_persist_conn *conn);
 
 /* Likewise for one that could not be moved since its loops were at work: it is not offered to other

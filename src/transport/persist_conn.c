@@ -215,8 +215,8 @@ bool fy_persist_conn_is_fresh(struct fy_persist_conn *conn)
 
 /* -------------------------------------------------------------------------- to another thread */
 
-/* Under its scheduler's lock. A loop may be in a function of the user's, on its own thread: a trace's,
- * a body's. */
+/* Under its scheduler's lock. A loop may be in a function of the user's, on its own thread: a
+ * trace's, a body's. */
 static bool can_move(const struct fy_persist_conn *conn)
 {
     return !conn->is_closed && conn->stream->ops->detach != NULL && conn->read_task != NULL &&

@@ -67,8 +67,8 @@ struct fy_persist_conn {
 };
 
 /* A connection over a stream, with its loops started, on the running scheduler. Takes the stream
- * over, the hold on what TLS has agreed (NULL: no TLS), and the place in the host's count that the caller has reserved; on NULL (out of memory)
- * all stay the caller's. */
+ * over, the hold on what TLS has agreed (NULL: no TLS), and the place in the host's count that the
+ * caller has reserved; on NULL (out of memory) all stay the caller's. */
 struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct fy_host *host,
                                             struct fy_stream *stream, struct fy_tls_info *tls,
                                             const struct fy_route *route);
@@ -85,23 +85,23 @@ void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure fa
 void fy_persist_conn_close_for(struct fy_persist_conn *conn, enum fy_trip_failure failure, int code,
                                const char *why);
 
-/* Moves a connection that another thread's scheduler has, and that was taken out of the pool while it
- * rested, to the running one; whoever calls this has the pool's hold. Drops this scheduler's lock
- * meanwhile. False: it has closed, or came to be in use there; then that hold is given up. */
+/* Moves a connection that another thread's scheduler has, and that was taken out of the pool while
+ * it rested, to the running one; whoever calls this has the pool's hold. Drops this scheduler's
+ * lock meanwhile. False: it has closed, or came to be in use there; then that hold is given up. */
 bool fy_persist_conn_move_here(struct fy_persist_conn *conn);
 
 /* Parks until the loops of a closed connection have ended. */
 void fy_persist_conn_wait_gone(struct fy_persist_conn *conn);
 
-/* Whether the monitor may run its loops while their thread is away: not where they come to functions of
- * the user's. By the read loop, and by whoever hands the connection an exchange. */
+/* Whether the monitor may run its loops while their thread is away: not where they come to
+ * functions of the user's. By the read loop, and by whoever hands the connection an exchange. */
 void fy_persist_conn_set_unattended(struct fy_persist_conn *conn, bool unattended);
 
 /* Whether an idle connection can be used: nothing has come in on it, no end and no byte. */
 bool fy_persist_conn_is_fresh(struct fy_persist_conn *conn);
 
-/* What a read of its stream (or a fill of its input) that brought no bytes means, as *err: got is 0 or
- * -errno. ended: the sentence for an end that should not have come here. Returns -1. */
+/* What a read of its stream (or a fill of its input) that brought no bytes means, as *err: got is 0
+ * or -errno. ended: the sentence for an end that should not have come here. Returns -1. */
 int fy_persist_conn_fail_read(const struct fy_persist_conn *conn, ssize_t got, const char *ended,
                               ferry_error *err);
 

@@ -53,8 +53,8 @@ static ssize_t await_input(struct fy_persist_conn *conn)
                               "waiting for the response");
 }
 
-/* Nobody asked: the end of an idle connection, or bytes that answer nothing. What fails in TLS tells
- * more: a server may refuse us when its handshake is over, and the request not yet here. */
+/* Nobody asked: the end of an idle connection, or bytes that answer nothing. What fails in TLS
+ * tells more: a server may refuse us when its handshake is over, and the request not yet here. */
 static void close_unasked(struct fy_persist_conn *conn, ssize_t got)
 {
     if (got == -ENOMEM || got == -EPROTO) {
@@ -184,8 +184,8 @@ static bool await_body_fate(struct fy_exchange *exchange)
         FY_RECEIVE_FROM(&exchange->cancel.done),
         FY_RECEIVE_FROM(&conn->closed),
     };
-    /* Nothing of the user's is called on the way from here to the pool, or the close: the monitor may see
-     * to an abandoned body. */
+    /* Nothing of the user's is called on the way from here to the pool, or the close: the monitor
+     * may see to an abandoned body. */
     bool no_users = exchange->put_trace == NULL && exchange->written.closed;
     fy_persist_conn_set_unattended(conn, no_users);
     int chosen = fy_select(cases, 3, FY_NEVER, "waiting for the body to be read");

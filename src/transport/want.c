@@ -1,17 +1,18 @@
 /*
- * Who waits for a connection. A want stands in its host's line of waiters, whichever thread it is on;
- * and, while it may not dial (max_per_host, or a dial that others have begun and do not need), in its
- * queue. A connection that comes free goes to the first waiter, a place to the first in the queue.
+ * Who waits for a connection. A want stands in its host's line of waiters, whichever thread it is
+ * on; and, while it may not dial (max_per_host, or a dial that others have begun and do not need),
+ * in its queue. A connection that comes free goes to the first waiter, a place to the first in the
+ * queue.
  */
 #include "transport/want.h"
 
 #include "transport/idle_pool.h"
 #include "transport/pool_books.h"
 
-/* ------------------------------------------------------------------------------ serving who waits */
+/* ---------------------------------------------------------------------------- serving who waits */
 
-/* Under pool.lock. Its list's hold goes to whoever takes it off. The dial that it does not need now is
- * there for the next that comes: so dials are never more than requests at a time. */
+/* Under pool.lock. Its list's hold goes to whoever takes it off. The dial that it does not need now
+ * is there for the next that comes: so dials are never more than requests at a time. */
 static void unlist(struct fy_pool *pool, struct fy_want *want)
 {
     fy_list_remove(&want->waiter_link);
@@ -85,8 +86,8 @@ static void set_dials(struct fy_want *want)
     want->host->dials++;
 }
 
-/* Under pool.lock: the first who queues for a place to dial in, rather than for a dial that is under way
- * anyway. NULL: nobody. */
+/* Under pool.lock: the first who queues for a place to dial in, rather than for a dial that is
+ * under way anyway. NULL: nobody. */
 static struct fy_want *first_in_queue(struct fy_host *host)
 {
     FY_LIST_EACH(link, &host->queue)
@@ -190,8 +191,8 @@ int fy_want_enter(struct fy_want *want, const struct fy_host_key *key)
     return entry;
 }
 
-/* Under pool.lock: takes a want out of every list. What was promised to it is another's: in *unkept is what
- * nobody can have. */
+/* Under pool.lock: takes a want out of every list. What was promised to it is another's: in *unkept
+ * is what nobody can have. */
 static void withdraw(struct fy_want *want, struct fy_persist_conn **unkept)
 {
     struct fy_persist_conn *promised = want->promised;

@@ -46,26 +46,27 @@ struct fy_want {
     const struct fy_route *route; /* the request's; likewise */
 };
 
-/* Enters it: FY_WANT_DIAL when it is to dial now (a place is reserved), FY_WANT_QUEUED when it must wait
- * for a slot, or for a dial that others have begun and do not need, FY_WANT_DRAIN when it may dial but
- * a connection of the host may be free in a moment, FY_WANT_TAKE when there is one to be taken: then
- * it is not entered. -1 when out of memory. */
+/* Enters it: FY_WANT_DIAL when it is to dial now (a place is reserved), FY_WANT_QUEUED when it must
+ * wait for a slot, or for a dial that others have begun and do not need, FY_WANT_DRAIN when it may
+ * dial but a connection of the host may be free in a moment, FY_WANT_TAKE when there is one to be
+ * taken: then it is not entered. -1 when out of memory. */
 enum fy_want_entry { FY_WANT_DIAL, FY_WANT_QUEUED, FY_WANT_DRAIN, FY_WANT_TAKE };
 int fy_want_enter(struct fy_want *want, const struct fy_host_key *key);
 
-/* Leaves every list, and what was promised to it to the next. Returns true when nobody else waits at
- * its host. */
+/* Leaves every list, and what was promised to it to the next. Returns true when nobody else waits
+ * at its host. */
 bool fy_want_leave(struct fy_want *want);
 
-/* The want's dial has ended: whether the want is to be given what came of it, a connection (well) or
- * an error. It is over then, and out of every list. Not if it has been served, or if after a failure
- * another connection is on its way to it. */
+/* The want's dial has ended: whether the want is to be given what came of it, a connection (well)
+ * or an error. It is over then, and out of every list. Not if it has been served, or if after a
+ * failure another connection is on its way to it. */
 bool fy_want_dialed(struct fy_want *want, bool well);
 
 /* What was promised to a want, which has a hold on it, if it still is: NULL when it gave up. */
 struct fy_persist_conn *fy_want_promised(struct fy_want *want);
 
-/* The want's dial, or what was to be one, is over, whatever came of it; its place is not touched. */
+/* The want's dial, or what was to be one, is over, whatever came of it; its place is not touched.
+ */
 void fy_want_dial_over(struct fy_want *want);
 
 /* It begins now after all. */

@@ -1,6 +1,6 @@
 /*
- * Idle connections, and bodies that nobody reads, while the program does something else: their thread is not
- * in ferry at all, and still they go when they should.
+ * Idle connections, and bodies that nobody reads, while the program does something else: their
+ * thread is not in ferry at all, and still they go when they should.
  */
 #include "transport_test.h"
 
@@ -14,8 +14,8 @@
 #include "temp_dir.h"
 #include "tls_server.h"
 
-/* The thread is away for as long as it takes until the origin has that many connections open. (The monitor
- * looks about twice a second.) */
+/* The thread is away for as long as it takes until the origin has that many connections open. (The
+ * monitor looks about twice a second.) */
 static bool away_until_open(const struct origin *origin, unsigned count)
 {
     return origin_await_open(origin, count, SOON_MS);
@@ -155,7 +155,8 @@ static void test_runs_no_task_of_the_users(void **state)
     assert_eventually(*told);
 }
 
-/* Nor a function of the user's in a request that is under way: the answer, with its trace, waits. */
+/* Nor a function of the user's in a request that is under way: the answer, with its trace, waits.
+ */
 struct noted {
     unsigned long thread;
     atomic_int events;
@@ -216,7 +217,7 @@ static void test_open_response_is_left_alone(void **state)
     ferry_response_close(res);
 }
 
-/* ------------------------------------------------------------------------------ abandoned bodies */
+/* ----------------------------------------------------------------------------- abandoned bodies */
 
 #define BODY_OF_9 "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome"
 

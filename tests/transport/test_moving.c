@@ -1,8 +1,8 @@
 /*
  * One pool for every thread: idle connections go where the next request is.
  *
- * Threads that answer to a stage, one after the other, so that each is out of ferry while another works:
- * what moves has to move without them.
+ * Threads that answer to a stage, one after the other, so that each is out of ferry while another
+ * works: what moves has to move without them.
  */
 #include "transport_test.h"
 
@@ -143,8 +143,8 @@ static void test_response_closed_after_its_connection_has_moved(void **state)
     worker_end(&worker);
 }
 
-/* The server has closed it while its thread was elsewhere. A POST cannot be sent twice, so that must be
- * seen before it is used. */
+/* The server has closed it while its thread was elsewhere. A POST cannot be sent twice, so that
+ * must be seen before it is used. */
 static void test_closed_connection_is_not_taken(void **state)
 {
     struct origin *origin = serve_with(state, serve_identity, NULL);
@@ -235,7 +235,8 @@ static void run_and_linger(void *arg)
     gate_wait(&lingering->leave, SOON_MS);
 }
 
-/* A connection that comes free goes to the request that has waited for longest, on whichever thread. */
+/* A connection that comes free goes to the request that has waited for longest, on whichever
+ * thread. */
 static void test_turns_over_threads(void **state)
 {
     enum { CALLS = 5 };
@@ -273,8 +274,8 @@ static void test_turns_over_threads(void **state)
     }
 }
 
-/* While a trace's function keeps the read loop, the connection cannot leave its thread: the other thread
- * dials, and nothing is spoilt. */
+/* While a trace's function keeps the read loop, the connection cannot leave its thread: the other
+ * thread dials, and nothing is spoilt. */
 struct slow_trace {
     struct gate in, go;
 };
@@ -308,7 +309,8 @@ static void test_connection_busy_in_a_trace_stays(void **state)
 
 /* ------------------------------------------------------------------------------------- in bulk */
 
-/* With at most so many requests in flight at a time, so many connections are dialed, never one more. */
+/* With at most so many requests in flight at a time, so many connections are dialed, never one
+ * more. */
 #define IN_FLIGHT 3
 #define CROWD 8
 #define ROUNDS 150
@@ -329,7 +331,8 @@ static void *crowd_thread(void *arg)
         ferry_request *req = ferry_request_new("GET", crowd->url, NULL);
         ferry_response *res = ferry_transport_round_trip(crowd->transport, req, NULL);
         bool good = res != NULL && ferry_response_read(res, &byte, 1, NULL) == 1;
-        /* The end has been met. Even those that close late, or in the middle of another's request. */
+        /* The end has been met. Even those that close late, or in the middle of another's request.
+         */
         if (i % 2 == 0) {
             ferry_response_close(res);
             sem_post(&crowd->tickets);
@@ -371,8 +374,8 @@ static void test_no_more_connections_than_requests_in_flight(void **state)
     sem_destroy(&crowd.leave);
 }
 
-/* Requests that wait on several threads, are cancelled at any moment, and threads that end: a connection
- * that was promised to one of them goes to the next. */
+/* Requests that wait on several threads, are cancelled at any moment, and threads that end: a
+ * connection that was promised to one of them goes to the next. */
 struct fickle {
     ferry_transport *transport;
     const char *url;
