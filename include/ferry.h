@@ -1055,6 +1055,24 @@ FERRY_API void ferry_transport_close_idle(ferry_transport *transport);
  * are touched: ferry_transport_close_idle() is for those. NULL: the default transport. */
 FERRY_API void ferry_transport_flush_dns(ferry_transport *transport);
 
+/* How many times something took how long, by buckets that end at 50, 100, 200, 500 microseconds, 1, 2,
+ * 5, 10 ... milliseconds, and so on to 50 seconds; the last is for all that took longer. */
+#define FERRY_HISTOGRAM_BUCKETS 20
+typedef struct ferry_histogram {
+    uint64_t counts[FERRY_HISTOGRAM_BUCKETS]; /* each of its own bucket only */
+    uint64_t count;                           /* of all buckets */
+    uint64_t sum_ns;                          /* all durations together */
+} ferry_histogram;
+
+/* Where a bucket (from 0 on) ends, in nanoseconds: the longest that still belongs to it. INT64_MAX
+ * for the last one. */
+FERRY_API int64_t ferry_histogram_bound(int bucket);
+
+/* Roughly the duration, in nanoseconds, that a part q of all did not exceed (0.5: the median), as far
+ * as the buckets tell; of what is in the last one only that it was longer than 50 seconds, which is
+ * what is returned then. -1 when there are none. */
+FERRY_API int64_t ferry_histogram_quantile(const ferry_histogram *histogram, double q);
+
 /* What a transport has done and holds. */
 typedef struct ferry_stats {
     size_t size;            /* set it to sizeof(ferry_stats) before the call (FERRY_STATS_INIT) */
@@ -1080,7 +1098,54 @@ typedef struct ferry_stats {
     uint64_t dns_lookups;    /* names looked up: in the hosts file, then in DNS */
     uint64_t dns_cache_hits; /* dials that needed no lookup: a kept answer, or another's, served */
     uint64_t abandoned;      /* responses closed because nobody read them (abandoned_ms) */
+
+    /* Idle connections that were found closed by the server: sockets in CLOSE_WAIT, which are
+     * closed as soon as they are found. */
+    uint64_t close_waits;
+
+    /* How long things took that succeeded: a name's lookup; making the TCP connection, from the first
+     * of the addresses on; the TLS handshake with the host; from handing a request to its connection to the
+     * first byte of the answer; from there to the end of a body that was read to its end. */
+    ferry_histogram dns, connect, tls, first_byte, body;
 } ferry_stats;
+
+/* A transport's numbers host by host. A host here is what connections are interchangeable for. */
+typedef struct ferry_host_stats {
+    size_t size;        /* of this struct, as the library has it */
+    const char *scheme; /* "https" */
+    const char *host;   /* "example.org:443"; "": any, on a proxy's connections in absolute form */
+    const char *proxy;  /* through which, without credentials; "": none */
+    uint64_t requests;  /* put on a connection to it; one that is sent again counts again */
+    uint64_t dials;     /* from here on as in ferry_stats */
+    uint64_t dial_failures;
+    uint64_t reuses;
+    uint64_t puts;
+    uint64_t put_failures;
+    uint64_t put_results[FERRY_PUT_RESULTS];
+    uint64_t close_waits;
+    uint64_t connections;
+    uint64_t idle;
+    uint64_t open_responses;
+    ferry_histogram dns, connect, tls, first_byte, body;
+} ferry_host_stats;
+
+/* The most hosts of a transport that are counted by themselves, those it meets first; the rest is
+ * one entry whose host is "(others)", so that a crawler's numbers do not grow with the web. */
+#define FERRY_HOSTS_COUNTED 256
+
+/* Calls visit for each host of a transport that there ever was, in the order of their first requests
+ * (the "(others)", if there are any, first), and returns how many that were. NULL transport: the
+ * default one; NULL visit: only counts. The strings last as long as the transport, the struct as long
+ * as the call. No lock is held: visit may do what it likes, and others go on meanwhile. */
+FERRY_API size_t ferry_transport_each_host(const ferry_transport *transport,
+                                           void (*visit)(void *arg, const ferry_host_stats *stats),
+                                           void *arg);
+
+/* Writes all the process's numbers, of all its transports and their hosts, in Prometheus' text format
+ * (version 0.0.4; Content-Type: text/plain; version=0.0.4). The label transport is "default" or
+ * 1, 2, 3 ... in the order of their making. Returns 0, or -1 when out of memory, or when writing
+ * failed (errno is set). */
+FERRY_API int ferry_metrics(FILE *out);
 
 /* Initialisers: ferry_stats stats = FERRY_STATS_INIT; */
 #ifdef __cplusplus

@@ -374,7 +374,7 @@ static void body_close(void *self, bool may_park)
         }
     }
     exchange->res = NULL;
-    FY_COUNT_DOWN(exchange->transport, open_responses);
+    FY_HOST_COUNT_DOWN(exchange->counts, open_responses);
 }
 
 static void body_release(void *self)
@@ -411,5 +411,5 @@ void fy_body_attach(struct fy_exchange *exchange, ferry_response *res)
     }
     res->entry.connection = exchange->conn->number;
     res->entry.holds_connection = exchange->framing.kind != FY_BODY_NONE;
-    FY_COUNT(exchange->transport, open_responses);
+    FY_HOST_COUNT(exchange->counts, open_responses);
 }
