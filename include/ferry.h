@@ -1358,11 +1358,32 @@ FERRY_API int64_t ferry_poll(void);
 
 /* --------------------------------------------------------------------------------------- ledger */
 
-/* Writes a line for each response not closed: where it was opened, URL, age, bytes read of how
- * many, what it holds (connection and tasks, or memory only). Returns how many there are. NULL:
- * only counts. Of all threads. FERRY_LEAKS=1 in the environment prints the ledger to standard error
+/* Writes a line for each response not closed, oldest first: where it was opened, URL, age, bytes read of
+ * how many and when last, what it holds (connection and tasks, or memory only), and about how much
+ * memory: the response's head, and while it holds a connection that one's structures, read buffer and
+ * the touched pages of both loops' stacks (an estimate; what the kernel and OpenSSL have is not counted).
+ * More than 20 are grouped: two lines for each call site, the second being its oldest response's, those
+ * with the most first. Returns how many are open. NULL: only counts. Of all threads, none of
+ * which is held up for longer than it takes to copy its entries. FERRY_LEAKS=1 in the environment prints the ledger to standard error
  * at exit if it is not empty; FERRY_LEAKS=fatal also ends the process with status 23. */
 FERRY_API size_t ferry_open_responses(FILE *out);
+
+/* The same as a string, "" if there are none. From malloc(); the caller frees it. NULL when out of
+ * memory. *count: how many are open; count may be NULL. */
+FERRY_API FERRY_MUST_USE char *ferry_open_responses_text(size_t *count);
+
+/* Likewise, as one JSON document (RFC 8259), which always has both views, never grouped away:
+ *
+ *     {"open": 1,
+ *      "call_sites": [{"file": "main.c", "line": 42, "open": 1, "oldest_ms": 1200,
+ *          "longest_unread_ms": 800, "sockets": 1, "tasks": 2, "memory": 14336}],
+ *      "responses": [{"file": "main.c", "line": 42, "url": "http://127.0.0.1:8080/a",
+ *          "age_ms": 1200, "unread_ms": 800, "bytes_read": 10, "length": 1000, "connection": 4,
+ *          "abandoned": false, "sockets": 1, "tasks": 2, "memory": 14336}]}
+ *
+ * null stands for an unknown place or length, unread_ms if nothing was read yet, and the connection
+ * where none is held. memory is in bytes. */
+FERRY_API FERRY_MUST_USE char *ferry_open_responses_json(size_t *count);
 
 /* The functions behind the macros below: file and line are for the ledger; file must live as long
  * as the response (a string literal), NULL: unknown. For bindings to other languages. */
@@ -1387,6 +1408,42 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
 #define ferry_client_do(client, req, err) ferry_client_do_at(client, req, err, __FILE__, __LINE__)
 #define ferry_transport_round_trip(transport, req, err) \
     ferry_transport_round_trip_at(transport, req, err, __FILE__, __LINE__)
+#endif
+
+/* Closes at the end of the scope, however that is left (return, break, goto; not longjmp or exit):
+ *
+ *     FERRY_AUTO ferry_response *res = ferry_get(url, &err);
+ *
+ * Always with an initialiser. One that is given away is set to NULL first. Where FERRY_AUTO is not
+ * defined the compiler has no such thing (GCC and Clang do, as C and as C++; in C++ a
+ * std::unique_ptr with ferry_response_close as its deleter says the same everywhere). */
+#if defined(__GNUC__) || defined(__clang__)
+#define FERRY_AUTO __attribute__((cleanup(ferry_auto_response)))
+#define FERRY_AUTO_REQUEST __attribute__((cleanup(ferry_auto_request)))
+#define FERRY_AUTO_CLIENT __attribute__((cleanup(ferry_auto_client)))
+#define FERRY_AUTO_TRANSPORT __attribute__((cleanup(ferry_auto_transport)))
+#define FERRY_AUTO_CONTEXT __attribute__((cleanup(ferry_auto_context)))
+
+static inline void ferry_auto_response(ferry_response **res)
+{
+    ferry_response_close(*res);
+}
+static inline void ferry_auto_request(ferry_request **req)
+{
+    ferry_request_free(*req);
+}
+static inline void ferry_auto_client(ferry_client **client)
+{
+    ferry_client_free(*client);
+}
+static inline void ferry_auto_transport(ferry_transport **transport)
+{
+    ferry_transport_free(*transport);
+}
+static inline void ferry_auto_context(ferry_context **context)
+{
+    ferry_context_free(*context);
+}
 #endif
 
 #ifdef __cplusplus

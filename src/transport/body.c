@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "http/chunk.h"
 #include "task/clock.h"
+#include "transport/held_memory.h"
 #include "transport/idle_pool.h"
 #include "transport/persist_conn.h"
 #include "transport/trailer.h"
@@ -410,6 +411,8 @@ void fy_body_attach(struct fy_exchange *exchange, ferry_response *res)
         res->tls = &exchange->conn->tls->shown;
     }
     res->entry.connection = exchange->conn->number;
+    res->entry.held_memory = fy_held_memory;
+    res->entry.holder = exchange;
     res->entry.holds_connection = exchange->framing.kind != FY_BODY_NONE;
     FY_HOST_COUNT(exchange->counts, open_responses);
 }
