@@ -17,6 +17,7 @@
 #include <ferry.h>
 
 #include "dead_end.h"
+#include "gate.h"
 #include "origin.h"
 #include "run.h"
 #include "watch_test.h"
@@ -277,18 +278,22 @@ static void a_proxys_password_is_not_told(void **state)
 
 static void hang_up(struct origin_conn *conn, void *arg)
 {
-    (void)arg;
     (void)origin_read_request(conn);
     origin_send(conn, BYTES(HELLO));
+    (void)origin_wait(conn, arg);
 }
 
 static void a_server_that_hangs_up_is_counted(void **state)
 {
-    struct origin *origin = origin_start(&(struct origin_script){.serve = hang_up});
+    struct gate is_idle = {0};
+    struct origin *origin =
+        origin_start(&(struct origin_script){.serve = hang_up, .arg = &is_idle});
     ferry_transport *transport = ferry_transport_new(NULL);
 
     (void)state;
     get_whole(transport, origin_url(origin, "/"));
+    assert_int_equal(stats_of(transport).idle, 1);
+    gate_open(&is_idle);
     AWAIT(stats_of(transport).connections == 0);
     assert_int_equal(stats_of(transport).close_waits, 1);
     ferry_transport_free(transport);
