@@ -4,7 +4,7 @@
 
 include(CMakePackageConfigHelpers)
 
-install(FILES include/ferry.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES include/ferry.h include/ferry_test.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 
 # Two export sets, because only whoever links the static library needs its dependencies found.
 install(TARGETS ferry-shared EXPORT ferry-targets

@@ -1060,6 +1060,24 @@ FERRY_API void ferry_transport_close_idle(ferry_transport *transport);
  * are touched: ferry_transport_close_idle() is for those. NULL: the default transport. */
 FERRY_API void ferry_transport_flush_dns(ferry_transport *transport);
 
+/* How many times something took how long, by buckets that end at 50, 100, 200, 500 microseconds, 1, 2,
+ * 5, 10 ... milliseconds, and so on to 50 seconds; the last is for all that took longer. */
+#define FERRY_HISTOGRAM_BUCKETS 20
+typedef struct ferry_histogram {
+    uint64_t counts[FERRY_HISTOGRAM_BUCKETS]; /* each of its own bucket only */
+    uint64_t count;                           /* of all buckets */
+    uint64_t sum_ns;                          /* all durations together */
+} ferry_histogram;
+
+/* Where a bucket (from 0 on) ends, in nanoseconds: the longest that still belongs to it. INT64_MAX
+ * for the last one. */
+FERRY_API int64_t ferry_histogram_bound(int bucket);
+
+/* Roughly the duration, in nanoseconds, that a part q of all did not exceed (0.5: the median), as far
+ * as the buckets tell; of what is in the last one only that it was longer than 50 seconds, which is
+ * what is returned then. -1 when there are none. */
+FERRY_API int64_t ferry_histogram_quantile(const ferry_histogram *histogram, double q);
+
 /* What a transport has done and holds. */
 typedef struct ferry_stats {
     size_t size;            /* set it to sizeof(ferry_stats) before the call (FERRY_STATS_INIT) */
@@ -1085,7 +1103,54 @@ typedef struct ferry_stats {
     uint64_t dns_lookups;    /* names looked up: in the hosts file, then in DNS */
     uint64_t dns_cache_hits; /* dials that needed no lookup: a kept answer, or another's, served */
     uint64_t abandoned;      /* responses closed because nobody read them (abandoned_ms) */
+
+    /* Idle connections that were found closed by the server: sockets in CLOSE_WAIT, which are
+     * closed as soon as they are found. */
+    uint64_t close_waits;
+
+    /* How long things took that succeeded: a name's lookup; making the TCP connection, from the first
+     * of the addresses on; the TLS handshake with the host; from handing a request to its connection to the
+     * first byte of the answer; from there to the end of a body that was read to its end. */
+    ferry_histogram dns, connect, tls, first_byte, body;
 } ferry_stats;
+
+/* A transport's numbers host by host. A host here is what connections are interchangeable for. */
+typedef struct ferry_host_stats {
+    size_t size;        /* of this struct, as the library has it */
+    const char *scheme; /* "https" */
+    const char *host;   /* "example.org:443"; "": any, on a proxy's connections in absolute form */
+    const char *proxy;  /* through which, without credentials; "": none */
+    uint64_t requests;  /* put on a connection to it; one that is sent again counts again */
+    uint64_t dials;     /* from here on as in ferry_stats */
+    uint64_t dial_failures;
+    uint64_t reuses;
+    uint64_t puts;
+    uint64_t put_failures;
+    uint64_t put_results[FERRY_PUT_RESULTS];
+    uint64_t close_waits;
+    uint64_t connections;
+    uint64_t idle;
+    uint64_t open_responses;
+    ferry_histogram dns, connect, tls, first_byte, body;
+} ferry_host_stats;
+
+/* The most hosts of a transport that are counted by themselves, those it meets first; the rest is
+ * one entry whose host is "(others)", so that a crawler's numbers do not grow with the web. */
+#define FERRY_HOSTS_COUNTED 256
+
+/* Calls visit for each host of a transport that there ever was, in the order of their first requests
+ * (the "(others)", if there are any, first), and returns how many that were. NULL transport: the
+ * default one; NULL visit: only counts. The strings last as long as the transport, the struct as long
+ * as the call. No lock is held: visit may do what it likes, and others go on meanwhile. */
+FERRY_API size_t ferry_transport_each_host(const ferry_transport *transport,
+                                           void (*visit)(void *arg, const ferry_host_stats *stats),
+                                           void *arg);
+
+/* Writes all the process's numbers, of all its transports and their hosts, in Prometheus' text format
+ * (version 0.0.4; Content-Type: text/plain; version=0.0.4). The label transport is "default" or
+ * 1, 2, 3 ... in the order of their making. Returns 0, or -1 when out of memory, or when writing
+ * failed (errno is set). */
+FERRY_API int ferry_metrics(FILE *out);
 
 /* Initialisers: ferry_stats stats = FERRY_STATS_INIT; */
 #ifdef __cplusplus
@@ -1298,11 +1363,32 @@ FERRY_API int64_t ferry_poll(void);
 
 /* --------------------------------------------------------------------------------------- ledger */
 
-/* Writes a line for each response not closed: where it was opened, URL, age, bytes read of how
- * many, what it holds (connection and tasks, or memory only). Returns how many there are. NULL:
- * only counts. Of all threads. FERRY_LEAKS=1 in the environment prints the ledger to standard error
+/* Writes a line for each response not closed, oldest first: where it was opened, URL, age, bytes read of
+ * how many and when last, what it holds (connection and tasks, or memory only), and about how much
+ * memory: the response's head, and while it holds a connection that one's structures, read buffer and
+ * the touched pages of both loops' stacks (an estimate; what the kernel and OpenSSL have is not counted).
+ * More than 20 are grouped: two lines for each call site, the second being its oldest response's, those
+ * with the most first. Returns how many are open. NULL: only counts. Of all threads, none of
+ * which is held up for longer than it takes to copy its entries. FERRY_LEAKS=1 in the environment prints the ledger to standard error
  * at exit if it is not empty; FERRY_LEAKS=fatal also ends the process with status 23. */
 FERRY_API size_t ferry_open_responses(FILE *out);
+
+/* The same as a string, "" if there are none. From malloc(); the caller frees it. NULL when out of
+ * memory. *count: how many are open; count may be NULL. */
+FERRY_API FERRY_MUST_USE char *ferry_open_responses_text(size_t *count);
+
+/* Likewise, as one JSON document (RFC 8259), which always has both views, never grouped away:
+ *
+ *     {"open": 1,
+ *      "call_sites": [{"file": "main.c", "line": 42, "open": 1, "oldest_ms": 1200,
+ *          "longest_unread_ms": 800, "sockets": 1, "tasks": 2, "memory": 14336}],
+ *      "responses": [{"file": "main.c", "line": 42, "url": "http://127.0.0.1:8080/a",
+ *          "age_ms": 1200, "unread_ms": 800, "bytes_read": 10, "length": 1000, "connection": 4,
+ *          "abandoned": false, "sockets": 1, "tasks": 2, "memory": 14336}]}
+ *
+ * null stands for an unknown place or length, unread_ms if nothing was read yet, and the connection
+ * where none is held. memory is in bytes. */
+FERRY_API FERRY_MUST_USE char *ferry_open_responses_json(size_t *count);
 
 /* The functions behind the macros below: file and line are for the ledger; file must live as long
  * as the response (a string literal), NULL: unknown. For bindings to other languages. */
@@ -1327,6 +1413,42 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
 #define ferry_client_do(client, req, err) ferry_client_do_at(client, req, err, __FILE__, __LINE__)
 #define ferry_transport_round_trip(transport, req, err) \
     ferry_transport_round_trip_at(transport, req, err, __FILE__, __LINE__)
+#endif
+
+/* Closes at the end of the scope, however that is left (return, break, goto; not longjmp or exit):
+ *
+ *     FERRY_AUTO ferry_response *res = ferry_get(url, &err);
+ *
+ * Always with an initialiser. One that is given away is set to NULL first. Where FERRY_AUTO is not
+ * defined the compiler has no such thing (GCC and Clang do, as C and as C++; in C++ a
+ * std::unique_ptr with ferry_response_close as its deleter says the same everywhere). */
+#if defined(__GNUC__) || defined(__clang__)
+#define FERRY_AUTO __attribute__((cleanup(ferry_auto_response)))
+#define FERRY_AUTO_REQUEST __attribute__((cleanup(ferry_auto_request)))
+#define FERRY_AUTO_CLIENT __attribute__((cleanup(ferry_auto_client)))
+#define FERRY_AUTO_TRANSPORT __attribute__((cleanup(ferry_auto_transport)))
+#define FERRY_AUTO_CONTEXT __attribute__((cleanup(ferry_auto_context)))
+
+static inline void ferry_auto_response(ferry_response **res)
+{
+    ferry_response_close(*res);
+}
+static inline void ferry_auto_request(ferry_request **req)
+{
+    ferry_request_free(*req);
+}
+static inline void ferry_auto_client(ferry_client **client)
+{
+    ferry_client_free(*client);
+}
+static inline void ferry_auto_transport(ferry_transport **transport)
+{
+    ferry_transport_free(*transport);
+}
+static inline void ferry_auto_context(ferry_context **context)
+{
+    ferry_context_free(*context);
+}
 #endif
 
 #ifdef __cplusplus

@@ -38,6 +38,9 @@ test,check      pc:jansson      libjansson-dev          jansson-devel       jans
 test,check      nginx           nginx-light             nginx               nginx           nginx               nginx
 test,check      cmd:tinyproxy   tinyproxy-bin|tinyproxy tinyproxy           tinyproxy       tinyproxy           tinyproxy
 test,check      cmd:microsocks  microsocks              microsocks          microsocks      microsocks          microsocks
+test,check      cmd:promtool    prometheus              golang-github-prometheus prometheus prometheus          prometheus
+test,check      gdb             gdb                     gdb                 gdb             gdb                 -
+test,check      criterion       libcriterion-dev        -                   -               -                   -
 test,check      cmd:openssl     openssl                 openssl             openssl         openssl             openssl
 test,check      unistring       libunistring-dev        libunistring-devel  libunistring    libunistring-dev    libunistring
 test,check      cmd:readelf     binutils                binutils            binutils        binutils            binutils
@@ -63,6 +66,17 @@ say() {
 # nginx lives where an ordinary user's PATH does not look.
 probe_nginx() {
     command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]
+}
+
+# A test of one header with one test framework, which is left out without it: not worth more than a Debian
+# package.
+probe_criterion() {
+    pkg-config --exists criterion 2>/dev/null || ! command -v apt-get >/dev/null
+}
+
+# macOS has another debugger, and the test of the script for this one is left out.
+probe_gdb() {
+    command -v gdb >/dev/null || [ "$(uname -s)" = Darwin ]
 }
 
 # What libidn2 asks for when something is linked statically; its own package does not bring it everywhere.

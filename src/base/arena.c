@@ -120,3 +120,12 @@ void fy_arena_free(struct fy_arena *arena)
         chunk = next;
     }
 }
+
+size_t fy_arena_bytes(const struct fy_arena *arena)
+{
+    size_t bytes = 0;
+    for (const struct fy_arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = chunk->next) {
+        bytes += sizeof *chunk + chunk->size;
+    }
+    return bytes;
+}

@@ -19,6 +19,9 @@ void *fy_arena_alloc(struct fy_arena *arena, size_t size);
 /* A NUL-terminated copy of len bytes, or NULL. */
 char *fy_arena_copy(struct fy_arena *arena, const char *bytes, size_t len);
 
+/* How many bytes it has taken from malloc(). */
+size_t fy_arena_bytes(const struct fy_arena *arena);
+
 /* Releases everything; the arena is empty again. */
 void fy_arena_free(struct fy_arena *arena);
 

@@ -14,6 +14,13 @@
 #include "task/clock.h"
 #include "task/sched.h"
 
+/* For the ledger. */
+static size_t memory(const struct fy_ledger_entry *entry)
+{
+    const ferry_response *res = FY_CONTAINER(entry, ferry_response, entry);
+    return sizeof *res + fy_arena_bytes(&res->arena);
+}
+
 ferry_response *fy_response_new(void)
 {
     ferry_response *res = calloc(1, sizeof *res);
@@ -26,6 +33,7 @@ ferry_response *fy_response_new(void)
     res->minor = 1;
     res->length = -1;
     fy_list_init(&res->entry.link);
+    res->entry.memory = memory;
     fy_list_init(&res->leftover.link);
     return res;
 }

@@ -47,6 +47,7 @@ static int secure(const struct fy_connect *connect, struct fy_stream **stream,
 {
     const struct fy_dial *dial = &connect->dial;
     trace_start(dial);
+    int64_t began = fy_now();
     struct fy_stream *over =
         fy_tls_client(connect->tls, *stream, dial->host, dial->host_port,
                       fy_after_ms(connect->handshake_timeout_ms), dial->canceled, err);
@@ -55,6 +56,9 @@ static int secure(const struct fy_connect *connect, struct fy_stream **stream,
         *stream = over;
         *info = fy_tls_info_new(over);
         result = *info != NULL ? check_protocol(dial, *info, err) : fy_fail_memory(err);
+    }
+    if (result == 0 && dial->times != NULL) {
+        dial->times->tls = fy_now() - began;
     }
     trace_done(dial, result == 0 ? *info : NULL, result == 0 ? NULL : err);
     return result;

@@ -192,8 +192,12 @@ static int look_up(const struct fy_dial *dial, struct fy_addresses *addresses, f
         trace->dns_start(dial->trace_arg, dial->host);
         (void)fy_enter();
     }
+    int64_t began = fy_now();
     int result = fy_resolve(dial->resolver, addresses, dial->host, dial->port, dial->deadline,
                             dial->canceled, err);
+    if (result == 0 && dial->times != NULL) {
+        dial->times->dns = fy_now() - began;
+    }
     if (trace != NULL && trace->dns_done != NULL) {
         fy_leave();
         trace->dns_done(dial->trace_arg, addresses->count, result != 0 ? err : NULL);
@@ -217,6 +221,14 @@ static bool addresses_failed(const ferry_error *err)
     return err->code == FERRY_ECONNECT || err->code == FERRY_ETIMEOUT;
 }
 
+/* Notes how long a step took that has made a stream. */
+static void note_connect(const struct fy_dial *dial, const struct fy_stream *stream, int64_t began)
+{
+    if (stream != NULL && dial->times != NULL) {
+        dial->times->connect = fy_now() - began;
+    }
+}
+
 static struct fy_stream *dial_tcp(const struct fy_dial *dial, ferry_error *err)
 {
     struct fy_addresses addresses;
@@ -224,7 +236,9 @@ static struct fy_stream *dial_tcp(const struct fy_dial *dial, ferry_error *err)
         fy_error_prefix(err, "dial tcp");
         return NULL;
     }
+    int64_t began = fy_now();
     struct fy_stream *stream = fy_race(dial, &addresses, err);
+    note_connect(dial, stream, began);
     fy_addresses_free(&addresses);
     if (stream == NULL && addresses_failed(err)) {
         /* The name may have moved since it was looked up. */
@@ -243,8 +257,11 @@ struct fy_stream *fy_dial(const struct fy_dial *dial, ferry_error *err)
                 target_address(dial));
         return NULL;
     }
-    if (dial->dial != NULL) {
-        return dial_by_user(dial, err);
+    if (dial->dial == NULL && dial->unix_socket == NULL) {
+        return dial_tcp(dial, err);
     }
-    return dial->unix_socket != NULL ? dial_unix(dial, err) : dial_tcp(dial, err);
+    int64_t began = fy_now();
+    struct fy_stream *stream = dial->dial != NULL ? dial_by_user(dial, err) : dial_unix(dial, err);
+    note_connect(dial, stream, began);
+    return stream;
 }

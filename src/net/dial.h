@@ -14,6 +14,13 @@
 #include "net/stream.h"
 #include "task/chan.h"
 
+/* How long the steps of a dial that succeeded took, in nanoseconds; 0: there was no such step. */
+struct fy_dial_times {
+    int64_t dns;     /* the lookup, if one had to be made */
+    int64_t connect; /* of all addresses that were tried, or of the user's dial function */
+    int64_t tls;     /* with the host, not with a proxy */
+};
+
 /* What to connect to and how. Borrowed during the call. */
 struct fy_dial {
     const char *host;      /* name or literal, no brackets */
@@ -35,6 +42,7 @@ struct fy_dial {
      * size says. Called outside the lock, one at a time, from the task that dials. NULL: none. */
     const ferry_trace *trace;
     void *trace_arg;
+    struct fy_dial_times *times; /* filled in; NULL: nobody wants to know */
 };
 
 /* A connected stream, or NULL and *err: 'dial tcp 127.0.0.1:1: connection refused', 'dial tcp:

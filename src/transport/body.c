@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "http/chunk.h"
 #include "task/clock.h"
+#include "transport/held_memory.h"
 #include "transport/idle_pool.h"
 #include "transport/persist_conn.h"
 #include "transport/trailer.h"
@@ -374,7 +375,7 @@ static void body_close(void *self, bool may_park)
         }
     }
     exchange->res = NULL;
-    FY_COUNT_DOWN(exchange->transport, open_responses);
+    FY_HOST_COUNT_DOWN(exchange->counts, open_responses);
 }
 
 static void body_release(void *self)
@@ -410,6 +411,8 @@ void fy_body_attach(struct fy_exchange *exchange, ferry_response *res)
         res->tls = &exchange->conn->tls->shown;
     }
     res->entry.connection = exchange->conn->number;
+    res->entry.held_memory = fy_held_memory;
+    res->entry.holder = exchange;
     res->entry.holds_connection = exchange->framing.kind != FY_BODY_NONE;
-    FY_COUNT(exchange->transport, open_responses);
+    FY_HOST_COUNT(exchange->counts, open_responses);
 }

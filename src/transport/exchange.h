@@ -51,7 +51,9 @@ struct fy_exchange {
     ferry_request *req; /* the caller's; not touched once 'written' is closed and the trip over */
     struct fy_persist_conn *conn; /* a hold; NULL before there is one, and once it has been kept */
     ferry_transport *transport;
-    struct fy_route route;                        /* chosen before there is a connection */
+    struct fy_host_counts *counts;   /* the host's, once there is a connection */
+    int64_t handed_over, first_byte; /* sched->now when the request was, and when it was there */
+    struct fy_route route;           /* chosen before there is a connection */
     void (*put_trace)(void *arg, int put_result); /* the request may be gone by then; NULL: none */
     void *trace_arg;
     bool trip_over;   /* the send has returned, or is about to: it will not be tried again */

@@ -30,8 +30,9 @@
 struct fy_dial_job {
     ferry_transport *transport; /* a hold */
     struct fy_host *host;       /* in which a place is reserved */
-    struct fy_want *want;       /* a hold; its 'dial' is this until the job is done */
-    bool place_lost;            /* the thread ends, and the place has been given back already */
+    struct fy_host_counts *counts;
+    struct fy_want *want; /* a hold; its 'dial' is this until the job is done */
+    bool place_lost;      /* the thread ends, and the place has been given back already */
     struct fy_chan canceled;
     struct fy_exit_hook exit;
     char *name, *host_port; /* copies: the dial may outlive the request */
@@ -122,6 +123,7 @@ static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_i
     const struct fy_transport_settings *set = &job->transport->set;
     struct fy_connect connect = {.handshake_timeout_ms = set->tls_handshake_timeout_ms};
     struct fy_through through;
+    struct fy_dial_times times = {0};
     *info = NULL;
     if (job->secure && (connect.tls = fy_transport_tls(&job->transport->tls, err)) == NULL) {
         return NULL;
@@ -147,8 +149,11 @@ static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_i
         .request_deadline = job->request_deadline,
         .trace = &job->trace,
         .trace_arg = job->trace_arg,
+        .times = &times,
     };
-    return fy_connect(&connect, info, err);
+    struct fy_stream *stream = fy_connect(&connect, info, err);
+    fy_timed_dial(job->counts, &times);
+    return stream;
 }
 
 void fy_get_conn_undo(struct fy_persist_conn *conn)
@@ -189,7 +194,7 @@ static void dial_task(void *arg)
     job->want->dial = NULL;
     fy_chan_close(&job->want->dialed);
     if (conn == NULL) {
-        FY_COUNT(job->transport, dial_failures);
+        FY_HOST_COUNT(job->counts, dial_failures);
         want_fail(job->want, &err);
         fy_want_dial_over(job->want);
         if (!job->place_lost) {
@@ -223,6 +228,7 @@ static struct fy_dial_job *job_new(struct fy_want *want)
     fy_route_copy(&job->route, want->route);
     job->secure = strcmp(req->url.scheme, "https") == 0;
     job->host = want->host;
+    job->counts = want->host->counts;
     job->want = want;
     want->holds++;
     job->transport = want->transport;
@@ -262,7 +268,7 @@ static void start_dial(struct fy_want *want)
         }
         return;
     }
-    FY_COUNT(want->transport, dials);
+    FY_HOST_COUNT(job->counts, dials);
     want->dial = job;
     job->exit.run = job_exit;
     fy_list_push_front(&fy_sched_running()->exit_hooks, &job->exit.link);
@@ -506,7 +512,7 @@ struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *r
     struct fy_persist_conn *conn = find_conn(transport, req, route, cancel, &idle_ms, err);
     if (conn != NULL) {
         if (conn->reused) {
-            FY_COUNT(transport, reuses);
+            FY_HOST_COUNT(conn->counts, reuses);
         }
         FY_TRACE(req, got_conn, conn->reused, idle_ms);
     }

@@ -37,6 +37,7 @@ static void idle_add(struct fy_persist_conn *conn)
     fy_list_push_front(&pool->lru, &conn->lru_link);
     conn->is_idle = true;
     conn->rests = true;
+    fy_host_counts_idle(conn->counts, 1);
     conn->host->idle_count++;
     if (pool->idle_count++ == 0 && pool->monitored) {
         fy_monitor_watch(1);
@@ -48,6 +49,7 @@ static void idle_remove(struct fy_persist_conn *conn)
     fy_list_remove(&conn->idle_link);
     fy_list_remove(&conn->lru_link);
     conn->is_idle = false;
+    fy_host_counts_idle(conn->counts, -1);
     conn->host->idle_count--;
     struct fy_pool *pool = &conn->transport->pool;
     if (--pool->idle_count == 0 && pool->monitored) {
@@ -132,6 +134,7 @@ struct fy_persist_conn *fy_pool_take(ferry_transport *transport, const struct fy
         } else if (fy_persist_conn_is_fresh(conn)) {
             return conn;
         } else {
+            FY_HOST_COUNT(conn->counts, close_waits);
             fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
                                       "the server closed an idle connection");
         }

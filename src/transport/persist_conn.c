@@ -62,6 +62,7 @@ static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_
     conn->transport = transport;
     fy_transport_hold(transport);
     conn->host = host;
+    conn->counts = host->counts;
     conn->counted = true;
     conn->sched = fy_sched_running();
     conn->stream = stream;
@@ -121,7 +122,7 @@ struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct f
     if (conn->read_task == NULL) {
         goto no_read_loop;
     }
-    FY_COUNT(transport, connections);
+    FY_HOST_COUNT(conn->counts, connections);
     conn->exit.run = close_with_thread;
     settle_here(conn);
     return conn;
@@ -166,7 +167,7 @@ void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure fa
     conn->is_closed = true;
     conn->why = *why;
     conn->why_failure = failure;
-    FY_COUNT_DOWN(conn->transport, connections);
+    FY_HOST_COUNT_DOWN(conn->counts, connections);
     fy_list_remove(&conn->exit.link);
     fy_timer_disarm(&conn->sched->timers, &conn->idle_timer);
     conn->stream->ops->close(conn->stream);
@@ -314,6 +315,9 @@ enum trip_case { ANSWERED, CANCELED, WRITE_FAILED, CLOSED, WRITTEN, TRIP_CASES }
 static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange)
 {
     conn->expected++;
+    exchange->counts = conn->counts;
+    exchange->handed_over = conn->sched->now;
+    FY_HOST_COUNT(conn->counts, requests);
     exchange->req->writing = &exchange->written;
     fy_exchange_hold(exchange);
     (void)fy_chan_try_send(&conn->to_read,

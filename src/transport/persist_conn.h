@@ -23,6 +23,7 @@ struct fy_persist_conn {
     int holds;                  /* each loop's, each exchange's, the pool's while idle */
     ferry_transport *transport; /* a hold */
     struct fy_host *host;
+    struct fy_host_counts *counts; /* the host's; outlives it */
     struct fy_sched *sched;
     struct fy_stream *stream; /* closed with the connection, freed with its last hold */
     struct fy_tls_info *tls;  /* a hold; NULL: no TLS */

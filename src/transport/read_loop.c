@@ -64,6 +64,9 @@ static void close_unasked(struct fy_persist_conn *conn, ssize_t got)
         return;
     }
     const char *why = "the server closed an idle connection";
+    if (got == 0 || got == -FY_TRUNCATED) {
+        FY_HOST_COUNT(conn->counts, close_waits);
+    }
     if (got > 0 && !fy_is_408(fy_conn_input_bytes(&conn->input), fy_conn_input_len(&conn->input))) {
         why = "the server sent bytes on an idle connection, unasked";
     }
@@ -117,7 +120,7 @@ static enum ferry_put_result keepable(struct fy_exchange *exchange)
 
 static bool note_put(struct fy_exchange *exchange, enum ferry_put_result result)
 {
-    FY_COUNT(exchange->transport, put_results[result]);
+    FY_HOST_COUNT(exchange->counts, put_results[result]);
     if (exchange->put_trace != NULL) {
         exchange->conn->in_put_trace = true;
         fy_leave();
@@ -165,7 +168,7 @@ static bool drain(struct fy_exchange *exchange)
 static bool follow_fate(struct fy_exchange *exchange)
 {
     switch (exchange->fate) {
-    case FY_FATE_END: return try_put_idle_conn(exchange);
+    case FY_FATE_END: fy_timed_body(exchange); return try_put_idle_conn(exchange);
     case FY_FATE_DRAIN:
         return drain(exchange) ? try_put_idle_conn(exchange)
                                : note_put(exchange, FERRY_PUT_CLOSED_EARLY);
@@ -223,6 +226,7 @@ static bool serve(struct fy_exchange *exchange, ssize_t got)
         deliver(exchange, NULL);
         return false;
     }
+    fy_timed_first_byte(exchange);
     FY_TRACE_PLAIN(exchange->req, got_first_byte);
     ferry_response *res = fy_response_read(exchange, &exchange->read_error);
     conn->expected--;

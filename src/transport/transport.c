@@ -9,6 +9,7 @@
 
 #include "task/sched.h"
 #include "transport/idle_pool.h"
+#include "transport/metrics.h"
 #include "transport/persist_conn.h"
 #include "transport/want.h"
 
@@ -86,6 +87,8 @@ FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *op
         goto no_pool;
     }
     transport->pool.monitored = !given.disable_monitor;
+    fy_hosts_counted_init(&transport->hosts_counted);
+    fy_metrics_enter(transport);
     return transport;
 
 no_pool:
@@ -109,6 +112,8 @@ void fy_transport_hold(ferry_transport *transport)
 void fy_transport_release(ferry_transport *transport)
 {
     if (atomic_fetch_sub_explicit(&transport->holds, 1, memory_order_acq_rel) == 1) {
+        fy_metrics_leave(transport);
+        fy_hosts_counted_free(&transport->hosts_counted);
         fy_pool_destroy(transport);
         fy_proxies_destroy(&transport->proxies);
         fy_resolver_destroy(&transport->resolver);
@@ -192,18 +197,10 @@ static void fill(ferry_transport *transport, ferry_stats *stats)
     stats->responses = READ(transport, responses);
     stats->errors = READ(transport, errors);
     stats->retries = READ(transport, retries);
-    stats->dials = READ(transport, dials);
-    stats->dial_failures = READ(transport, dial_failures);
-    stats->reuses = READ(transport, reuses);
-    for (int i = 0; i < FERRY_PUT_RESULTS; i++) {
-        stats->put_results[i] = READ(transport, put_results[i]);
-        *(i == FERRY_PUT_OK ? &stats->puts : &stats->put_failures) += stats->put_results[i];
-    }
     stats->early_closes = READ(transport, early_closes);
     stats->drained = READ(transport, drained);
     stats->abandoned = READ(transport, abandoned);
-    stats->connections = READ(transport, connections);
-    stats->open_responses = READ(transport, open_responses);
+    fy_hosts_counted_sum(&transport->hosts_counted, stats);
     stats->dns_lookups =
         (uint64_t)atomic_load_explicit(&transport->resolver.lookups, memory_order_relaxed);
     stats->dns_cache_hits =

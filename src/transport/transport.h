@@ -17,6 +17,7 @@
 
 #include "base/list.h"
 #include "net/resolve.h"
+#include "transport/host_counts.h"
 #include "transport/route.h"
 #include "transport/transport_tls.h"
 
@@ -60,6 +61,7 @@ struct fy_host {
     int dials;       /* under way, or about to be */
     int spare_dials; /* those of them that who began them does not need any more, less the requests
                         that wait for one instead of dialing */
+    struct fy_host_counts *counts; /* of its key; set when the first request comes */
 };
 
 struct fy_pool {
@@ -73,12 +75,10 @@ struct fy_pool {
     bool freed;      /* ferry_transport_free has been called */
 };
 
-/* Written with relaxed atomics from any scheduler. */
+/* Written with relaxed atomics from any scheduler. What belongs to a host is counted there. */
 struct fy_counters {
-    atomic_uint_least64_t requests, responses, errors, retries, dials, dial_failures, reuses;
-    atomic_uint_least64_t put_results[FERRY_PUT_RESULTS];
+    atomic_uint_least64_t requests, responses, errors, retries;
     atomic_uint_least64_t early_closes, drained, abandoned;
-    atomic_int_least64_t connections, open_responses;
 };
 
 struct ferry_transport {
@@ -88,7 +88,10 @@ struct ferry_transport {
     struct fy_transport_tls tls;
     struct fy_proxies proxies;
     struct fy_counters count;
-    atomic_int holds; /* the user's, each connection's, each dial's: freed with the last */
+    struct fy_hosts_counted hosts_counted;
+    struct fy_link all; /* metrics.c's: in the list of all transports, under its lock */
+    uint64_t number;    /* likewise: 1, 2, 3 ... in the order of their making; never changes */
+    atomic_int holds;   /* the user's, each connection's, each dial's: freed with the last */
 };
 
 #define FY_COUNT(transport, counter) \

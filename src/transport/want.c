@@ -167,6 +167,7 @@ int fy_want_enter(struct fy_want *want, const struct fy_host_key *key)
         return FY_WANT_TAKE; /* it came free since the caller looked */
     }
     want->host = host;
+    fy_host_counts_find(want->transport, host);
     line_up(&host->waiters, &want->waiter_link, want->has_waited);
     want->holds++;
     pool->waiting++;

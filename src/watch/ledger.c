@@ -1,6 +1,5 @@
 /*
- * The ledger's books and its printing. A reader goes from scheduler to scheduler, holds each one's
- * lock while it copies lines into memory, and writes them when it holds none.
+ * The ledger's books, and the ledger as text: at any time, and at the program's end.
  */
 #include "watch/ledger.h"
 
@@ -13,8 +12,8 @@
 #include <ferry.h>
 
 #include "base/buffer.h"
-#include "task/clock.h"
 #include "task/sched.h"
+#include "watch/ledger_read.h"
 
 void fy_ledger_open(struct fy_sched *sched, struct fy_ledger_entry *entry)
 {
@@ -27,68 +26,135 @@ void fy_ledger_close(struct fy_ledger_entry *entry)
     fy_list_remove(&entry->link);
 }
 
-struct report {
-    struct fy_buffer text;
-    size_t count;
-    bool want_text;
-};
+/* ----------------------------------------------------------------------------------------- text */
 
-static void write_bytes_read(struct fy_buffer *text, const struct fy_ledger_entry *entry)
+static double seconds(int64_t ns)
 {
-    fy_buffer_printf(text, "%" PRId64, entry->bytes_read);
-    if (entry->length >= 0) {
-        fy_buffer_printf(text, " of %" PRId64 " bytes read", entry->length);
-    } else {
-        fy_buffer_append_text(text, " bytes read of an unknown length");
-    }
+    return (double)ns / 1e9;
 }
 
-/* main.c:42: http://127.0.0.1:8080/a: open for 1.2 s, 10 of 1000 bytes read, holds connection 4 and
- * its 2 tasks */
-static void write_entry(struct fy_buffer *text, const struct fy_ledger_entry *entry)
+static void write_place(struct fy_buffer *text, const struct fy_open_response *one)
 {
-    if (entry->file != NULL) {
-        fy_buffer_printf(text, "%s:%d: ", entry->file, entry->line);
+    if (one->file != NULL) {
+        fy_buffer_printf(text, "%s:%d: ", one->file, one->line);
     } else {
         fy_buffer_append_text(text, "(unknown place): ");
     }
-    fy_buffer_printf(text, "%s: open for %.1f s, ", entry->url,
-                     (double)(fy_now() - entry->opened) / 1e9);
-    write_bytes_read(text, entry);
-    if (entry->holds_connection) {
-        fy_buffer_printf(text, ", holds connection %" PRIu64 " and its 2 tasks\n",
-                         entry->connection);
-    } else {
-        fy_buffer_append_text(text, entry->abandoned
-                                        ? ", abandoned: ferry took its connection away\n"
-                                        : ", holds memory only\n");
-    }
 }
 
-static void visit(struct fy_sched *sched, void *arg)
+static void write_memory(struct fy_buffer *text, size_t bytes)
 {
-    struct report *report = arg;
+    fy_buffer_printf(text, "%zu KiB", (bytes + 1023) / 1024);
+}
+
+/* main.c:42: http://127.0.0.1:8080/a: open for 1.2 s, 10 of 1000 bytes read, the last 0.8 s ago, holds
+ * connection 4 and its 2 tasks (14 KiB) */
+static void write_one(struct fy_buffer *text, const struct fy_open_response *one)
+{
+    write_place(text, one);
+    fy_buffer_printf(text, "%s: open for %.1f s, %" PRId64, one->url, seconds(one->age),
+                     one->bytes_read);
+    if (one->length >= 0) {
+        fy_buffer_printf(text, " of %" PRId64 " bytes read", one->length);
+    } else {
+        fy_buffer_append_text(text, " bytes read of an unknown length");
+    }
+    if (one->unread_for >= 0) {
+        fy_buffer_printf(text, ", the last %.1f s ago", seconds(one->unread_for));
+    }
+    if (one->holds_connection) {
+        fy_buffer_printf(text, ", holds connection %" PRIu64 " and its 2 tasks (", one->connection);
+    } else {
+        fy_buffer_append_text(text, one->abandoned ? ", abandoned: ferry took its connection away ("
+                                                   : ", holds memory only (");
+    }
+    write_memory(text, one->memory);
+    fy_buffer_append_text(text, ")\n");
+}
+
+/* main.c:42: 130 responses open, 128 of them hold a connection and its 2 tasks (1794 KiB in all); the oldest:
+ *     main.c:42: ... */
+static void write_site(struct fy_buffer *text, const struct fy_call_site *site)
+{
+    write_place(text, site->oldest);
+    fy_buffer_printf(text, "%zu response%s open, %zu of them hold%s a connection and its 2 tasks (",
+                     site->open, site->open == 1 ? "" : "s", site->connections,
+                     site->connections == 1 ? "s" : "");
+    write_memory(text, site->memory);
+    fy_buffer_append_text(text, " in all); the oldest:\n    ");
+    write_one(text, site->oldest);
+}
+
+static void write_text(struct fy_buffer *text, const struct fy_open_responses *all)
+{
+    size_t site_count = 0;
+    struct fy_call_site *sites =
+        all->count > FY_LEDGER_GROUPED ? fy_call_sites(all, &site_count) : NULL;
+    for (size_t i = 0; i < site_count; i++) {
+        write_site(text, &sites[i]);
+    }
+    for (size_t i = 0; sites == NULL && i < all->count; i++) {
+        write_one(text, &all->list[i]);
+    }
+    if (text->failed || all->count < all->open) {
+        /* What there was room for is told; this is why it is not everything. */
+        text->failed = true;
+    }
+    free(sites);
+}
+
+static size_t put_out(struct fy_buffer *text, const struct fy_open_responses *all, FILE *out)
+{
+    if (text->len > 0) {
+        fwrite(text->bytes, 1, text->len, out);
+    }
+    if (text->failed) {
+        fputs("(out of memory: the list is not complete)\n", out);
+    }
+    return all->open;
+}
+
+static void count_in(struct fy_sched *sched, void *arg)
+{
     FY_LIST_EACH(link, &sched->open_responses)
     {
-        report->count++;
-        if (report->want_text) {
-            write_entry(&report->text, FY_CONTAINER(link, struct fy_ledger_entry, link));
-        }
+        ++*(size_t *)arg;
     }
 }
 
 FERRY_API size_t ferry_open_responses(FILE *out)
 {
-    struct report report = {.want_text = out != NULL};
-    fy_sched_each(visit, &report);
-    if (out != NULL && report.text.len > 0) {
-        fwrite(report.text.bytes, 1, report.text.len, out);
-        if (report.text.failed) {
-            fputs("(out of memory: the list is not complete)\n", out);
-        }
+    size_t open = 0;
+    struct fy_open_responses all;
+    struct fy_buffer text = {0};
+    if (out == NULL) {
+        fy_sched_each(count_in, &open);
+        return open;
     }
-    fy_buffer_free(&report.text);
-    return report.count;
+    fy_open_responses_read(&all);
+    write_text(&text, &all);
+    open = put_out(&text, &all, out);
+    fy_buffer_free(&text);
+    fy_open_responses_free(&all);
+    return open;
+}
+
+FERRY_API char *ferry_open_responses_text(size_t *count)
+{
+    struct fy_open_responses all;
+    struct fy_buffer text = {0};
+    fy_open_responses_read(&all);
+    write_text(&text, &all);
+    fy_buffer_append_byte(&text, '\0');
+    if (count != NULL) {
+        *count = all.open;
+    }
+    fy_open_responses_free(&all);
+    if (text.failed) {
+        fy_buffer_free(&text);
+        return NULL;
+    }
+    return text.bytes;
 }
 
 /* FERRY_LEAKS: after the program's own atexit functions, which may still close what they hold. */

@@ -7,6 +7,7 @@
 #define FY_WATCH_LEDGER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -26,6 +27,11 @@ struct fy_ledger_entry {
     uint64_t connection;   /* the connection that serves it; 0: none */
     bool abandoned;        /* nobody has read from it for abandoned_ms: it has been taken away */
     bool holds_connection; /* its body has not ended: it holds that connection and two tasks */
+    /* Told by those who know, in bytes: what the response takes, and, asked only while it holds one,
+     * what its connection does; holder is whoever has that. NULL: nothing is known. */
+    size_t (*memory)(const struct fy_ledger_entry *entry);
+    size_t (*held_memory)(const struct fy_ledger_entry *entry);
+    void *holder;
 };
 
 void fy_ledger_open(struct fy_sched *sched, struct fy_ledger_entry *entry);

@@ -501,9 +501,11 @@ static void leaks(void **state)
     run_example(&result, "FERRY_LEAKS", NULL, words);
     assert_int_equal(strncmp(result.out, "3 tasks\n", 8), 0);
     assert_non_null(strstr(result.out, "leaks.c:"));
-    assert_non_null(strstr(result.out, " s, 6 of 6 bytes read, holds memory only\n"));
-    assert_non_null(strstr(result.out, " s, 0 of 6 bytes read, holds connection 1 and its 2 tasks\n"
-                                       "2 responses were never closed\n"));
+    assert_non_null(strstr(result.out, " s, 6 of 6 bytes read, the last "));
+    assert_non_null(strstr(result.out, " s ago, holds memory only ("));
+    assert_non_null(
+        strstr(result.out, " s, 0 of 6 bytes read, holds connection 1 and its 2 tasks ("));
+    assert_non_null(strstr(result.out, " KiB)\n2 responses were never closed\n"));
     succeeds(&result, NULL, NULL);
 
     run_example(&result, "FERRY_LEAKS=fatal", NULL, words);

@@ -96,6 +96,16 @@ if readelf -lW "$lib/libferry.so" | grep 'GNU_STACK' | grep -q 'RWE'; then
 fi
 echo "ok: $exported functions exported, all of them ferry_…"
 
+# What GCC's analysis says of programs against the installed header; status 77: this compiler has none.
+[ -f "$prefix/include/ferry_test.h" ] || fail "include/ferry_test.h is not installed"
+status=0
+bash "$here/../watch/analyzer/analyzer_test.sh" gcc "$prefix/include" >"$work/out" 2>&1 || status=$?
+if [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then
+    cat "$work/out" >&2
+    fail "gcc -fanalyzer against the installed header"
+fi
+echo "ok: gcc -fanalyzer (status $status)"
+
 # The command.
 if [ "$FERRY_WITH_CLI" = 1 ]; then
     [ -x "$prefix/bin/ferry" ] || fail "bin/ferry is not installed"

@@ -30,10 +30,13 @@ expect() {
 }
 
 expect leak.c 'leak of .res. .*-Wanalyzer-malloc-leak'
+expect leak_do.c 'leak of .res. .*-Wanalyzer-malloc-leak'
 expect closed_twice.c 'double-.ferry_response_close. of .res.'
 
-said=$(warnings_of clean.c)
-if [ -n "$said" ]; then
-    printf 'clean.c: warnings about a clean program:\n%s\n' "$said" >&2
-    exit 1
-fi
+for program in clean.c auto.c; do
+    said=$(warnings_of "$program")
+    if [ -n "$said" ]; then
+        printf '%s: warnings about a clean program:\n%s\n' "$program" "$said" >&2
+        exit 1
+    fi
+done
