@@ -121,6 +121,7 @@ struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct f
     if (conn->read_task == NULL) {
         goto no_read_loop;
     }
+    conn->read_task->describe = fy_persist_conn_describe;
     FY_COUNT(transport, connections);
     conn->exit.run = close_with_thread;
     settle_here(conn);
@@ -314,6 +315,8 @@ enum trip_case { ANSWERED, CANCELED, WRITE_FAILED, CLOSED, WRITTEN, TRIP_CASES }
 static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange)
 {
     conn->expected++;
+    conn->requests++;
+    conn->serving = exchange;
     exchange->req->writing = &exchange->written;
     fy_exchange_hold(exchange);
     (void)fy_chan_try_send(&conn->to_read,

@@ -19,6 +19,7 @@
 #include "net/resolve.h"
 #include "transport/route.h"
 #include "transport/transport_tls.h"
+#include "watch/snapshot.h"
 
 /* As ferry_transport_options, with every default put in and times in a form ready for use. */
 struct fy_transport_settings {
@@ -88,6 +89,7 @@ struct ferry_transport {
     struct fy_transport_tls tls;
     struct fy_proxies proxies;
     struct fy_counters count;
+    struct fy_stats_source stats; /* the library's, which adds up all transports' */
     atomic_int holds; /* the user's, each connection's, each dial's: freed with the last */
 };
 
