@@ -40,6 +40,9 @@ struct fy_inspect_extra {
     const char *secret; /* hexadecimal digits; outlives the server */
 };
 
+/* A text as a JSON string; NULL: null. */
+void fy_inspect_write_text(FILE *out, const char *text);
+
 /* As ferry_inspect_start(). */
 int fy_inspect_start(const char *address, const ferry_inspect_options *options,
                      const struct fy_inspect_extra *extra, ferry_error *err);

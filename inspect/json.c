@@ -24,7 +24,7 @@ static const char *const states[] = {
 };
 
 /* RFC 8259 section 7. */
-static void write_text(FILE *out, const char *text)
+void fy_inspect_write_text(FILE *out, const char *text)
 {
     if (text == NULL) {
         fputs("null", out);
@@ -47,7 +47,7 @@ static void write_text(FILE *out, const char *text)
 static void member(FILE *out, const char *name, const char *text)
 {
     fprintf(out, "\"%s\":", name);
-    write_text(out, text);
+    fy_inspect_write_text(out, text);
     putc(',', out);
 }
 
