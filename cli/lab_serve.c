@@ -54,6 +54,7 @@ struct show {
     struct order wanted; /* valid with WISH_RUN */
     struct order order;  /* that runs, or has run last */
     bool running, done;
+    int runs; /* finished so far */
     enum lab_step step;
     struct lab_result result; /* as it was last counted */
     char reason[1024], error[sizeof((ferry_error *)NULL)->message];
@@ -157,14 +158,14 @@ static void write_state(void *arg, FILE *out)
     struct show *show = arg;
     pthread_mutex_lock(&show->lock);
     const struct lab_result *result = &show->result;
-    fprintf(
-        out,
-        "\"lab\":{\"running\":%s,\"done\":%s,\"step\":\"%s\",\"tasks\":%d,\"connections\":%" PRIu64
-        ",\"idle\":%" PRIu64 ",\"dials\":%" PRIu64 ",\"reuses\":%" PRIu64
-        ",\"open_responses\":%" PRIu64 ",",
-        show->running || show->wish == WISH_RUN ? "true" : "false", show->done ? "true" : "false",
-        step_names[show->step], result->tasks, result->connections, result->idle, result->dials,
-        result->reuses, result->open_responses);
+    fprintf(out,
+            "\"lab\":{\"runs\":%d,\"running\":%s,\"done\":%s,\"step\":\"%s\",\"tasks\":%d,"
+            "\"connections\":%" PRIu64 ",\"idle\":%" PRIu64 ",\"dials\":%" PRIu64
+            ",\"reuses\":%" PRIu64 ",\"open_responses\":%" PRIu64 ",",
+            show->runs, show->running || show->wish == WISH_RUN ? "true" : "false",
+            show->done ? "true" : "false", step_names[show->step], result->tasks,
+            result->connections, result->idle, result->dials, result->reuses,
+            result->open_responses);
     write_choices(out, &show->order);
     fputs(",\"reason\":", out);
     fy_inspect_write_text(out, show->reason);
@@ -243,6 +244,7 @@ static void finish(struct show *show, const struct order *order, int failed, con
     lab_count(&show->program, &result);
     pthread_mutex_lock(&show->lock);
     show->running = false;
+    show->runs++;
     show->step = LAB_STEP_NONE;
     show->result = result;
     show->done = failed == 0 && show->wish != WISH_RESET;

@@ -1,6 +1,6 @@
 # Writes a C file with the bytes of files in it:
 #   cmake -DOUTPUT=x.c -DHEADER=page.h -DPREFIX=page -DTEMPLATE=index.html -DFILES=a.css,b.js -P embed.cmake
-# As constants PREFIX_template[] (or PREFIX_intro[], NUL-terminated likewise) and the table PREFIX_files[].
+# As constants PREFIX_template[] (with a NUL behind it) and the table PREFIX_files[].
 
 function(bytes_of file result)
   file(READ "${file}" hex HEX)
@@ -23,7 +23,7 @@ foreach(file IN LISTS files)
   get_filename_component(name "${file}" NAME)
   get_filename_component(extension "${file}" LAST_EXT)
   string(MAKE_C_IDENTIFIER "${name}" identifier)
-  string(SUBSTRING "${extension}" 1 -1 extension)
+  string(SUBSTRING "${extension}" 1 -1 extension) # without its dot
   bytes_of("${file}" bytes)
   string(APPEND text "static const unsigned char ${identifier}[] = {\n    ${bytes}0};\n\n")
   string(APPEND table "    {\"/${name}\", \"${type_${extension}}\", ${identifier}, sizeof ${identifier} - 1},\n")

@@ -102,10 +102,10 @@
     else if (lab.done && shown.includes('"')) showProgram(choicesOfForm(), "");
     say(byId("lab-tasks"), String(lab.done ? lab.tasks : event.task_count));
     say(byId("lab-counts"), lab.done || lab.running
-      ? lab.connections + " open connections, " + lab.idle + " of them idle; " + lab.dials + " dials, " +
-        lab.reuses + " reuses; " + lab.open_responses + " responses not closed" : "");
+      ? "open connections: " + lab.connections + ", idle: " + lab.idle + ", dials: " + lab.dials +
+        ", reuses: " + lab.reuses + ", responses not closed: " + lab.open_responses : "");
     say(byId("lab-reason"), lab.error || (lab.done ? lab.reason : ""));
-    byId("lab").dataset.done = String(lab.done);
+    byId("lab").dataset.runs = lab.runs; // finished so far, for whoever waits
     chips(event);
     log(lab.log);
   });

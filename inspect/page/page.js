@@ -104,8 +104,8 @@
   let announced = "", announcedAt = 0;
   function announce(event) {
     const suspicious = event.responses.filter(response => response.suspicious).length;
-    const text = event.task_count + " tasks, " + event.connection_count + " connections, " +
-      event.response_count + " open responses" + (suspicious ? ", " + suspicious + " of them suspicious" : "");
+    const text = "tasks: " + event.task_count + ", connections: " + event.connection_count +
+      ", open responses: " + event.response_count + ", suspicious: " + suspicious;
     if (text === announced || event.at_ms - announcedAt < 5000) return;
     announced = text;
     announcedAt = event.at_ms;

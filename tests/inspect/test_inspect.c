@@ -32,10 +32,9 @@ struct answer {
 static void start(const char *address, const char *token)
 {
     ferry_error err = {0};
-    if (ferry_inspect_start(address,
-                            FERRY_INSPECT_OPTIONS(.token = token, .interval_ms = 20,
-                                                  .suspicious_ms = 1),
-                            &err) != 0)
+    if (ferry_inspect_start(
+            address, FERRY_INSPECT_OPTIONS(.token = token, .interval_ms = 20, .suspicious_ms = 1),
+            &err) != 0)
         fail_msg("%s", err.message);
     assert_non_null(ferry_inspect_url());
 }
@@ -133,11 +132,15 @@ static void a_leak_is_shown(void **state)
 {
     ferry_error err = {0};
     (void)state;
-    struct origin *origin = origin_start(NULL);
+    char reply[5100];
+    int head = snprintf(reply, sizeof reply, "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n");
+    memset(reply + head, 'x', 5000);
+    reply[head + 5000] = '\0';
+    struct origin *origin = origin_start_reply(reply);
     assert_non_null(origin);
     start("127.0.0.1:0", NULL);
     char url[128];
-    snprintf(url, sizeof url, "%s", origin_url(origin, "/length?n=5000"));
+    snprintf(url, sizeof url, "%s", origin_url(origin, "/a"));
     const int line = __LINE__ + 1;
     ferry_response *forgotten = ferry_get(url, &err);
     if (forgotten == NULL)
@@ -174,7 +177,7 @@ static void a_leak_is_shown(void **state)
     json_decref(connections);
     ferry_response_close(forgotten);
     ferry_transport_close_idle(NULL);
-    origin_stop(origin);
+    assert_true(origin_stop(origin));
 }
 
 static void metrics_are_prometheus_text(void **state)
