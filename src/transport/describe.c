@@ -17,13 +17,13 @@ static const char *request_url(const struct fy_exchange *exchange)
     return exchange->req->url.text;
 }
 
-static enum ferry_snapshot_state state_of(const struct fy_persist_conn *conn)
+static enum ferry_snapshot_state state_of(const struct fy_persist_conn *conn, bool is_idle)
 {
     const struct fy_exchange *exchange = conn->serving;
     if (conn->is_closed) {
         return FERRY_SNAPSHOT_CLOSING;
     }
-    if (exchange == NULL || conn->is_idle) {
+    if (exchange == NULL || is_idle) {
         return FERRY_SNAPSHOT_IDLE;
     }
     if (conn->expected > 0) {
@@ -40,22 +40,27 @@ void fy_persist_conn_describe(const struct fy_task *task,
                               struct ferry_snapshot_connection *connection)
 {
     const struct fy_persist_conn *conn = task->arg;
-    const struct fy_task *write_task = conn->write_loop_over ? NULL : conn->write_task;
     const int64_t now = fy_now();
+    /* Another thread may be taking it out of the pool. */
+    pthread_mutex_lock(&conn->transport->pool.lock);
+    const bool is_idle = conn->is_idle;
+    const int64_t idle_since = conn->idle_since;
+    const bool has_host = conn->counted; /* else the host may be no more */
+    pthread_mutex_unlock(&conn->transport->pool.lock);
     connection->number = conn->number;
-    connection->state = state_of(conn);
+    connection->state = state_of(conn, is_idle);
     connection->requests = conn->requests;
     connection->proxied = conn->route.proxy != NULL;
     connection->read_loop = fy_snapshot_parked(task, now);
-    connection->write_loop = fy_snapshot_parked(write_task, now);
+    connection->write_loop = fy_snapshot_parked(conn->write_task, now);
     connection->state_ns = connection->read_loop.ns;
-    if (conn->counted) { /* else its host may be no more */
+    if (has_host) { /* until it is closed, for which this scheduler's lock is needed */
         connection->secure = strcmp(conn->host->scheme, "https") == 0;
         connection->host = conn->host->host_port;
     }
     switch (connection->state) {
     case FERRY_SNAPSHOT_IDLE:
-        connection->state_ns = conn->is_idle && now > conn->idle_since ? now - conn->idle_since : 0;
+        connection->state_ns = is_idle && now > idle_since ? now - idle_since : 0;
         break;
     case FERRY_SNAPSHOT_WRITING:
     case FERRY_SNAPSHOT_AWAITING: connection->url = request_url(conn->serving); break;

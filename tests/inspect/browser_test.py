@@ -9,6 +9,8 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 
 from browser import Browser, find_chromium
 
@@ -73,6 +75,24 @@ def closing(browser):
     check("each host has its list", browser.evaluate("document.querySelectorAll('.host').length") >= 2)
 
 
+def foreign_orders(url):
+    """What another page could send: no secret, a guessed one, or the right one from elsewhere."""
+    page = urllib.request.urlopen(url).read().decode()
+    secret = page.split('name="ferry-run" content="')[1].split('"')[0]
+    for what, headers, status in (
+            ("no secret", {}, 403),
+            ("a wrong secret", {"X-Ferry-Run": "0" * len(secret)}, 403),
+            ("another origin", {"X-Ferry-Run": secret, "Origin": "http://evil.example"}, 403),
+            ("another host", {"X-Ferry-Run": secret, "Host": "evil.example"}, 403),
+            ("no choices", {"X-Ferry-Run": secret}, 400)):
+        try:
+            got = urllib.request.urlopen(urllib.request.Request(
+                url + "run", headers=headers, method="POST")).status
+        except urllib.error.HTTPError as refused:
+            got = refused.code
+        check(f"an order with {what}: {status}", got == status)
+
+
 def shape(browser):
     for width, scheme in ((360, "light"), (360, "dark"), (1000, "light"), (1000, "dark")):
         browser.look(width, 800, scheme, mobile=width < 500)
@@ -127,6 +147,7 @@ def main():
         the_puzzle(browser)
         the_leak(browser)
         closing(browser)
+        foreign_orders(url)
         shape(browser)
         check("nothing was complained of: " + " ".join(browser.complaints), not browser.complaints)
     finally:

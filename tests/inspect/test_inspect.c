@@ -1,8 +1,10 @@
 /*
  * What libferry-inspect serves, and to whom: asked over HTTP, by ferry itself in the same process.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -365,6 +367,56 @@ static void events_come_until_the_end(void **state)
     assert_in_range(process_descriptors(), 0, descriptors + 2); /* this thread's poller */
 }
 
+/* What several threads do with one transport, whose connections move between them. */
+struct crowd {
+    ferry_client *client;
+    const char *url;
+    atomic_bool over;
+};
+
+static void *visit_until_over(void *arg)
+{
+    struct crowd *crowd = arg;
+    ferry_error err;
+    char buf[64];
+    for (int i = 0; !atomic_load(&crowd->over); i++) {
+        ferry_request *req = ferry_request_new("GET", crowd->url, &err);
+        ferry_response *res = req != NULL ? ferry_client_do(crowd->client, req, &err) : NULL;
+        ferry_request_free(req);
+        if (res != NULL && i % 3 != 0) {
+            while (ferry_response_read(res, buf, sizeof buf, &err) > 0) {}
+        }
+        ferry_response_close(res); /* every third time unread */
+    }
+    return NULL;
+}
+
+/* Looking does not disturb those who are looked at; under TSan, nor does it race with them. */
+static void threads_may_be_looked_at(void **state)
+{
+    pthread_t threads[4];
+    (void)state;
+    struct origin *origin = origin_start_reply("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    assert_non_null(origin);
+    ferry_transport *transport = ferry_transport_new(NULL);
+    struct crowd crowd = {.client = ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport)),
+                          .url = origin_url(origin, "/")};
+    start("127.0.0.1:0", NULL);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, visit_until_over, &crowd), 0);
+    for (int i = 0; i < 60; i++) {
+        json_decref(json_at("/connections"));
+        json_decref(json_at("/tasks"));
+        json_decref(json_at("/responses"));
+    }
+    atomic_store(&crowd.over, true);
+    for (size_t i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    ferry_client_free(crowd.client);
+    ferry_transport_free(transport);
+    assert_true(origin_stop(origin));
+}
+
 static void again_and_again(void **state)
 {
     (void)state;
@@ -389,6 +441,7 @@ int main(void)
         cmocka_unit_test_teardown(addresses_that_will_not_do, stop),
         cmocka_unit_test_teardown(on_a_unix_socket, stop),
         cmocka_unit_test_teardown(events_come_until_the_end, stop),
+        cmocka_unit_test_teardown(threads_may_be_looked_at, stop),
         cmocka_unit_test_teardown(again_and_again, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
