@@ -38,7 +38,8 @@ enum {
     OPTION_CLOSE,
     OPTION_DRAIN,
     OPTION_URL,
-    OPTION_JSON
+    OPTION_JSON,
+    OPTION_SERVE
 };
 
 static const struct cli_option options[] = {
@@ -51,6 +52,7 @@ static const struct cli_option options[] = {
     {"drain", OPTION_DRAIN, "ON|OFF", "whether a body closed early is read on"},
     {"url", OPTION_URL, "URL", "ask this instead of the embedded server"},
     {"json", OPTION_JSON, NULL, "print an array with one object per row"},
+    {"serve", OPTION_SERVE, "[=ADDRESS]", "show the experiment on a page (127.0.0.1, a free port)"},
     {"help", 'h', NULL, "print this"},
     {NULL, 0, NULL, NULL},
 };
@@ -70,6 +72,7 @@ static void print_help(void)
            "  ferry lab --body big --drain on       10 MiB, with an early close that reads on\n"
            "  ferry lab --hosts 3 --num 12          three hosts in turn\n"
            "  ferry lab --url http://localhost/     the same against another server\n"
+           "  ferry lab --serve                     the same, to watch in a browser\n"
            "  ferry lab --json | jq '.[] | select(.tasks > 3)'\n"
            "\n"
            "A choice narrows the table to its rows:\n");
@@ -108,6 +111,7 @@ static int take_option(int letter, struct lab_choices *choices, bool *json)
         break;
     case OPTION_URL: choices->url = optarg; break;
     case OPTION_JSON: *json = true; break;
+    case OPTION_SERVE: choices->serve = optarg ? optarg : "127.0.0.1:0"; break;
     default: ok = false;
     }
     return ok ? 0 : -1;
@@ -262,6 +266,22 @@ out:
     return status;
 }
 
+/* The page has choices of its own. */
+static int serve(const struct lab_choices *choices, int argc)
+{
+    if (argc > 2) {
+        cli_complain(COMMAND, "--serve goes alone: everything else is chosen on the page");
+        return CLI_USAGE;
+    }
+#ifdef FERRY_WITH_INSPECT
+    return lab_serve(choices->serve);
+#else
+    cli_complain(COMMAND, "cannot serve at %s: this ferry was built without libferry-inspect",
+                 choices->serve);
+    return CLI_FAILED;
+#endif
+}
+
 int lab_main(int argc, char **argv)
 {
     struct lab_choices choices = {
@@ -281,6 +301,8 @@ int lab_main(int argc, char **argv)
                      argv[optind], argv[optind]);
         return CLI_USAGE;
     }
+    if (choices.serve)
+        return serve(&choices, argc);
     if (check_choices(&choices) < 0 || reserve_files(&choices) < 0)
         return CLI_USAGE;
     return run_and_print(&choices, json);

@@ -7,6 +7,8 @@
 #ifndef CLI_LAB_H
 #define CLI_LAB_H
 
+#include <ferry.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -65,13 +67,14 @@ struct lab_line {
 
 /* What the command line asks for; -1 is "no choice made". */
 struct lab_choices {
-    int body;        /* enum lab_body */
-    int read;        /* enum lab_read */
-    int closed;      /* 0, 1 */
-    int drain;       /* enum lab_drain */
-    int hosts;       /* at least 1 */
-    int num;         /* always at least 1 */
-    const char *url; /* instead of the embedded server; NULL: none */
+    int body;          /* enum lab_body */
+    int read;          /* enum lab_read */
+    int closed;        /* 0, 1 */
+    int drain;         /* enum lab_drain */
+    int hosts;         /* at least 1 */
+    int num;           /* always at least 1 */
+    const char *url;   /* instead of the embedded server; NULL: none */
+    const char *serve; /* where to show it on a page; NULL: it is printed */
 };
 
 /* ---- lab_table.c ---- */
@@ -121,6 +124,52 @@ struct lab_target {
  * which has then been said on standard error. */
 int lab_run(const struct lab_target *target, const struct lab_row *row, enum lab_drain drain,
             struct lab_result *result, char **ledger);
+
+/* The same a step at a time, for `ferry lab --serve`. */
+
+/* No single request of the experiment may hang it. */
+#define LAB_REQUEST_MS 30000
+
+/* What a turn of the program's loop is about to do. */
+enum lab_step { LAB_STEP_NONE, LAB_STEP_REQUEST, LAB_STEP_READ, LAB_STEP_CLOSE, LAB_STEP_COUNT };
+
+/* What one row needs while it runs. Zero-filled: nothing. */
+struct lab_program {
+    ferry_transport *transport;
+    ferry_client *client;
+    ferry_response **forgotten; /* responses that the row does not close; closed at its end */
+    int forgotten_count;
+    char *buffer;                                /* that bodies are read into, and dropped */
+    void (*pace)(void *arg, enum lab_step step); /* called before each step; NULL: nothing is */
+    void *pace_arg;
+};
+
+/* Prepares a row. timeout_ms: of each request and its body, 0: none. Whether it returns 0 or -1,
+ * lab_end() unwinds it. */
+int lab_begin(struct lab_program *program, const struct lab_row *row, enum lab_drain drain,
+              int64_t timeout_ms);
+
+/* Turn i of its loop, from 0. Returns 0, or -1 and *err. */
+int lab_turn(struct lab_program *program, const struct lab_target *target,
+             const struct lab_row *row, int i, ferry_error *err);
+
+void lab_count(const struct lab_program *program, struct lab_result *result);
+void lab_end(struct lab_program *program);
+
+/* Waits until one task is left. Returns 0, or -1 if more stay, which has then been said. */
+int lab_settle(void);
+
+/* ---- lab_story.c ---- */
+
+/* Why the result is what it is, in a few sentences. */
+void lab_explain(const struct lab_row *row, enum lab_drain drain, const struct lab_result *result,
+                 char *text, size_t size);
+
+/* ---- lab_serve.c ---- */
+
+/* Serves the experiment as a page until the process is asked to end (SIGINT, SIGTERM). Returns the
+ * exit status. */
+int lab_serve(const char *address);
 
 /* ---- lab_print.c ---- */
 

@@ -16,21 +16,12 @@
 #define COMMAND "ferry lab"
 #define SOME_BYTES 10
 #define BUFFER_BYTES 65536
-#define REQUEST_MS 30000 /* no single request of the experiment may hang it */
-#define SETTLE_MS 5000   /* what still has to end after a row may take this long, and not longer */
+#define SETTLE_MS 5000 /* what still has to end after a row may take this long, and not longer */
 #define SETTLE_STEP_MS 2
 
-/* What one row needs while it runs; unwound by finish(). */
-struct run {
-    ferry_transport *transport;
-    ferry_client *client;
-    ferry_response **forgotten; /* responses that the row does not close; closed when it is over */
-    int forgotten_count;
-    char *buffer; /* BUFFER_BYTES that bodies are read into, and dropped */
-};
-
 /* Reads up to len bytes; fewer only at the end. Returns how many, -1 on error. */
-static int64_t read_bytes(struct run *run, ferry_response *res, int64_t len, ferry_error *err)
+static int64_t read_bytes(struct lab_program *run, ferry_response *res, int64_t len,
+                          ferry_error *err)
 {
     int64_t done = 0;
     while (done < len) {
@@ -47,7 +38,8 @@ static int64_t read_bytes(struct run *run, ferry_response *res, int64_t len, fer
 
 /* Reads as much of the body as the row says. "exact" must not ask once more than it has to: that
  * the end is known with the last announced byte is what it is there to show. */
-static int64_t read_body(struct run *run, ferry_response *res, enum lab_read how, ferry_error *err)
+static int64_t read_body(struct lab_program *run, ferry_response *res, enum lab_read how,
+                         ferry_error *err)
 {
     switch (how) {
     case LAB_READ_SOME: return read_bytes(run, res, SOME_BYTES, err);
@@ -63,10 +55,18 @@ static int64_t read_body(struct run *run, ferry_response *res, enum lab_read how
     }
 }
 
+static void pace(struct lab_program *run, enum lab_step step)
+{
+    if (run->pace)
+        run->pace(run->pace_arg, step);
+}
+
 /* The program that the puzzle is about, one turn of its loop. The response that it forgets is
  * the leak, and the ledger names the line that sent its request. */
-static int visit(struct run *run, const struct lab_row *row, const char *url, ferry_error *err)
+static int visit(struct lab_program *run, const struct lab_row *row, const char *url,
+                 ferry_error *err)
 {
+    pace(run, LAB_STEP_REQUEST);
     ferry_request *req = ferry_request_new("GET", url, err);
     if (!req)
         return -1;
@@ -74,7 +74,11 @@ static int visit(struct run *run, const struct lab_row *row, const char *url, fe
     ferry_request_free(req);
     if (!res)
         return -1;
+    if (row->read != LAB_READ_NONE)
+        pace(run, LAB_STEP_READ);
     int64_t n = read_body(run, res, row->read, err);
+    if (row->closed)
+        pace(run, LAB_STEP_CLOSE);
     if (row->closed || n < 0)
         ferry_response_close(res);
     else
@@ -82,13 +86,14 @@ static int visit(struct run *run, const struct lab_row *row, const char *url, fe
     return n < 0 ? -1 : 0;
 }
 
-static int prepare(struct run *run, const struct lab_row *row, enum lab_drain drain)
+int lab_begin(struct lab_program *run, const struct lab_row *row, enum lab_drain drain,
+              int64_t timeout_ms)
 {
     run->transport =
         ferry_transport_new(FERRY_TRANSPORT_OPTIONS(.drain_bytes = drain == LAB_DRAIN ? 0 : -1));
     if (run->transport)
         run->client = ferry_client_new(
-            FERRY_CLIENT_OPTIONS(.transport = run->transport, .timeout_ms = REQUEST_MS));
+            FERRY_CLIENT_OPTIONS(.transport = run->transport, .timeout_ms = timeout_ms));
     run->forgotten = calloc((size_t)row->num, sizeof(ferry_response *));
     run->buffer = malloc(BUFFER_BYTES);
     if (run->client && run->forgotten && run->buffer)
@@ -104,11 +109,18 @@ static const char *url_of(const struct lab_target *target, const struct lab_row 
     return origin_url(target->origin, i % row->hosts, lab_body_names[row->body]);
 }
 
-static int request_all(struct run *run, const struct lab_target *target, const struct lab_row *row)
+int lab_turn(struct lab_program *run, const struct lab_target *target, const struct lab_row *row,
+             int i, ferry_error *err)
+{
+    return visit(run, row, url_of(target, row, i), err);
+}
+
+static int request_all(struct lab_program *run, const struct lab_target *target,
+                       const struct lab_row *row)
 {
     ferry_error err = {0};
     for (int i = 0; i < row->num; i++) {
-        if (visit(run, row, url_of(target, row, i), &err) < 0) {
+        if (lab_turn(run, target, row, i, &err) < 0) {
             cli_complain(COMMAND, "request %d of %d failed: %s", i + 1, row->num, err.message);
             return -1;
         }
@@ -116,7 +128,7 @@ static int request_all(struct run *run, const struct lab_target *target, const s
     return 0;
 }
 
-static void count(struct run *run, struct lab_result *result)
+void lab_count(const struct lab_program *run, struct lab_result *result)
 {
     ferry_stats stats = {.size = sizeof stats};
     result->tasks = ferry_num_tasks();
@@ -169,7 +181,7 @@ static int compare_dials(const struct lab_target *target, uint64_t accepted_befo
 }
 
 /* Everything that the row began must come to its end: one task is left, the one that asks. */
-static int settle(void)
+int lab_settle(void)
 {
     int tasks = ferry_num_tasks();
     for (int ms = 0; tasks != 1 && ms < SETTLE_MS; ms += SETTLE_STEP_MS) {
@@ -184,7 +196,7 @@ static int settle(void)
     return -1;
 }
 
-static void finish(struct run *run)
+void lab_end(struct lab_program *run)
 {
     for (int i = 0; i < run->forgotten_count; i++)
         ferry_response_close(run->forgotten[i]);
@@ -192,22 +204,23 @@ static void finish(struct run *run)
     ferry_transport_free(run->transport);
     free(run->forgotten);
     free(run->buffer);
+    *run = (struct lab_program){0};
 }
 
 int lab_run(const struct lab_target *target, const struct lab_row *row, enum lab_drain drain,
             struct lab_result *result, char **ledger)
 {
-    struct run run = {0};
+    struct lab_program run = {0};
     uint64_t accepted_before = target->origin ? origin_accepted(target->origin) : 0;
-    int status = prepare(&run, row, drain);
+    int status = lab_begin(&run, row, drain, LAB_REQUEST_MS);
     if (status == 0)
         status = request_all(&run, target, row);
     if (status == 0) {
-        count(&run, result);
+        lab_count(&run, result);
         if (ledger)
             *ledger = copy_ledger();
         status = compare_dials(target, accepted_before, result);
     }
-    finish(&run);
-    return status == 0 ? settle() : status;
+    lab_end(&run);
+    return status == 0 ? lab_settle() : status;
 }

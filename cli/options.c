@@ -50,6 +50,13 @@ static void complain_of_option(const char *command, const struct cli_option *tab
         cli_complain(command, "there is no option %s; see %s --help", word, command);
 }
 
+static int argument_kind(const struct cli_option *option)
+{
+    if (!option->argument)
+        return no_argument;
+    return option->argument[0] == '[' ? optional_argument : required_argument;
+}
+
 int cli_next_option(const char *command, const struct cli_option *table, int argc, char **argv)
 {
     struct option longs[MAX_OPTIONS + 1] = {{NULL, 0, NULL, 0}};
@@ -57,7 +64,7 @@ int cli_next_option(const char *command, const struct cli_option *table, int arg
     size_t used = 1;
     for (size_t i = 0; i < MAX_OPTIONS && table[i].name; i++) {
         longs[i].name = table[i].name;
-        longs[i].has_arg = table[i].argument ? required_argument : no_argument;
+        longs[i].has_arg = argument_kind(&table[i]);
         longs[i].val = table[i].letter;
         if (table[i].letter <= UCHAR_MAX) {
             shorts[used++] = (char)table[i].letter;
@@ -78,7 +85,8 @@ void cli_print_options(FILE *out, const struct cli_option *table)
 {
     for (; table->name; table++) {
         char form[64];
-        snprintf(form, sizeof form, "--%s%s%s", table->name, table->argument ? " " : "",
+        snprintf(form, sizeof form, "--%s%s%s", table->name,
+                 table->argument && table->argument[0] != '[' ? " " : "",
                  table->argument ? table->argument : "");
         if (table->letter <= UCHAR_MAX)
             fprintf(out, "  -%c, %-24s%s\n", table->letter, form, table->help);

@@ -14,7 +14,8 @@
 struct cli_option {
     const char *name;     /* long form, without its dashes */
     int letter;           /* short form; past 255: it has none, and this is only its number */
-    const char *argument; /* what the help calls its argument; NULL: it takes none */
+    const char *argument; /* what the help calls its argument; NULL: it takes none; "[=...]": it may
+                             be left out */
     const char *help;     /* what it does, in one line */
 };
 

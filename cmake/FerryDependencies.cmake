@@ -56,8 +56,8 @@ if(FERRY_VALGRIND_INCLUDE)
   list(APPEND FERRY_DEFINITIONS FERRY_HAVE_VALGRIND=1)
 endif()
 
-# Not the library's own: the command's server, the tests' framework.
-if(FERRY_BUILD_CLI)
+# Not the library's own: the command's server and the inspector's, the tests' framework.
+if(FERRY_BUILD_CLI OR FERRY_BUILD_INSPECT)
   pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
 endif()
 if(FERRY_BUILD_TESTS)

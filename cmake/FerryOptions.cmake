@@ -1,6 +1,7 @@
 # What can be chosen about a build. Everything here is a cache variable: -DFERRY_…=… or a preset sets it.
 
 option(FERRY_BUILD_CLI "Build the ferry command (needs libmicrohttpd)" ${PROJECT_IS_TOP_LEVEL})
+option(FERRY_BUILD_INSPECT "Build libferry-inspect (needs libmicrohttpd)" ${PROJECT_IS_TOP_LEVEL})
 option(FERRY_BUILD_TESTS "Build the tests (needs cmocka)" ${PROJECT_IS_TOP_LEVEL})
 option(FERRY_BUILD_EXAMPLES "Build the programs in examples/" ${PROJECT_IS_TOP_LEVEL})
 option(FERRY_BUILD_BENCH "Build the programs in bench/" OFF)

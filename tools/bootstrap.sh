@@ -35,6 +35,8 @@ all             pc:libmicrohttpd libmicrohttpd-dev      libmicrohttpd-devel libm
 all             pc:cmocka       libcmocka-dev           libcmocka-devel     cmocka          cmocka-dev          cmocka
 test,check      pc:glib-2.0     libglib2.0-dev          glib2-devel         glib2           glib-dev            glib
 test,check      pc:jansson      libjansson-dev          jansson-devel       jansson         jansson-dev         jansson
+test,check      cmd:chromium    chromium|chromium-browser chromium          chromium        chromium            -
+test,check      cmd:python3     python3                 python3             python              python3             python3
 test,check      nginx           nginx-light             nginx               nginx           nginx               nginx
 test,check      cmd:tinyproxy   tinyproxy-bin|tinyproxy tinyproxy           tinyproxy       tinyproxy           tinyproxy
 test,check      cmd:microsocks  microsocks              microsocks          microsocks      microsocks          microsocks

@@ -46,6 +46,9 @@ static int secure(const struct fy_connect *connect, struct fy_stream **stream,
                   struct fy_tls_info **info, ferry_error *err)
 {
     const struct fy_dial *dial = &connect->dial;
+    if (connect->in_handshake != NULL) {
+        *connect->in_handshake = true;
+    }
     trace_start(dial);
     int64_t began = fy_now();
     struct fy_stream *over =

@@ -5,6 +5,7 @@
 #ifndef FY_NET_CONNECT_H
 #define FY_NET_CONNECT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <ferry.h>
@@ -20,6 +21,7 @@ struct fy_connect {
     const struct fy_through *through; /* a proxy; NULL: none */
     struct fy_tls_config *tls;        /* NULL: no TLS */
     int64_t handshake_timeout_ms;     /* -1: none */
+    bool *in_handshake; /* set when TLS begins to be agreed on, for whoever looks; NULL: nobody */
 };
 
 /* A stream, or NULL and *err: what fy_dial, fy_dial_through and fy_tls_client say. *info: what was

@@ -28,6 +28,7 @@
 #include "task/switch.h"
 #include "task/timer.h"
 
+struct ferry_snapshot_connection;
 struct fy_lookup_channel;
 
 enum fy_task_kind {
@@ -56,6 +57,8 @@ struct fy_task {
     uint64_t connection; /* the connection it serves; 0: none */
     const char *why;     /* what it is parked on; static; NULL: not parked */
     int64_t since;       /* when it parked */
+    /* watch/snapshot.h's: says what connection it stands for; NULL: for none. */
+    void (*describe)(const struct fy_task *task, struct ferry_snapshot_connection *connection);
 };
 
 /* Something to be done in a scheduler, left there by another thread. Lives in whoever posts it,

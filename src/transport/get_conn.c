@@ -15,6 +15,7 @@
 #include "transport/idle_pool.h"
 #include "transport/trace.h"
 #include "transport/want.h"
+#include "watch/snapshot.h"
 
 /* How long a dial is put off while a closed body of the host is being read on: about what it takes
  * until the rest of a short body, already on its way, is here and its connection can be had. */
@@ -38,6 +39,8 @@ struct fy_dial_job {
     char *name, *host_port; /* copies: the dial may outlive the request */
     uint16_t port;
     bool secure;            /* https */
+    bool in_handshake;      /* TLS is being agreed on */
+    int64_t begun;          /* fy_now() */
     struct fy_route route;  /* a copy */
     char *user_agent;       /* for a proxy that is asked for a tunnel; NULL: none */
     ferry_context *context; /* a hold; NULL: none */
@@ -121,7 +124,8 @@ static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_i
                                         ferry_error *err)
 {
     const struct fy_transport_settings *set = &job->transport->set;
-    struct fy_connect connect = {.handshake_timeout_ms = set->tls_handshake_timeout_ms};
+    struct fy_connect connect = {.handshake_timeout_ms = set->tls_handshake_timeout_ms,
+                                 .in_handshake = &job->in_handshake};
     struct fy_through through;
     struct fy_dial_times times = {0};
     *info = NULL;
@@ -235,6 +239,7 @@ static struct fy_dial_job *job_new(struct fy_want *want)
     fy_transport_hold(job->transport);
     job->context = fy_context_hold(req->context);
     job->request_deadline = want->deadline;
+    job->begun = fy_now();
     job->trace = req->trace;
     job->trace_arg = req->trace_arg;
     if (job->name == NULL || job->host_port == NULL ||
@@ -243,6 +248,19 @@ static struct fy_dial_job *job_new(struct fy_want *want)
         return NULL;
     }
     return job;
+}
+
+/* A connection that is being made, for a snapshot. */
+static void describe_dial(const struct fy_task *task, struct ferry_snapshot_connection *connection)
+{
+    const struct fy_dial_job *job = task->arg;
+    const int64_t now = fy_now();
+    connection->state = job->in_handshake ? FERRY_SNAPSHOT_HANDSHAKE : FERRY_SNAPSHOT_DIALING;
+    connection->state_ns = now > job->begun ? now - job->begun : 0;
+    connection->host = job->host_port;
+    connection->secure = job->secure;
+    connection->proxied = job->route.proxy != NULL;
+    connection->read_loop = fy_snapshot_parked(task, now);
 }
 
 /* Starts the dial in the place that is reserved for it; when that cannot be done the want has
@@ -269,6 +287,7 @@ static void start_dial(struct fy_want *want)
         return;
     }
     FY_HOST_COUNT(job->counts, dials);
+    task->describe = describe_dial;
     want->dial = job;
     job->exit.run = job_exit;
     fy_list_push_front(&fy_sched_running()->exit_hooks, &job->exit.link);

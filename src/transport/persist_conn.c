@@ -123,6 +123,7 @@ struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct f
         goto no_read_loop;
     }
     FY_HOST_COUNT(conn->counts, connections);
+    conn->read_task->describe = fy_persist_conn_describe;
     conn->exit.run = close_with_thread;
     settle_here(conn);
     return conn;
@@ -318,6 +319,8 @@ static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange
     exchange->counts = conn->counts;
     exchange->handed_over = conn->sched->now;
     FY_HOST_COUNT(conn->counts, requests);
+    conn->requests++;
+    conn->serving = exchange;
     exchange->req->writing = &exchange->written;
     fy_exchange_hold(exchange);
     (void)fy_chan_try_send(&conn->to_read,

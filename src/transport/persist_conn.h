@@ -38,9 +38,12 @@ struct fy_persist_conn {
     struct fy_chan gone; /* closed when its loops are, too (or one is left in a user's function) */
 
     struct fy_task *read_task, *write_task; /* NULL once their loops are over */
-    int expected; /* exchanges handed over whose response has not been read */
-    bool reused;  /* has served a request before the present one */
-    bool saw_end; /* the peer has closed its side */
+    struct fy_exchange *serving; /* the one that was handed over last, until the read loop is done
+                                    with it; NULL: none. No hold */
+    uint64_t requests;           /* handed over */
+    int expected;                /* exchanges handed over whose response has not been read */
+    bool reused;                 /* has served a request before the present one */
+    bool saw_end;                /* the peer has closed its side */
     uint64_t bytes_written;
     bool read_loop_over, write_loop_over;
     bool in_user_function; /* the write loop is in a request's body reader */
@@ -119,5 +122,10 @@ ferry_response *fy_persist_conn_round_trip(struct fy_persist_conn *conn,
 void fy_read_loop(void *arg);
 void fy_write_loop(void *arg);
 void fy_persist_conn_loop_over(struct fy_persist_conn *conn);
+
+/* The read loop's task, as a snapshot shows it: describe.c. */
+struct ferry_snapshot_connection;
+void fy_persist_conn_describe(const struct fy_task *task,
+                              struct ferry_snapshot_connection *connection);
 
 #endif

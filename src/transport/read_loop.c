@@ -266,6 +266,9 @@ void fy_read_loop(void *arg)
         if (alive) {
             fy_exchange_settled(exchange);
         }
+        if (conn->serving == exchange) {
+            conn->serving = NULL; /* else it has been given the next one meanwhile */
+        }
         fy_exchange_release(exchange);
     }
     fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,

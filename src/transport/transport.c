@@ -58,6 +58,8 @@ static int settle(struct fy_transport_settings *set, const ferry_transport_optio
 
 /* ------------------------------------------------------------------------------ birth and death */
 
+static void fill_source(struct fy_stats_source *source, ferry_stats *stats);
+
 FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *options)
 {
     ferry_transport_options given = {0};
@@ -89,6 +91,8 @@ FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *op
     transport->pool.monitored = !given.disable_monitor;
     fy_hosts_counted_init(&transport->hosts_counted);
     fy_metrics_enter(transport);
+    transport->stats.fill = fill_source;
+    fy_stats_source_add(&transport->stats);
     return transport;
 
 no_pool:
@@ -114,6 +118,7 @@ void fy_transport_release(ferry_transport *transport)
     if (atomic_fetch_sub_explicit(&transport->holds, 1, memory_order_acq_rel) == 1) {
         fy_metrics_leave(transport);
         fy_hosts_counted_free(&transport->hosts_counted);
+        fy_stats_source_remove(&transport->stats);
         fy_pool_destroy(transport);
         fy_proxies_destroy(&transport->proxies);
         fy_resolver_destroy(&transport->resolver);
@@ -207,6 +212,11 @@ static void fill(ferry_transport *transport, ferry_stats *stats)
         (uint64_t)atomic_load_explicit(&transport->resolver.cache_hits, memory_order_relaxed);
     stats->idle = (uint64_t)fy_pool_idle_count(transport, NULL);
     stats->waiting = (uint64_t)fy_wants_count(transport);
+}
+
+static void fill_source(struct fy_stats_source *source, ferry_stats *stats)
+{
+    fill(FY_CONTAINER(source, struct ferry_transport, stats), stats);
 }
 
 FERRY_API void ferry_transport_stats(const ferry_transport *transport, ferry_stats *stats)

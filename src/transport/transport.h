@@ -20,6 +20,7 @@
 #include "transport/host_counts.h"
 #include "transport/route.h"
 #include "transport/transport_tls.h"
+#include "watch/snapshot.h"
 
 /* As ferry_transport_options, with every default put in and times in a form ready for use. */
 struct fy_transport_settings {
@@ -91,7 +92,8 @@ struct ferry_transport {
     struct fy_hosts_counted hosts_counted;
     struct fy_link all; /* metrics.c's: in the list of all transports, under its lock */
     uint64_t number;    /* likewise: 1, 2, 3 ... in the order of their making; never changes */
-    atomic_int holds;   /* the user's, each connection's, each dial's: freed with the last */
+    struct fy_stats_source stats; /* the library's, which adds up all transports' */
+    atomic_int holds; /* the user's, each connection's, each dial's: freed with the last */
 };
 
 #define FY_COUNT(transport, counter) \

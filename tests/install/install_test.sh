@@ -4,7 +4,7 @@
 # looks at what the shared library shows to the world.
 #
 # tests/install/CMakeLists.txt sets FERRY_BUILD, FERRY_VERSION, FERRY_SOVERSION, FERRY_WITH_CLI, CC, CXX,
-# CMAKE, LIBDIR.
+# CMAKE, LIBDIR, FERRY_WITH_INSPECT.
 
 set -euo pipefail
 
@@ -105,6 +105,19 @@ if [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then
     fail "gcc -fanalyzer against the installed header"
 fi
 echo "ok: gcc -fanalyzer (status $status)"
+# libferry-inspect.
+if [ "$FERRY_WITH_INSPECT" = 1 ]; then
+    for file in include/ferry_inspect.h "$LIBDIR/libferry-inspect.so.$FERRY_SOVERSION" "$LIBDIR/pkgconfig/ferry-inspect.pc"; do
+        [ -e "$prefix/$file" ] || fail "$file is not installed"
+    done
+    read -r -a inspect <<<"$(pkg-config --cflags --libs ferry-inspect)"
+    check "build by pkg-config, inspect" "$CC" "${flags[@]}" "$here/inspect.c" -o "$work/inspect" "${inspect[@]}"
+    check "run, inspect" "$work/inspect"
+    check "build by CMake, inspect" "$CMAKE" --build "$work/consumer" --target with-inspect
+    check "run, CMake, inspect" env -u LD_LIBRARY_PATH "$work/consumer/with-inspect"
+    strangers=$(nm -D --defined-only "$lib/libferry-inspect.so" | awk '{ print $NF }' | grep -v '^ferry_inspect_' || true)
+    [ -z "$strangers" ] || fail "libferry-inspect exports, and not as ferry_inspect_…:" "$strangers"
+fi
 
 # The command.
 if [ "$FERRY_WITH_CLI" = 1 ]; then

@@ -1,0 +1,72 @@
+/*
+ * What a connection is doing, for whoever looks at the whole process (watch/snapshot.h). The read
+ * loop's task describes its connection, so that nothing has to be noted while requests go by, and
+ * nothing moves but the task.
+ */
+#include <string.h>
+
+#include "http/request.h"
+#include "http/response.h"
+#include "transport/persist_conn.h"
+#include "watch/snapshot.h"
+
+/* The request may be looked at until its round trip returns, and that waits for the answer, or for
+ * the loops of a closed connection. */
+static const char *request_url(const struct fy_exchange *exchange)
+{
+    return exchange->req->url.text;
+}
+
+static enum ferry_snapshot_state state_of(const struct fy_persist_conn *conn, bool is_idle)
+{
+    const struct fy_exchange *exchange = conn->serving;
+    if (conn->is_closed) {
+        return FERRY_SNAPSHOT_CLOSING;
+    }
+    if (exchange == NULL || is_idle) {
+        return FERRY_SNAPSHOT_IDLE;
+    }
+    if (conn->expected > 0) {
+        return exchange->written.closed ? FERRY_SNAPSHOT_AWAITING : FERRY_SNAPSHOT_WRITING;
+    }
+    switch (exchange->fate) {
+    case FY_FATE_NONE: return FERRY_SNAPSHOT_UNREAD;
+    case FY_FATE_DRAIN: return FERRY_SNAPSHOT_DRAINING;
+    default: return FERRY_SNAPSHOT_IDLE;
+    }
+}
+
+void fy_persist_conn_describe(const struct fy_task *task,
+                              struct ferry_snapshot_connection *connection)
+{
+    const struct fy_persist_conn *conn = task->arg;
+    const int64_t now = fy_now();
+    /* Another thread may be taking it out of the pool. */
+    pthread_mutex_lock(&conn->transport->pool.lock);
+    const bool is_idle = conn->is_idle;
+    const int64_t idle_since = conn->idle_since;
+    const bool has_host = conn->counted; /* else the host may be no more */
+    pthread_mutex_unlock(&conn->transport->pool.lock);
+    connection->number = conn->number;
+    connection->state = state_of(conn, is_idle);
+    connection->requests = conn->requests;
+    connection->proxied = conn->route.proxy != NULL;
+    connection->read_loop = fy_snapshot_parked(task, now);
+    connection->write_loop = fy_snapshot_parked(conn->write_task, now);
+    connection->state_ns = connection->read_loop.ns;
+    if (has_host) { /* until it is closed, for which this scheduler's lock is needed */
+        connection->secure = strcmp(conn->host->scheme, "https") == 0;
+        connection->host = conn->host->host_port;
+    }
+    switch (connection->state) {
+    case FERRY_SNAPSHOT_IDLE:
+        connection->state_ns = is_idle && now > idle_since ? now - idle_since : 0;
+        break;
+    case FERRY_SNAPSHOT_WRITING:
+    case FERRY_SNAPSHOT_AWAITING: connection->url = request_url(conn->serving); break;
+    case FERRY_SNAPSHOT_UNREAD:
+        connection->url = conn->serving->res != NULL ? conn->serving->res->url : NULL;
+        break;
+    default: break;
+    }
+}

@@ -1,0 +1,163 @@
+"""The page as people see it, in a real browser: `ferry lab --serve` is started, and used.
+
+    browser_test.py FERRY [FOLDER]
+
+With a folder, the screenshots of docs/inspect.md are put there. Status 77: there is no Chromium.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+from browser import Browser, find_chromium
+
+
+def check(what, condition):
+    if not condition:
+        raise AssertionError(what)
+    print("ok:", what)
+
+
+def text(browser, selector):
+    return browser.evaluate(f"document.querySelector({selector!r}).innerText")
+
+
+def run(browser, **choices):
+    """Makes the choices in the form, and presses Run without a mouse: by the Enter key."""
+    for name, value in choices.items():
+        browser.evaluate(f"document.forms.experiment.elements[{name!r}].value = {value!r}")
+    browser.wait("!document.getElementById('run').disabled")
+    before = browser.evaluate("Number(document.getElementById('lab').dataset.runs)")
+    browser.evaluate("document.getElementById('run').focus()")
+    browser.press("Enter", 13, "\r")
+    browser.wait(f"document.getElementById('lab').dataset.runs > {before}")
+    browser.wait("document.getElementById('lab-reason').innerText !== ''")
+    return int(text(browser, "#lab-tasks")), text(browser, "#lab-reason")
+
+
+def lanes(browser, state):
+    return browser.evaluate(f"document.querySelectorAll('.lane[data-state={state}]').length")
+
+
+def the_puzzle(browser):
+    tasks, reason = run(browser, pace="350")
+    check("the puzzle: 3", tasks == 3)
+    check("and why", "main + 2 loops for each of 1 connection." in reason and "5 reuses" in reason)
+    browser.wait("document.querySelectorAll('#chips li').length === 3")
+    chips = text(browser, "#chips")
+    check("they are main and two loops",
+          all(name in chips for name in ("main", "read loop", "write loop")))
+    check("one lane, idle", lanes(browser, "idle") == 1 and lanes(browser, "unread") == 0)
+    check("six lines of what happened",
+          browser.evaluate("document.querySelectorAll('#lab-log li').length") == 6)
+
+
+def the_leak(browser):
+    tasks, reason = run(browser, read="none", close="no", pace="0")
+    check("the leak: 13", tasks == 13)
+    check("and why", "6 connections" in reason and "this is the leak" in reason)
+    browser.wait("document.querySelectorAll('.lane[data-state=unread]').length === 6")
+    check("what a loop waits for", "read loop: waiting for the body to be read" in text(browser, "#hosts"))
+    browser.wait("document.querySelectorAll('.response.suspicious').length === 6")
+    check("the suspicious ones name their line", "cli/lab_run.c:" in text(browser, "#responses"))
+
+
+def closing(browser):
+    tasks, reason = run(browser, read="none", close="yes", drain="off", pace="0")
+    check("closed early, discarded: 1", tasks == 1 and "main alone" in reason)
+    browser.wait("document.querySelectorAll('.lane[data-state=unread]').length === 0")
+    tasks, _ = run(browser, read="all", close="no", hosts="2", pace="0")
+    check("two hosts: 5", tasks == 5)
+    browser.wait("document.querySelectorAll('.lane[data-state=idle]').length === 2")
+    check("each host has its list", browser.evaluate("document.querySelectorAll('.host').length") >= 2)
+
+
+def foreign_orders(url):
+    """What another page could send: no secret, a guessed one, or the right one from elsewhere."""
+    page = urllib.request.urlopen(url).read().decode()
+    secret = page.split('name="ferry-run" content="')[1].split('"')[0]
+    for what, headers, status in (
+            ("no secret", {}, 403),
+            ("a wrong secret", {"X-Ferry-Run": "0" * len(secret)}, 403),
+            ("another origin", {"X-Ferry-Run": secret, "Origin": "http://evil.example"}, 403),
+            ("another host", {"X-Ferry-Run": secret, "Host": "evil.example"}, 403),
+            ("no choices", {"X-Ferry-Run": secret}, 400)):
+        try:
+            got = urllib.request.urlopen(urllib.request.Request(
+                url + "run", headers=headers, method="POST")).status
+        except urllib.error.HTTPError as refused:
+            got = refused.code
+        check(f"an order with {what}: {status}", got == status)
+
+
+def shape(browser):
+    for width, scheme in ((360, "light"), (360, "dark"), (1000, "light"), (1000, "dark")):
+        browser.look(width, 800, scheme, mobile=width < 500)
+        browser.wait(f"window.innerWidth === {width}")
+        check(f"nothing sticks out at {width} pixels, {scheme}",
+              browser.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+        dark = browser.evaluate(
+            "getComputedStyle(document.body).backgroundColor.match(/\\d+/g)[0] < 128")
+        check("the colours are those asked for", dark == (scheme == "dark"))
+    check("every control has a name", browser.evaluate(
+        "[...document.querySelectorAll('input, select, output')].every(e => e.labels.length || "
+        "e.id === 'lab-tasks')"))
+    check("landmarks", browser.evaluate(
+        "['header', 'main', 'footer'].every(name => document.querySelectorAll(name).length === 1)"))
+    browser.evaluate("document.getElementById('pause').focus()")
+    browser.press("Enter", 13, "\r")
+    browser.wait("document.getElementById('status').innerText === 'paused'")
+    browser.press("Enter", 13, "\r")
+    browser.wait("document.getElementById('status').innerText === 'live'")
+
+
+def pictures(browser, folder):
+    browser.look(1000, 1500, "light")
+    run(browser, read="all", close="no", num="6", hosts="1", pace="350")
+    browser.screenshot(os.path.join(folder, "lab-light.webp"))
+    browser.look(1000, 1500, "dark")
+    run(browser, read="none", close="no", pace="350")
+    browser.wait("document.querySelectorAll('.response.suspicious').length >= 4")
+    browser.screenshot(os.path.join(folder, "lab-dark.webp"))
+    browser.look(390, 1100, "light", mobile=True)
+    browser.evaluate("document.getElementById('connections-title').scrollIntoView()")
+    browser.wait("document.querySelectorAll('.response.suspicious').length === 6")
+    browser.screenshot(os.path.join(folder, "phone.webp"))
+
+
+def main():
+    program = find_chromium()
+    if program is None:
+        print("there is no Chromium here")
+        return 77
+    ferry = subprocess.Popen([sys.argv[1], "lab", "--serve"], stdout=subprocess.PIPE, text=True)
+    browser = None
+    try:
+        url = ferry.stdout.readline().split(" at ")[1].split()[0]
+        browser = Browser(program)
+        browser.look(1000, 1400, "light")
+        browser.open(url)
+        browser.wait("document.getElementById('status').innerText === 'live'")
+        if len(sys.argv) > 2:
+            pictures(browser, sys.argv[2])
+            return 0
+        the_puzzle(browser)
+        the_leak(browser)
+        closing(browser)
+        foreign_orders(url)
+        shape(browser)
+        check("nothing was complained of: " + " ".join(browser.complaints), not browser.complaints)
+    finally:
+        if browser is not None:
+            browser.close()
+        ferry.send_signal(signal.SIGTERM)
+        status = ferry.wait(timeout=60)
+    check("the command ends in peace", status == 0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
