@@ -117,8 +117,8 @@ void fy_transport_release(ferry_transport *transport)
 {
     if (atomic_fetch_sub_explicit(&transport->holds, 1, memory_order_acq_rel) == 1) {
         fy_metrics_leave(transport);
+        fy_stats_source_remove(&transport->stats); /* adds its numbers to the library's */
         fy_hosts_counted_free(&transport->hosts_counted);
-        fy_stats_source_remove(&transport->stats);
         fy_pool_destroy(transport);
         fy_proxies_destroy(&transport->proxies);
         fy_resolver_destroy(&transport->resolver);
