@@ -65,11 +65,12 @@ static void append_host(struct fy_buffer *out, const struct pieces *pieces, enum
     fy_buffer_append_byte(out, ']');
 }
 
-static void append_text(struct fy_buffer *out, const struct pieces *pieces, bool with_user)
+/* Everything before the target. */
+static void append_site(struct fy_buffer *out, const struct pieces *pieces, bool with_user)
 {
     fy_buffer_append_text(out, pieces->scheme);
-    fy_buffer_append_text(out, "://");
-    if (with_user && (pieces->user != NULL || pieces->password != NULL)) {
+    fy_buffer_append(out, "://", 3);
+    if (with_user) {
         fy_url_encode_all(out, pieces->user == NULL ? "" : pieces->user);
         fy_buffer_append_text(out, pieces->password == NULL ? "@" : ":xxxxx@");
     }
@@ -77,7 +78,6 @@ static void append_text(struct fy_buffer *out, const struct pieces *pieces, bool
     if (pieces->port != default_port(pieces->scheme)) {
         append_port(out, pieces->port);
     }
-    fy_buffer_append_text(out, pieces->target);
 }
 
 /* Ends the string that was being appended and returns where the next one begins. */
@@ -96,13 +96,15 @@ static size_t most_bytes(const struct pieces *pieces)
     size_t host = strlen(pieces->name) + 3 * strlen(pieces->zone) + sizeof("[%25]:65535");
     size_t user = pieces->user == NULL ? 0 : 3 * strlen(pieces->user);
     size_t password = pieces->password == NULL ? 0 : strlen(pieces->password);
-    return 3 * (scheme + target) + 5 * host + 2 * user + password + 64;
+    return 3 * scheme + 2 * target + 5 * host + 2 * user + password + 64;
 }
 
-/* Lays the pieces out in a block, which is large enough from the beginning and so does not move. */
+/* Lays the pieces out in a block, which is large enough from the beginning and so does not move.
+ * Strings that are the same, or the end of another, are there once. */
 static int build(struct fy_url *url, const struct pieces *pieces, ferry_error *err)
 {
     struct fy_buffer out = {0};
+    bool with_user = pieces->user != NULL || pieces->password != NULL;
     bool other_port = pieces->port != default_port(pieces->scheme);
     if (fy_buffer_reserve(&out, most_bytes(pieces)) == NULL) {
         fy_fail_memory(err);
@@ -111,10 +113,17 @@ static int build(struct fy_url *url, const struct pieces *pieces, ferry_error *e
     url->block = out.bytes;
     url->port = pieces->port;
     url->text = out.bytes;
-    append_text(&out, pieces, false);
-    url->shown = next_string(&out);
-    append_text(&out, pieces, true);
+    append_site(&out, pieces, false);
+    url->target = out.bytes + out.len;
+    fy_buffer_append_text(&out, pieces->target);
+    url->shown = url->text;
     url->scheme = next_string(&out);
+    if (with_user) {
+        url->shown = url->scheme;
+        append_site(&out, pieces, true);
+        fy_buffer_append_text(&out, pieces->target);
+        url->scheme = next_string(&out);
+    }
     fy_buffer_append_text(&out, pieces->scheme);
     url->host = next_string(&out);
     fy_buffer_append_text(&out, pieces->name);
@@ -127,32 +136,35 @@ static int build(struct fy_url *url, const struct pieces *pieces, ferry_error *e
     if (other_port) {
         append_port(&out, pieces->port);
     }
-    url->host_port = next_string(&out);
-    append_host(&out, pieces, PLAIN_ZONE);
-    if (pieces->port != 0) {
-        append_port(&out, pieces->port);
+    url->host_port = url->authority;
+    if (pieces->zone[0] != '\0' || (!other_port && pieces->port != 0)) {
+        url->host_port = next_string(&out);
+        append_host(&out, pieces, PLAIN_ZONE);
+        if (pieces->port != 0) {
+            append_port(&out, pieces->port);
+        }
     }
-    url->target = next_string(&out);
-    fy_buffer_append_text(&out, pieces->target);
-    char *user = next_string(&out);
-    fy_buffer_append_text(&out, pieces->user == NULL ? "" : pieces->user);
-    char *password = next_string(&out);
-    fy_buffer_append_text(&out, pieces->password == NULL ? "" : pieces->password);
+    if (pieces->user != NULL) {
+        url->user = next_string(&out);
+        fy_buffer_append_text(&out, pieces->user);
+    }
+    if (pieces->password != NULL) {
+        url->password = next_string(&out);
+        fy_buffer_append_text(&out, pieces->password);
+    }
     next_string(&out);
-    url->user = pieces->user == NULL ? NULL : user;
-    url->password = pieces->password == NULL ? NULL : password;
     url->block_size = out.len;
     return 0;
 }
 
-/* The digits of a port, checked by uriparser; an empty port is none (RFC 3986 section 3.2.3). */
-static int parse_port(uint16_t *port, const UriTextRangeA *digits, ferry_error *err)
+/* The digits of a port, known to be digits; an empty port is none (RFC 3986 section 3.2.3). */
+static int parse_port(uint16_t *port, const char *digits, const char *end, ferry_error *err)
 {
     unsigned value = 0;
-    if (digits->first == digits->afterLast) {
+    if (digits == end) {
         return 0;
     }
-    for (const char *at = digits->first; at < digits->afterLast && value <= UINT16_MAX; at++) {
+    for (const char *at = digits; at < end && value <= UINT16_MAX; at++) {
         value = value * 10 + (unsigned)(*at - '0');
     }
     if (value == 0 || value > UINT16_MAX) {
@@ -196,8 +208,7 @@ static int parse_user_info(struct pieces *pieces, char *info, ferry_error *err)
 static int take_pieces(struct pieces *pieces, const UriUriA *uri, char name[FY_HOST_MAX + 1],
                        char *info, ferry_error *err)
 {
-    pieces->port = default_port(pieces->scheme);
-    if (parse_port(&pieces->port, &uri->portText, err) != 0) {
+    if (parse_port(&pieces->port, uri->portText.first, uri->portText.afterLast, err) != 0) {
         return -1;
     }
     if (uri->userInfo.first != uri->userInfo.afterLast) {
@@ -234,35 +245,48 @@ static void explain(ferry_error *err, int code, const char *text)
     }
 }
 
-static int parse_typed(struct fy_url *url, const struct fy_typed *typed, ferry_error *err)
+/* With user info, or an address in brackets: uriparser takes it apart. */
+static int parse_typed(struct fy_url *url, const struct fy_typed *typed, struct pieces *pieces,
+                       ferry_error *err)
 {
-    const char *text = typed->text.bytes;
+    const char *text = typed->text.bytes + typed->text_at;
+    const char *end = typed->text.bytes + typed->target_at;
     UriUriA uri;
     const char *wrong;
+    char name[FY_HOST_MAX + 1];
     /* Path and query are what fy_url_typed() made them: there is nothing left in them to refuse. */
-    int code = uriParseSingleUriExA(&uri, text, text + typed->target_at, &wrong);
+    int code = uriParseSingleUriExA(&uri, text, end, &wrong);
     if (code != URI_SUCCESS) {
         explain(err, code, text);
         return -1;
     }
     int failed = -1;
-    char name[FY_HOST_MAX + 1];
-    char *scheme = strndup(text, typed->scheme_len);
     char *info = malloc((size_t)(uri.userInfo.afterLast - uri.userInfo.first) + 1);
-    if (scheme == NULL || info == NULL) {
+    if (info == NULL) {
         fy_fail_memory(err);
-        goto done;
+    } else if (take_pieces(pieces, &uri, name, info, err) == 0) {
+        failed = build(url, pieces, err);
     }
-    struct pieces pieces = {
-        .scheme = scheme, .zone = typed->zone, .target = text + typed->target_at};
-    if (take_pieces(&pieces, &uri, name, info, err) == 0) {
-        failed = build(url, &pieces, err);
-    }
-done:
     free(info);
-    free(scheme);
     uriFreeUriMembersA(&uri);
     return failed;
+}
+
+/* Only a name and perhaps a port, which fy_url_typed() has found and checked. */
+static int parse_plain(struct fy_url *url, const struct fy_typed *typed, struct pieces *pieces,
+                       ferry_error *err)
+{
+    const char *text = typed->text.bytes;
+    const char *host = text + typed->host_at;
+    const char *end = text + typed->target_at;
+    const char *host_end = host + typed->host_len;
+    char name[FY_HOST_MAX + 1];
+    pieces->name = name;
+    if ((host_end < end && parse_port(&pieces->port, host_end + 1, end, err) != 0) ||
+        fy_host_name(name, host, typed->host_len, err) != 0) {
+        return -1;
+    }
+    return build(url, pieces, err);
 }
 
 int fy_url_parse(struct fy_url *url, const char *text, ferry_error *err)
@@ -270,8 +294,17 @@ int fy_url_parse(struct fy_url *url, const char *text, ferry_error *err)
     *url = (struct fy_url){0};
     struct fy_typed typed = {0};
     int failed = fy_url_typed(&typed, text, err);
-    if (failed == 0 && (failed = parse_typed(url, &typed, err)) != 0) {
-        fy_url_blame(err, text);
+    if (failed == 0) {
+        const char *scheme = typed.text.bytes;
+        struct pieces pieces = {.scheme = scheme,
+                                .port = default_port(scheme),
+                                .zone = typed.zone,
+                                .target = typed.text.bytes + typed.target_at};
+        failed = typed.plain ? parse_plain(url, &typed, &pieces, err)
+                             : parse_typed(url, &typed, &pieces, err);
+        if (failed != 0) {
+            fy_url_blame(err, text);
+        }
     }
     fy_typed_free(&typed);
     return failed;
