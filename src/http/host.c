@@ -111,28 +111,9 @@ static int to_ascii(char out[FY_HOST_MAX + 1], const char *name, ferry_error *er
 
 #endif
 
-/* Nearly every name: nothing in it that has to be decoded, mapped or refused. */
-static bool copy_plain(char out[FY_HOST_MAX + 1], const char *text, size_t len)
-{
-    if (len == 0 || len > FY_HOST_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (!fy_byte_is(text[i], FY_BYTE_UNRESERVED | FY_BYTE_SUB_DELIM)) {
-            return false;
-        }
-        out[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] | 0x20) : text[i];
-    }
-    out[len] = '\0';
-    return true;
-}
-
 int fy_host_name(char out[FY_HOST_MAX + 1], const char *text, size_t len, ferry_error *err)
 {
     char name[DECODED_MAX + 1];
-    if (copy_plain(out, text, len)) {
-        return 0;
-    }
     const char *reason = decode(name, text, len);
     if (reason != NULL) {
         return fy_fail(err, FERRY_EURL, 0, "%s", reason);

@@ -18,20 +18,22 @@
 static size_t memory(const struct fy_ledger_entry *entry)
 {
     const ferry_response *res = FY_CONTAINER(entry, ferry_response, entry);
-    return sizeof *res + fy_arena_bytes(&res->arena);
+    return fy_arena_bytes(&res->arena);
 }
 
 ferry_response *fy_response_new(void)
 {
-    ferry_response *res = calloc(1, sizeof *res);
+    struct fy_arena arena = {0};
+    ferry_response *res = fy_arena_alloc(&arena, sizeof *res);
     if (res == NULL) {
         return NULL;
     }
-    res->sched = fy_sched_running();
-    res->reason = "";
-    res->url = "";
-    res->minor = 1;
-    res->length = -1;
+    *res = (ferry_response){.arena = arena,
+                            .sched = fy_sched_running(),
+                            .reason = "",
+                            .url = "",
+                            .minor = 1,
+                            .length = -1};
     fy_list_init(&res->entry.link);
     res->entry.memory = memory;
     fy_list_init(&res->leftover.link);
@@ -43,9 +45,9 @@ void fy_response_free(ferry_response *res)
     if (res->tls_release != NULL) {
         res->tls_release(res->tls_held);
     }
-    fy_arena_free(&res->arena);
     free(res->failure);
-    free(res);
+    struct fy_arena arena = res->arena; /* the response lies in it */
+    fy_arena_free(&arena);
 }
 
 /* ----------------------------------------------------------------------------------- the head */

@@ -250,9 +250,6 @@ static const char *append_address(struct fy_typed *typed, const char *host, size
 static const char *append_name(struct fy_typed *typed, const char *host, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        if (fy_byte_is(host[i], FY_BYTE_UNRESERVED)) {
-            continue;
-        }
         const char *reason = fy_host_byte_refused(host[i]);
         if (reason == NULL && host[i] == '%' && !is_hex_pair(host + i + 1, len - i - 1)) {
             reason = "the host has a percent sign without two digits in it";
@@ -261,9 +258,7 @@ static const char *append_name(struct fy_typed *typed, const char *host, size_t 
             return reason;
         }
     }
-    typed->host_at = typed->text.len;
     append_encoded(&typed->text, host, len, "");
-    typed->host_len = typed->text.len - typed->host_at;
     return NULL;
 }
 
@@ -284,7 +279,6 @@ static const char *append_authority(struct fy_typed *typed, const char *text, si
         text = at + 1;
     }
     size_t host_len = len;
-    typed->plain = at == NULL && !(len > 0 && text[0] == '[');
     if (len > 0 && text[0] == '[') {
         const char *close = memchr(text, ']', len);
         host_len = close == NULL ? len : (size_t)(close + 1 - text);
@@ -318,6 +312,8 @@ static void append_scheme(struct fy_typed *typed, const char *text, size_t len)
         fy_buffer_append_byte(&typed->text,
                               text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] | 0x20) : text[i]);
     }
+    fy_buffer_append_text(&typed->text, "://");
+    typed->scheme_len = len;
 }
 
 static size_t authority_len(const char *text, size_t len)
@@ -348,13 +344,7 @@ int fy_url_typed(struct fy_typed *typed, const char *given, ferry_error *err)
     if (scheme == 0 || host_and_port) {
         return refuse_no_scheme(err, text, len);
     }
-    /* Room for it all, unless much has to be encoded. */
-    (void)fy_buffer_reserve(&typed->text, 2 * scheme + len + 8);
     append_scheme(typed, text, scheme);
-    fy_buffer_append_byte(&typed->text, '\0');
-    typed->text_at = typed->text.len;
-    append_scheme(typed, text, scheme);
-    fy_buffer_append(&typed->text, "://", 3);
     text += scheme + 1;
     len -= scheme + 1;
     if (len < 2 || text[0] != '/' || text[1] != '/') {

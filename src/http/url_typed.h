@@ -5,7 +5,6 @@
 #ifndef FY_HTTP_URL_TYPED_H
 #define FY_HTTP_URL_TYPED_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include <ferry.h>
@@ -16,14 +15,10 @@
 
 /* A URL with everything encoded that has to be; zero-filled before use. */
 struct fy_typed {
-    /* The scheme in lower case, NUL; then, from text_at on, scheme, user info, host, port, target;
-     * neither fragment nor zone; NUL-terminated. */
+    /* Scheme, user info, host, port, target; neither fragment nor zone; NUL-terminated. */
     struct fy_buffer text;
-    size_t text_at;
-    size_t target_at; /* where path and query begin in text's bytes: at a '/' */
-    /* The authority is a name and perhaps a port: nothing that has to be taken apart any more. */
-    bool plain;
-    size_t host_at, host_len; /* valid if plain; the digits of a port follow behind a colon */
+    size_t scheme_len; /* the scheme is in lower case */
+    size_t target_at;  /* where path and query begin in text: at a '/' */
     /* The zone identifier of an IPv6 address, decoded; "" if there is none. */
     char zone[FY_ZONE_MAX + 1];
 };

@@ -16,13 +16,22 @@ static const bool keeps = true;
 
 void *fy_spare_take(struct fy_spares *spares)
 {
-    return spares->count > 0 ? spares->buffers[--spares->count] : malloc(FY_SPARE_BYTES);
+    void **piece = spares->first;
+    if (piece == NULL) {
+        return malloc(spares->bytes);
+    }
+    spares->first = *piece;
+    spares->count--;
+    return piece;
 }
 
 void fy_spare_give(struct fy_spares *spares, void *buffer)
 {
-    if (keeps && buffer != NULL && spares->count < FY_SPARES) {
-        spares->buffers[spares->count++] = buffer;
+    void **piece = buffer;
+    if (keeps && piece != NULL && spares->count < spares->most) {
+        *piece = spares->first;
+        spares->first = piece;
+        spares->count++;
     } else {
         free(buffer);
     }
@@ -30,7 +39,7 @@ void fy_spare_give(struct fy_spares *spares, void *buffer)
 
 void fy_spares_free(struct fy_spares *spares)
 {
-    while (spares->count > 0) {
-        free(spares->buffers[--spares->count]);
+    while (spares->first != NULL) {
+        free(fy_spare_take(spares));
     }
 }

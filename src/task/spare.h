@@ -1,5 +1,5 @@
 /*
- * Buffers of one size that come and go with every request: a scheduler keeps a few of them, so that
+ * Memory of one size that comes and goes with every request: a scheduler keeps a few pieces, so that
  * they cost no call to malloc() and their pages stay mapped. Under that scheduler's lock.
  */
 #ifndef FY_TASK_SPARE_H
@@ -9,16 +9,15 @@
 
 #define FY_SPARE_BYTES ((size_t)16 * 1024)
 
-/* How many a scheduler keeps. */
-#define FY_SPARES 16
-
+/* Pieces of one size; those that are free are linked by their first word. */
 struct fy_spares {
-    void *buffers[FY_SPARES];
-    unsigned count;
+    void *first;          /* the one that was given back last; NULL: none */
+    unsigned count, most; /* how many there are; how many are kept */
+    size_t bytes;         /* of each; constant, as most is */
 };
 
-/* A buffer of FY_SPARE_BYTES, from malloc() if there is no spare one; NULL when out of memory. It
- * may also be given to realloc() and free(). */
+/* A buffer of spares->bytes, from malloc() if there is no spare one; NULL when out of memory. It may
+ * also be given to realloc() and free(). */
 void *fy_spare_take(struct fy_spares *spares);
 
 /* Gives back a buffer of that size; NULL is fine. */

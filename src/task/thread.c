@@ -121,6 +121,7 @@ static void detach(void *arg)
     fy_poller_close(&sched->poller);
     fy_switch_forget(&sched->root.stopped);
     fy_spares_free(&sched->spares);
+    fy_spares_free(&sched->exchanges);
     atomic_store(&sched->task_count, 0);
     pthread_mutex_unlock(&lives);
     fy_sched_unlock(sched);
@@ -156,6 +157,7 @@ static struct fy_sched *find_or_make(void)
     fy_list_init(&sched->leftovers);
     fy_list_init(&sched->lookups);
     fy_list_init(&sched->open_responses);
+    sched->spares = (struct fy_spares){.most = 16, .bytes = FY_SPARE_BYTES};
     sched->wake_fd = -1;
     sched->poller.fd = -1;
     sched->next = atomic_load(&all);
