@@ -24,7 +24,7 @@ void fy_chan_init(struct fy_chan *chan, void **buffer, unsigned capacity)
     fy_list_init(&chan->senders);
 }
 
-static void finish(struct fy_select *select, int chosen)
+static void finish(struct fy_select *select, int chosen, void (*wake)(struct fy_task *task))
 {
     for (int i = 0; i < select->count; i++) {
         if (select->cases[i].chan != NULL) {
@@ -33,13 +33,13 @@ static void finish(struct fy_select *select, int chosen)
     }
     fy_timer_disarm(&select->task->sched->timers, &select->timer);
     select->chosen = chosen;
-    fy_wake(select->task);
+    wake(select->task);
 }
 
-static void finish_case(struct fy_case *parked, bool ok)
+static void finish_case(struct fy_case *parked, bool ok, void (*wake)(struct fy_task *task))
 {
     parked->ok = ok;
-    finish(parked->select, (int)(parked - parked->select->cases));
+    finish(parked->select, (int)(parked - parked->select->cases), wake);
 }
 
 static struct fy_case *first_case(struct fy_link *queue)
@@ -71,7 +71,7 @@ static bool try_send(struct fy_case *self)
     }
     if ((receiver = first_case(&chan->receivers)) != NULL) {
         receiver->value = self->value;
-        finish_case(receiver, true);
+        finish_case(receiver, true, fy_wake_next);
         return true;
     }
     if (chan->count < chan->capacity) {
@@ -89,14 +89,14 @@ static bool try_receive(struct fy_case *self)
         self->value = pop(chan);
         if (sender != NULL) {
             push(chan, sender->value);
-            finish_case(sender, true);
+            finish_case(sender, true, fy_wake_next);
         }
         self->ok = true;
         return true;
     }
     if (sender != NULL) {
         self->value = sender->value;
-        finish_case(sender, true);
+        finish_case(sender, true, fy_wake_next);
         self->ok = true;
         return true;
     }
@@ -118,7 +118,7 @@ static bool try_case(struct fy_case *self)
 
 static void time_out(struct fy_timer *timer)
 {
-    finish(FY_CONTAINER(timer, struct fy_select, timer), FY_SELECT_TIMED_OUT);
+    finish(FY_CONTAINER(timer, struct fy_select, timer), FY_SELECT_TIMED_OUT, fy_wake);
 }
 
 int fy_select(struct fy_case *cases, int count, int64_t deadline, const char *why)
@@ -171,6 +171,11 @@ bool fy_chan_try_send(struct fy_chan *chan, void *value)
     return try_case(&self) && self.ok;
 }
 
+static bool is_one(const struct fy_link *queue)
+{
+    return queue->next != queue && queue->next->next == queue;
+}
+
 void fy_chan_close(struct fy_chan *chan)
 {
     struct fy_case *parked;
@@ -178,11 +183,13 @@ void fy_chan_close(struct fy_chan *chan)
         return;
     }
     chan->closed = true;
+    /* Several go on in the order in which they came. */
+    void (*wake)(struct fy_task *task) = is_one(&chan->receivers) ? fy_wake_next : fy_wake;
     while ((parked = first_case(&chan->receivers)) != NULL) {
         parked->value = NULL;
-        finish_case(parked, false);
+        finish_case(parked, false, wake);
     }
     while ((parked = first_case(&chan->senders)) != NULL) {
-        finish_case(parked, false);
+        finish_case(parked, false, fy_wake);
     }
 }

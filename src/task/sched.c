@@ -14,6 +14,10 @@
 #include "task/io.h"
 #include "task/thread.h"
 
+/* So many hand-overs in a row, then it is the turn of whoever is first in the queue: a request's way
+ * from its response to the next request takes five. */
+#define HEIRS_IN_A_ROW 8
+
 /* A queue that never runs dry is interrupted this often for a look at the descriptors. */
 #define PICKS_PER_POLL 64
 
@@ -197,6 +201,14 @@ static struct fy_task *pick(struct fy_sched *sched)
     if (sched->guest != NULL) {
         return pick_unattended(sched);
     }
+    struct fy_task *heir = sched->heir;
+    sched->heir = NULL;
+    if (heir != NULL && !fy_list_empty(&heir->ready) &&
+        ++sched->inherited < HEIRS_IN_A_ROW) {
+        fy_list_remove(&heir->ready);
+        return heir;
+    }
+    sched->inherited = 0;
     struct fy_link *first = fy_list_pop_front(&sched->ready);
     return first != NULL ? FY_CONTAINER(first, struct fy_task, ready) : NULL;
 }
@@ -245,13 +257,30 @@ void fy_wake(struct fy_task *task)
     }
 }
 
+void fy_wake_next(struct fy_task *task)
+{
+    if (!task->woken) {
+        fy_wake(task);
+        task->sched->heir = task;
+    }
+}
+
 bool fy_task_is_parked(const struct fy_task *task)
 {
     return task->why != NULL;
 }
 
+/* A task that leaves its scheduler, or ends, is nobody's heir. */
+static void disinherit(struct fy_task *task)
+{
+    if (task->sched->heir == task) {
+        task->sched->heir = NULL;
+    }
+}
+
 void fy_task_detach(struct fy_task *task)
 {
+    disinherit(task);
     fy_list_remove(&task->all);
     fy_list_remove(&task->ready);
     atomic_fetch_sub_explicit(&task->sched->task_count, 1, memory_order_relaxed);
@@ -342,6 +371,7 @@ static void begin(void *arg)
         self->fn(self->arg);
     }
     struct fy_sched *sched = self->sched;
+    disinherit(self);
     fy_list_remove(&self->all);
     fy_list_remove(&self->ready);
     atomic_fetch_sub_explicit(&sched->task_count, 1, memory_order_relaxed);
@@ -401,6 +431,7 @@ void fy_tasks_finish(struct fy_sched *sched)
     {
         struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
         if (task->kind == FY_TASK_USER) {
+            disinherit(task);
             fy_list_remove(&task->ready);
             task->woken = true;
         }

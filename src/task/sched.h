@@ -87,6 +87,9 @@ struct fy_sched {
     struct fy_task *previous; /* who ran before the last switch */
     struct fy_task *over;     /* has ended on a stack that can be freed once another one runs */
     struct fy_link ready;     /* of fy_task: can go on, in order */
+    struct fy_task *heir;     /* in ready as well: goes on before the others, because the running
+                                 task has just handed it something; NULL: none */
+    unsigned inherited;       /* how often in a row one has */
     struct fy_link tasks;     /* of fy_task: all, the root included */
     atomic_int task_count;    /* written under the lock, read by anybody */
     unsigned colour;          /* counts up: where on its stack the next task begins */
@@ -141,6 +144,11 @@ void fy_park(const char *why);
 
 /* Lets a task that is, or will be, parked go on. Under its scheduler's lock. */
 void fy_wake(struct fy_task *task);
+
+/* The same from a task that is about to park, for one which it has handed something: that goes on
+ * next, while what it was handed is in the processor's cache. The others get their turn all the same,
+ * after a few such hand-overs in a row. */
+void fy_wake_next(struct fy_task *task);
 
 /* Whether a task is parked, be it woken by now and waiting for its turn: then it can be taken
  * elsewhere. Else it is in a function of the user's. Under its scheduler's lock, and not of the
