@@ -1,5 +1,16 @@
 /*
- * What every contender is told, in the same words. run.py calls them; bench/README.md lists them.
+ * What every contender is told, in the same words; struct bench says more about each.
+ *
+ *   --port N  --path /P  --addresses N          the server: of 127.0.0.1 and what follows so many
+ *   --https  --ca FILE  --no-resume  --release  TLS; no session is resumed; buffers are released
+ *   --connections N  --close                    so many at a time; a new one for each request
+ *   --requests N  --seconds S                   so many, or as many as there is time for
+ *   --warm N  --cold                            requests before those; nothing before those
+ *   --bytes N  --buffer N                       of a response's body; read at a time
+ *   --save FILE  --splice                       bodies go to the file; by splice
+ *   --upload FILE                               POST its bytes
+ *   --idle S                                    open connections, and look at their memory
+ *   --latency                                   time each request
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -57,7 +57,7 @@ struct bench_worker {
 /* Used by bench_begin: the first reading, with --cold. */
 void bench_begin_measuring(void);
 
-/* Reads the arguments, which bench/README.md lists. Ends the program with a sentence if they cannot be
+/* Reads the arguments (arguments.c lists them). Ends the program with a sentence if they cannot be
  * understood. */
 void bench_begin(int argc, char **argv);
 

@@ -21,6 +21,7 @@ import time
 
 sys.dont_write_bytecode = True
 
+import markdown
 import report
 import revision
 import runs
@@ -148,7 +149,11 @@ def write(document, options):
     json_file, charts_folder = options.out or json_file, options.charts or charts_folder
     report.write_json(json_file, document)
     written = [json_file]
-    written += draw(json_file, charts_folder)
+    if not options.base:
+        written += draw(json_file, charts_folder)
+    if options.keep:
+        written.append(os.path.join(TOP, "docs", "performance.md"))
+        markdown.rewrite(written[-1], document)
     print("\nwritten: " + " ".join(os.path.relpath(path) for path in written))
 
 

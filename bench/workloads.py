@@ -122,7 +122,7 @@ def transfers():
                   label="splice by hand"),
         contender("ferry-calls"), *buffers("curl-easy"), *buffers("go"))
     hand = ("blocking/64k", "blocking/256k")
-    for size, body, rounds, seconds in (("100m", 100 * MIB, 1000, 0.5), ("4g", 4 * GIB, 2, 0.1)):
+    for size, body, rounds, seconds in (("100m", 100 * MIB, 1000, 0.5), ("4g", 4 * GIB, 1, 0.1)):
         title = "100 MB" if size == "100m" else "4 GB"
         counts = {"rounds": rounds, "seconds": seconds, "body": body}
         cold = ("--cold",) if size == "4g" else ()
@@ -179,15 +179,15 @@ def idling(most):
     plain = contenders("blocking", "ferry-tasks", "ferry-calls", "curl-multi", "go")
     tls = (contender("blocking"), contender("blocking", "--release", key="blocking/release",
                                             label="by hand, SSL_MODE_RELEASE_BUFFERS"), *plain[1:])
-    for n, seconds, all_only in ((1000, 5.0, False), (10000, 5.0, False), (most, 8.0, True)):
+    for n, rounds, all_only in ((1000, 2, False), (10000, 1, False), (most, 1, True)):
         yield Workload(f"idle-{'max' if n == most else n}", f"{n} idle connections", plain, ("blocking",),
-                       kind="idle", connections=n, arguments=("--idle", str(seconds), "--addresses", "8"),
-                       rounds=2, all_only=all_only,
+                       kind="idle", connections=n, arguments=("--idle", "5", "--addresses", "8"),
+                       rounds=rounds, all_only=all_only,
                        targets=(Target("ferry-tasks", "kib", None, 9),
                                 Target("ferry-tasks", "later_kib", None, 3)))
     for n, all_only in ((1000, False), (10000, True)):
         yield Workload(f"idle-tls-{n}", f"{n} idle TLS connections", tls, ("blocking", "blocking/release"),
-                       kind="idle", connections=n, rounds=2, all_only=all_only,
+                       kind="idle", connections=n, rounds=1, all_only=all_only,
                        arguments=("--idle", "5", "--addresses", "8", "--https", "--ca", "@ca.pem"),
                        targets=(Target("ferry-tasks", "kib", None, 20),))
 
