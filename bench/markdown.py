@@ -64,8 +64,9 @@ def machine(document):
 
 
 def figures(document):
-    lines = [BEGIN, "", *machine(document), "CPU time of a request (of a transfer), and its ratio to the loop by hand:",
-             "", *table(document, "requests", "cpu_us", "time", "work"),
+    lines = [BEGIN, "", *machine(document),
+             "CPU time of a request (of a transfer), and its ratio to the loop by hand:", "",
+             *table(document, "requests", "cpu_us", "time", "work"),
              "Resident memory of an idle connection, in KiB, right away:", "",
              *table(document, "idle", "kib", "kib", "work"), "And after some seconds:", "",
              *table(document, "idle", "later_kib", "kib", "work"),

@@ -12,14 +12,13 @@ import time
 FIGURES = {
     "requests": [("cpu_us", "CPU", "time"), ("user_us", "user", "time"), ("wall_us", "wall", "time"),
                  ("per_second", "requests/s", "count"), ("peak_kib", "peak KiB", "count"),
-                 ("opened", "connections", "count")],
+                 ("opened", "connections", "count"), ("p50_us", "p50", "time"), ("p99_us", "p99", "time")],
     "idle": [("kib", "KiB each", "kib"), ("later_kib", "later", "kib"), ("trimmed_kib", "trimmed", "kib"),
              ("open_cpu_us", "CPU to open", "time"), ("idle_cpu_us", "while idle", "time")],
-    "start": [("wall_us", "to first byte", "time"), ("cpu_us", "CPU", "time"),
-              ("peak_kib", "peak KiB", "count")],
+    "start": [("wall_us", "to first byte", "time"), ("cpu_us", "CPU", "time")],
     "instructions": [("instructions", "instructions", "count")],
     "start-instructions": [("instructions", "instructions", "count"),
-                           ("only_starting", "only starting", "count")],
+                           ("only_loading", "only loading", "count")],
 }
 
 
@@ -121,7 +120,8 @@ def show(value, how):
 
 
 def print_table(workload, rows):
-    figures = FIGURES[workload.kind]
+    figures = [figure for figure in FIGURES[workload.kind]
+               if any(figure[0] in row for row in rows.values())]
     main, _, how = figures[0]
     print(f"\n{workload.name}: {workload.title}")
     heads = "".join(f" {heading:>12}" for _, heading, _ in figures[1:])
@@ -131,7 +131,8 @@ def print_table(workload, rows):
         if row is None:
             continue
         figure = row[main]
-        spread = f"{show(figure['median'], how)} ({show(figure['least'], how)}–{show(figure['most'], how)})"
+        least, most = show(figure["least"], how), show(figure["most"], how)
+        spread = f"{show(figure['median'], how)} ({least}–{most})"
         ratio = f"{figure['ratio']:.2f} ({figure['ratio_least']:.2f}–{figure['ratio_most']:.2f})" \
             if "ratio" in figure else ""
         rest = "".join(f" {show(row[key]['median'], as_what) if key in row else '':>12}"
@@ -146,7 +147,8 @@ def print_tables(chosen, rows, sizes, rounds):
         if rows[workload.name]:
             print_table(workload, rows[workload.name])
     if sizes:
-        print(f"\nsize: stripped, and the shared libraries loaded at the start\n  {'':20} {'KiB':>8} {'libraries':>10}")
+        print("\nsize: stripped, and the shared libraries loaded at the start")
+        print(f"  {'':20} {'KiB':>8} {'libraries':>10}")
         for name, entry in sizes.items():
             print(f"  {name:20} {entry.get('bytes', 0) / 1024:>8.0f} {len(entry['loads']):>10}")
 

@@ -165,6 +165,7 @@ def arguments():
     parser.add_argument("--all", action="store_true", help="every workload, and 10 million requests")
     parser.add_argument("--base", default="", help="compare with this revision of ferry")
     parser.add_argument("--seconds", type=float, help="of every run, instead of what suits the workload")
+    parser.add_argument("--latency", action="store_true", help="time each request as well (not Go's)")
     parser.add_argument("--out", help="where the JSON goes (default: BUILD-FOLDER/bench.json)")
     parser.add_argument("--charts", help="where the charts go (default: BUILD-FOLDER/bench)")
     parser.add_argument("--keep", action="store_true",
@@ -194,7 +195,7 @@ def main():
             programs.update(base.programs)
         most = max([w.connections for w in chosen] + [64])
         nginx = stack.enter_context(Nginx(most, descriptors, fail))
-        runner = runs.Runner(programs, nginx)
+        runner = runs.Runner(programs, nginx, options.latency)
         results = measure(chosen, runner, options)
         rows = report.summarize(chosen, results)
         sizes = measure_sizes(chosen, programs, options.build)

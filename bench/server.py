@@ -1,6 +1,7 @@
 """The nginx that the contenders talk to, on free ports of loopback, and its certificate: there as long as
 the block is."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -77,6 +78,19 @@ def on_processors(server=False, all_others=False):
         return None
     chosen = {allowed[-1]} if server else set(allowed[:-1]) if all_others else {allowed[0]}
     return lambda: os.sched_setaffinity(0, chosen)
+
+
+@contextlib.contextmanager
+def on_client_processor():
+    """This process and what it starts, as long as the block is."""
+    allowed = processors()
+    if len(allowed) > 1:
+        os.sched_setaffinity(0, {allowed[0]})
+    try:
+        yield
+    finally:
+        if len(allowed) > 1:
+            os.sched_setaffinity(0, set(allowed))
 
 
 def free_port():

@@ -1,6 +1,6 @@
 /*
- * The smallest program that fetches a URL with libcurl: what starting it costs. Without a URL it makes
- * nothing but the one call that shows that the library is there.
+ * The smallest program that fetches a URL with libcurl: what starting it costs. Without a URL
+ * it has only been loaded.
  */
 #include <curl/curl.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        return curl_version()[0] == '\0';
+        return 0;
     }
     curl_global_init(CURL_GLOBAL_DEFAULT);
     CURL *easy = curl_easy_init();

@@ -1,6 +1,6 @@
 /*
- * The smallest program that fetches a URL with ferry: what starting it costs. Without a URL it makes
- * nothing but the one call that shows that the library is there.
+ * The smallest program that fetches a URL with ferry: what starting it costs. Without a URL
+ * it has only been loaded.
  */
 #include <ferry.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@ int main(int argc, char **argv)
 {
     ferry_error err;
     if (argc < 2) {
-        return ferry_version()[0] == '\0';
+        return 0;
     }
     ferry_response *res = ferry_get(argv[1], &err);
     int64_t saved = res != NULL ? ferry_response_save(res, 1, &err) : -1;

@@ -157,12 +157,10 @@ def https():
     yield Workload("https-full", "HTTPS, a full handshake for each GET of 1 KiB", BLOCKING, ("blocking",),
                    arguments=fresh + ("--no-resume",),
                    targets=(Target("ferry-calls", "cpu_us", "blocking", 1.15),))
-    yield Workload("https-resumed", "HTTPS, a resumed handshake for each GET of 1 KiB", BLOCKING,
-                   ("blocking",), arguments=fresh,
+    yield Workload("https-resumed", "HTTPS, a resumed handshake for each GET of 1 KiB", BLOCKING, ("blocking",), arguments=fresh,
                    targets=(Target("ferry-calls", "cpu_us", "blocking", 1.15),))
     yield Workload("https-bundle", "HTTPS, a full handshake, with the system's whole CA bundle", BLOCKING,
-                   ("blocking",), arguments=("--https", "--ca", "@bundle.pem", "--close", "--addresses",
-                                             "8", "--no-resume"),
+                   ("blocking",), arguments=("--https", "--ca", "@bundle.pem", *fresh[3:], "--no-resume"),
                    targets=(Target("ferry-calls", "cpu_us", "ferry-calls", 1.05, where="https-full"),))
     yield Workload("https-down-100m", "HTTPS, download of 100 MB to memory",
                    buffers("blocking") + buffers("ferry-calls") + buffers("curl-easy") + buffers("go"),
@@ -201,9 +199,16 @@ def others(requests_when_flat):
                    contenders("ferry", "curl", "start-ferry", "start-curl"), ("curl",), kind="start",
                    rounds=10, targets=(Target("ferry", "wall_us", "curl", 1),
                                        Target("start-ferry", "wall_us", "curl", 1)))
-    yield Workload("instructions", "instructions of one request, by callgrind",
-                   contenders("epoll", "blocking", "ferry-tasks", "ferry-calls", "curl-multi", "curl-easy"),
-                   ("epoll",), kind="instructions", rounds=1)
+    for name, title, arguments in (
+            ("", "one request", ()),
+            ("-new", "one request on a new connection", ("--close",)),
+            ("-https", "one request over TLS, kept alive", ("--https", "--ca", "@ca.pem")),
+            ("-https-full", "one full TLS handshake and a request",
+             ("--https", "--ca", "@ca.pem", "--close", "--no-resume"))):
+        yield Workload("instructions" + name, f"instructions of {title}, by callgrind",
+                       contenders("epoll", "blocking", "ferry-tasks", "ferry-calls", "curl-multi",
+                                  "curl-easy"), ("epoll",), kind="instructions", rounds=1,
+                       arguments=arguments, all_only=name != "")
     yield Workload("start-instructions", "instructions of a process that makes one GET, by callgrind",
                    contenders("ferry", "curl", "start-ferry", "start-curl"), ("curl",),
                    kind="start-instructions", rounds=1,
