@@ -88,13 +88,14 @@ void fy_poller_withdraw(struct fy_poller *poller, struct fy_io *io)
     slot_give_back(poller, io->slot);
 }
 
-int fy_poller_wait(int poller_fd, struct fy_poller_event events[FY_POLLER_BATCH], int timeout_ms)
+int fy_poller_wait(int poller_fd, struct fy_poller_batch *batch, int timeout_ms)
 {
-    struct epoll_event ready[FY_POLLER_BATCH];
+    _Static_assert(sizeof(struct epoll_event) <= sizeof batch->room / FY_POLLER_BATCH, "no room");
+    struct epoll_event *ready = (struct epoll_event *)(void *)batch->room;
     int count = epoll_wait(poller_fd, ready, FY_POLLER_BATCH, timeout_ms);
     for (int i = 0; i < count; i++) {
         uint32_t bits = ready[i].events;
-        events[i] = (struct fy_poller_event){
+        batch->events[i] = (struct fy_poller_event){
             .key = ready[i].data.u64,
             .readable = (bits & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
             .writable = (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0,

@@ -12,6 +12,7 @@
 
 #include "task/clock.h"
 #include "task/io.h"
+#include "task/shelf.h"
 #include "task/thread.h"
 
 /* So many hand-overs in a row, then it is the turn of whoever is first in the queue: a request's way
@@ -42,8 +43,9 @@ static void bury(struct fy_sched *sched)
     }
     sched->over = NULL;
     fy_sanitizer_end(&task->sanitizer);
-    struct fy_stack stack = task->stack; /* the task lies in it */
-    fy_stack_free(&stack);
+    fy_stack_free(&task->stack);
+    free(task->shelf);
+    free(task);
 }
 
 static void arrived(struct fy_task *self)
@@ -58,6 +60,7 @@ static void switch_to(struct fy_sched *sched, struct fy_task *next)
     struct fy_task *self = sched->current;
     sched->previous = self;
     sched->current = next;
+    fy_shelf_restore(next);
     fy_sanitizer_leave(&self->sanitizer, &next->sanitizer);
     fy_switch(&self->stopped, next->stopped);
     arrived(self);
@@ -70,6 +73,7 @@ static void switch_away(struct fy_sched *sched, struct fy_task *next)
     sched->previous = self;
     sched->current = next;
     sched->over = self;
+    fy_shelf_restore(next);
     fy_sanitizer_leave(NULL, &next->sanitizer);
     fy_switch(&self->stopped, next->stopped);
     abort(); /* nobody switches to a task that is over */
@@ -139,29 +143,25 @@ static void fire_timers(struct fy_sched *sched)
     fy_timers_fire(&sched->timers, sched->now);
 }
 
-/* Not inlined: its events are on the stack only while it runs, so that a task which polls in
- * passing and then parks has not touched pages that stay with it. */
-static __attribute__((noinline)) void poll_now(struct fy_sched *sched)
+static void poll_now(struct fy_sched *sched)
 {
-    struct fy_poller_event events[FY_POLLER_BATCH];
-    int count = fy_poller_wait(sched->poller.fd, events, 0);
-    take_events(sched, events, count);
+    int count = fy_poller_wait(sched->poller.fd, &sched->batch, 0);
+    take_events(sched, sched->batch.events, count);
     fire_timers(sched);
     answer_pokes(sched);
 }
 
-/* Only on the root's stack. */
-static __attribute__((noinline)) void poll_and_sleep(struct fy_sched *sched)
+/* Only on the root's stack. While the thread sleeps nobody else polls here. */
+static void poll_and_sleep(struct fy_sched *sched)
 {
-    struct fy_poller_event events[FY_POLLER_BATCH];
     int timeout = nearest_timer_ms(sched);
     sched->sleeps = true;
     fy_sched_unlock(sched);
-    int count = fy_poller_wait(sched->poller.fd, events, timeout);
+    int count = fy_poller_wait(sched->poller.fd, &sched->batch, timeout);
     fy_sched_lock(sched);
     sched->sleeps = false;
     sched->picks = 0;
-    take_events(sched, events, count);
+    take_events(sched, sched->batch.events, count);
     fire_timers(sched);
     answer_pokes(sched);
 }
@@ -390,19 +390,20 @@ static size_t colour(struct fy_sched *sched)
 struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack_kind,
                               const char *name, void (*fn)(void *arg), void *arg)
 {
+    struct fy_sched *sched = fy_sched_running();
+    struct fy_task *task = malloc(sizeof *task);
     struct fy_stack stack;
-    if (fy_stack_new(&stack, stack_kind) != 0) {
+    if (task == NULL || fy_stack_new(&stack, stack_kind) != 0) {
+        free(task);
         errno = ENOMEM;
         return NULL;
     }
-    struct fy_sched *sched = fy_sched_running();
-    uintptr_t place = (uintptr_t)stack.high - sizeof(struct fy_task) - colour(sched);
-    place &= ~(uintptr_t)63;
-    struct fy_task *task = (struct fy_task *)place;
+    uintptr_t top = ((uintptr_t)stack.high - colour(sched)) & ~(uintptr_t)63;
     fy_sanitizer_stack_use(stack.low, (size_t)(stack.high - stack.low));
     *task = (struct fy_task){.kind = kind, .stack = stack, .name = name, .fn = fn, .arg = arg};
     fy_sanitizer_begin(&task->sanitizer, stack.low, (size_t)(stack.high - stack.low));
-    task->stopped = fy_switch_prepare(stack.low, task, begin, task);
+    task->top = (char *)top;
+    task->stopped = fy_switch_prepare(stack.low, task->top, begin, task);
     fy_task_register(task, sched);
     task->why = "ready to begin";
     task->since = sched->now;

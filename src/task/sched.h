@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "task/chan.h"
 #include "task/poller.h"
 #include "task/sanitizer.h"
 #include "task/spare.h"
@@ -37,7 +38,7 @@ enum fy_task_kind {
     FY_TASK_USER     /* started with ferry_go or in a group */
 };
 
-/* A task of the library and of users lives at the high end of its own stack. */
+/* From malloc(), but for a thread's own: its stack may be put away. */
 struct fy_task {
     struct fy_link ready;   /* in sched->ready when it can go on, else alone */
     struct fy_link all;     /* in sched->tasks */
@@ -50,6 +51,10 @@ struct fy_task {
     void (*fn)(void *arg);
     void *arg;
     struct fy_stack stack; /* zero for a thread */
+    char *top;             /* where on it the task began: what lies above is not used */
+    struct fy_select select; /* while it is parked in one */
+    bool shelvable;          /* while it is parked nothing outside points into its stack */
+    void *shelf;             /* what was live of its stack, from malloc(); NULL: that is in place */
     struct fy_sanitizer_task sanitizer;
     /* For the dump. */
     uint64_t number;     /* 1, 2, 3 ... in the order of their beginning, in the whole process */
@@ -95,7 +100,9 @@ struct fy_sched {
     unsigned colour;          /* counts up: where on its stack the next task begins */
     unsigned picks;           /* counts up, so that a busy queue is interrupted by a poll */
     struct fy_poller poller;
+    struct fy_poller_batch batch; /* of whoever polls: one at a time */
     struct fy_timers timers;
+    struct fy_timer shelving; /* shelf.c's */
     int64_t now;                   /* the time of the last poll: good enough for "since when" */
     struct fy_spares spares;       /* buffers for connections that have something to read */
     struct fy_spares exchanges;    /* transport/exchange.c's, which sets its size */

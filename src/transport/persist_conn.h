@@ -34,6 +34,8 @@ struct fy_persist_conn {
     /* From round trip to loops: exchanges. */
     struct fy_chan to_read, to_write;
     void *to_read_place[1], *to_write_place[1];
+    struct fy_case to_write_cases[2]; /* what the write loop waits for: not on its stack, which
+                                         may be put away */
     struct fy_chan closed; /* closed when the connection is */
     struct fy_chan gone; /* closed when its loops are, too (or one is left in a user's function) */
 

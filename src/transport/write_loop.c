@@ -12,6 +12,7 @@
 #include "http/decode.h"
 #include "http/request.h"
 #include "http/trailer.h"
+#include "task/shelf.h"
 #include "transport/persist_conn.h"
 #include "transport/trace.h"
 
@@ -426,13 +427,14 @@ static bool serve(struct fy_persist_conn *conn, struct fy_exchange *exchange)
 void fy_write_loop(void *arg)
 {
     struct fy_persist_conn *conn = arg;
+    struct fy_case *cases = conn->to_write_cases;
     bool alive = true;
     while (alive) {
-        struct fy_case cases[] = {
-            FY_RECEIVE_FROM(&conn->to_write),
-            FY_RECEIVE_FROM(&conn->closed),
-        };
+        cases[0] = (struct fy_case)FY_RECEIVE_FROM(&conn->to_write);
+        cases[1] = (struct fy_case)FY_RECEIVE_FROM(&conn->closed);
+        fy_shelf_allow(fy_self());
         alive = fy_select(cases, 2, FY_NEVER, "waiting for a request to write") == 0;
+        fy_shelf_refuse(fy_self());
         if (alive) {
             struct fy_exchange *exchange = cases[0].value;
             alive = serve(conn, exchange);
