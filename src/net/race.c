@@ -20,6 +20,8 @@
 /* "Connection Attempt Delay", RFC 8305 section 8. */
 #define ATTEMPT_DELAY (250 * FY_MILLISECOND)
 
+#define FEW 4
+
 struct attempt {
     struct race *race;
     const struct fy_address *address;
@@ -221,8 +223,12 @@ struct fy_stream *fy_race(const struct fy_dial *dial, const struct fy_addresses 
                           ferry_error *err)
 {
     struct race race = {.dial = dial, .count = addresses->count};
-    void **places = malloc(addresses->count * sizeof *places);
-    race.attempts = calloc(addresses->count, sizeof *race.attempts);
+    /* Most hosts have few addresses: for these nothing is allocated. */
+    void *few_places[FEW];
+    struct attempt few_attempts[FEW];
+    bool few = race.count <= FEW;
+    void **places = few ? few_places : malloc(race.count * sizeof *places);
+    race.attempts = few ? few_attempts : malloc(race.count * sizeof *race.attempts);
     if (places == NULL || race.attempts == NULL) {
         fy_fail_memory(err);
         goto out;
@@ -237,7 +243,9 @@ struct fy_stream *fy_race(const struct fy_dial *dial, const struct fy_addresses 
         *err = race.error;
     }
 out:
-    free(race.attempts);
-    free(places);
+    if (!few) {
+        free(race.attempts);
+        free(places);
+    }
     return race.winner;
 }

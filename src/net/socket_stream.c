@@ -18,6 +18,7 @@
 
 #include "base/list.h"
 #include "base/sigpipe.h"
+#include "base/slab.h"
 #include "task/sched.h"
 
 /* A task whose peer never keeps it waiting lets others, timers and cancellations have a turn after
@@ -33,6 +34,8 @@ struct socket_stream {
     int error;
     unsigned calls; /* counts up */
 };
+
+static struct fy_slab streams = FY_SLAB(sizeof(struct socket_stream), FY_SLAB_CHUNK);
 
 static struct socket_stream *of(struct fy_stream *stream)
 {
@@ -304,7 +307,7 @@ static void socket_close(struct fy_stream *stream)
 static void socket_free(struct fy_stream *stream)
 {
     socket_close(stream);
-    free(of(stream));
+    fy_slab_give(&streams, of(stream));
 }
 
 static const struct fy_stream_ops socket_ops = {
@@ -337,7 +340,7 @@ struct fy_stream *fy_socket_stream_new(int fd)
     if (set_nonblocking(fd) != 0) {
         return NULL;
     }
-    struct socket_stream *self = malloc(sizeof *self);
+    struct socket_stream *self = fy_slab_take(&streams);
     if (self == NULL) {
         return NULL;
     }
@@ -345,7 +348,7 @@ struct fy_stream *fy_socket_stream_new(int fd)
         .stream = {.ops = &socket_ops, .read_deadline = FY_NEVER, .write_deadline = FY_NEVER}};
     if (fy_io_open(&self->io, fd) != 0) {
         int error = errno;
-        free(self);
+        fy_slab_give(&streams, self);
         errno = error;
         return NULL;
     }

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "base/slab.h"
 #include "task/clock.h"
 #include "task/io.h"
 #include "task/shelf.h"
@@ -34,6 +35,8 @@ static __attribute__((noinline)) void errno_set(int value)
     errno = value;
 }
 
+static struct fy_slab tasks = FY_SLAB(sizeof(struct fy_task), FY_SLAB_CHUNK);
+
 /* The task that was left is over: its stack can go now. */
 static void bury(struct fy_sched *sched)
 {
@@ -44,8 +47,8 @@ static void bury(struct fy_sched *sched)
     sched->over = NULL;
     fy_sanitizer_end(&task->sanitizer);
     fy_stack_free(&task->stack);
-    free(task->shelf);
-    free(task);
+    fy_shelf_drop(task);
+    fy_slab_give(&tasks, task);
 }
 
 static void arrived(struct fy_task *self)
@@ -391,10 +394,10 @@ struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack_k
                               const char *name, void (*fn)(void *arg), void *arg)
 {
     struct fy_sched *sched = fy_sched_running();
-    struct fy_task *task = malloc(sizeof *task);
+    struct fy_task *task = fy_slab_take(&tasks);
     struct fy_stack stack;
     if (task == NULL || fy_stack_new(&stack, stack_kind) != 0) {
-        free(task);
+        fy_slab_give(&tasks, task);
         errno = ENOMEM;
         return NULL;
     }

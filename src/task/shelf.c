@@ -4,15 +4,23 @@
  */
 #include "task/shelf.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/slab.h"
 #include "task/clock.h"
 
 /* How long a task has been parked before its stack is put away, and how often that is looked at. */
 #define SHELVE_AFTER (1000 * FY_MILLISECOND)
 #define LOOK_EVERY (500 * FY_MILLISECOND)
+
+/* Room for the live bytes of a loop's stack, and of one that waits beneath TLS. A stack with more of
+ * them stays in place. */
+#define SHELF_BYTES 448
+#define DEEP_SHELF_BYTES 1024
+
+static struct fy_slab shelves = FY_SLAB(SHELF_BYTES, FY_SLAB_CHUNK);
+static struct fy_slab deep_shelves = FY_SLAB(DEEP_SHELF_BYTES, FY_SLAB_CHUNK);
 
 /* The sanitizers and Valgrind know stacks by their addresses, and what was said about the bytes
  * there; and where ucontext switches, only it knows how far down a stack is live. */
@@ -27,24 +35,41 @@ static bool can_shelve(void)
 #endif
 }
 
+/* Constant while it is parked. */
+static size_t live_bytes(const struct fy_task *task)
+{
+    return (size_t)(task->top - (char *)task->stopped);
+}
+
+static struct fy_slab *slab_for(size_t len)
+{
+    return len <= SHELF_BYTES ? &shelves : len <= DEEP_SHELF_BYTES ? &deep_shelves : NULL;
+}
+
 static void put_away(struct fy_task *task)
 {
-    char *live = task->stopped;
-    size_t len = (size_t)(task->top - live);
-    void *shelf = malloc(len);
+    size_t len = live_bytes(task);
+    struct fy_slab *slab = slab_for(len);
+    void *shelf = slab != NULL ? fy_slab_take(slab) : NULL;
     if (shelf != NULL) {
-        memcpy(shelf, live, len);
+        memcpy(shelf, task->stopped, len);
         task->shelf = shelf;
-        (void)madvise(task->stack.low, (size_t)(task->stack.high - task->stack.low),
-                      MADV_DONTNEED);
+        (void)madvise(task->stack.low, (size_t)(task->stack.high - task->stack.low), MADV_DONTNEED);
     }
 }
 
 void fy_shelf_put_back(struct fy_task *task)
 {
-    char *live = task->stopped;
-    memcpy(live, task->shelf, (size_t)(task->top - live));
-    free(task->shelf);
+    memcpy(task->stopped, task->shelf, live_bytes(task));
+    fy_shelf_drop(task);
+}
+
+void fy_shelf_drop(struct fy_task *task)
+{
+    if (task->shelf == NULL) {
+        return;
+    }
+    fy_slab_give(slab_for(live_bytes(task)), task->shelf);
     task->shelf = NULL;
 }
 
@@ -53,6 +78,15 @@ static bool is_at_rest(const struct fy_sched *sched, const struct fy_task *task)
 {
     return task->shelvable && task->shelf == NULL && task->why != NULL && !task->woken &&
            task != sched->current;
+}
+
+/* Every connection has been idle for long: what is kept at hand for the next request is not at hand
+ * for much. */
+static void give_back_spares(struct fy_sched *sched)
+{
+    fy_spares_free(&sched->spares);
+    fy_spares_free(&sched->exchanges);
+    fy_stacks_cool();
 }
 
 static void look(struct fy_timer *timer)
@@ -69,6 +103,8 @@ static void look(struct fy_timer *timer)
     }
     if (more) {
         fy_timer_arm(&sched->timers, timer, sched->now + LOOK_EVERY, look);
+    } else {
+        give_back_spares(sched);
     }
 }
 

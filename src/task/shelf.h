@@ -23,6 +23,9 @@ static inline void fy_shelf_refuse(struct fy_task *self)
 
 void fy_shelf_put_back(struct fy_task *task);
 
+/* It will not go on: what is put away of it is freed. */
+void fy_shelf_drop(struct fy_task *task);
+
 /* Before a task is switched to. */
 static inline void fy_shelf_restore(struct fy_task *task)
 {

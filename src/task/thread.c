@@ -21,6 +21,8 @@ static _Atomic(struct fy_sched *) all;
 /* Serialises the taking and giving back of schedulers. */
 static pthread_mutex_t lives = PTHREAD_MUTEX_INITIALIZER;
 
+static struct fy_slab buffers = FY_SLAB(FY_SPARE_BYTES, 16 * FY_SPARE_BYTES);
+
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key; /* its destructor sees a thread end */
 static bool key_made;
@@ -157,7 +159,7 @@ static struct fy_sched *find_or_make(void)
     fy_list_init(&sched->leftovers);
     fy_list_init(&sched->lookups);
     fy_list_init(&sched->open_responses);
-    sched->spares = (struct fy_spares){.most = 16, .bytes = FY_SPARE_BYTES};
+    sched->spares = (struct fy_spares){.most = 16, .slab = &buffers};
     sched->wake_fd = -1;
     sched->poller.fd = -1;
     sched->next = atomic_load(&all);

@@ -15,11 +15,13 @@
 /* How many a scheduler keeps: as many as end and begin between two polls. */
 #define SPARE_EXCHANGES 128
 
+static struct fy_slab exchanges = FY_SLAB(sizeof(struct fy_exchange), FY_SLAB_CHUNK);
+
 struct fy_exchange *fy_exchange_new(ferry_transport *transport, ferry_request *req)
 {
     struct fy_sched *sched = fy_sched_running();
     struct fy_spares *spares = &sched->exchanges;
-    spares->bytes = sizeof(struct fy_exchange);
+    spares->slab = &exchanges;
     spares->most = SPARE_EXCHANGES;
     struct fy_exchange *exchange = fy_spare_take(spares);
     if (exchange == NULL) {

@@ -89,7 +89,7 @@ static void fail_first_byte(struct fy_exchange *exchange, ssize_t got)
     ferry_error *err = &exchange->read_error;
     exchange->failure = FY_TRIP_READ_FAILED;
     if (conn->is_closed) {
-        *err = conn->why;
+        *err = *conn->why;
         exchange->failure = conn->why_failure;
     } else if (got == 0 || got == -FY_TRUNCATED) {
         conn->saw_end = true;
@@ -231,8 +231,9 @@ static void deliver(struct fy_exchange *exchange, ferry_response *res)
     (void)fy_chan_try_send(&exchange->answer, res); /* its one place is free: there is one answer */
 }
 
-/* One response, from its first byte to its connection's fate. */
-static bool serve(struct fy_exchange *exchange, ssize_t got)
+/* One response, from its first byte to its connection's fate. Apart, because what an idle loop has
+ * on its stack is kept (task/shelf.h). */
+static APART bool serve(struct fy_exchange *exchange, ssize_t got)
 {
     struct fy_persist_conn *conn = exchange->conn;
     if (got <= 0) {
