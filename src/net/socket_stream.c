@@ -122,6 +122,31 @@ static ssize_t socket_read(struct fy_stream *stream, void *buf, size_t len, cons
     }
 }
 
+/* Less than was asked for does not mean drained: the pipe may have had no place for more pieces. */
+static ssize_t socket_splice(struct fy_stream *stream, int pipe, size_t len, const char *why)
+{
+    struct socket_stream *self = of(stream);
+    for (;;) {
+        int failed = readable_turn(self, why);
+        if (failed != 0) {
+            return failed;
+        }
+        ssize_t got = splice(self->io.fd, NULL, pipe, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        if (got == 0 && self->error != 0) {
+            return -self->error;
+        }
+        if (got >= 0) {
+            return got;
+        }
+        switch (errno) {
+        case EAGAIN: nothing_there(&self->io); break;
+        case EINTR: break;
+        case EINVAL: return -EINVAL; /* not from this kind of socket: nothing is broken */
+        default: return broken(self);
+        }
+    }
+}
+
 static bool socket_has_input(struct fy_stream *stream)
 {
     struct socket_stream *self = of(stream);
@@ -262,6 +287,9 @@ static ssize_t socket_try_read(struct fy_stream *stream, void *buf, size_t len)
         return -self->error;
     }
     if (got >= 0) {
+        if (got > 0 && (size_t)got < len) {
+            fy_io_drained(&self->io);
+        }
         return got;
     }
     if (errno == EINTR) {
@@ -309,6 +337,7 @@ static void socket_free(struct fy_stream *stream)
 
 static const struct fy_stream_ops socket_ops = {
     .read = socket_read,
+    .splice = socket_splice,
     .writev = socket_writev,
     .send_file = socket_send_file,
     .wait_readable = socket_wait_readable,
