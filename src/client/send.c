@@ -224,13 +224,19 @@ FERRY_API ferry_response *ferry_client_do_at(ferry_client *client, ferry_request
     }
     struct fy_send outer =
         req->send; /* a round tripper may send the request through a client of its own */
-    ferry_error cause = client->refused;
+    ferry_error cause; /* large, and seldom more than its code */
+    cause.code = client->refused.code;
     set_deadline(client, req);
     req->send.user_agent = client->user_agent;
     req->send.file = file;
     req->send.line = line;
     fy_hops_begin(&hops, req);
-    ferry_response *res = cause.code == FERRY_OK ? send_hops(client, &hops, &cause) : NULL;
+    ferry_response *res = NULL;
+    if (cause.code == FERRY_OK) {
+        res = send_hops(client, &hops, &cause);
+    } else {
+        cause = client->refused;
+    }
     if (res == NULL) {
         explain(&hops, &cause, err);
     }

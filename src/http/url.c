@@ -29,6 +29,8 @@ struct pieces {
     const char *password;
     bool ipv6;
     uint16_t port; /* 0: none given, and the scheme has no default */
+    char port_text[7]; /* from port_at on, ":8080"; build()'s own */
+    size_t port_at;
 };
 
 static uint16_t default_port(const char *scheme)
@@ -36,15 +38,22 @@ static uint16_t default_port(const char *scheme)
     return strcmp(scheme, "http") == 0 ? 80 : strcmp(scheme, "https") == 0 ? 443 : 0;
 }
 
-static void append_port(struct fy_buffer *out, uint16_t port)
+/* ":8080", into pieces->port_text. */
+static void write_port(struct pieces *pieces)
 {
-    char digits[6];
-    size_t at = sizeof(digits);
-    for (unsigned rest = port; rest > 0; rest /= 10) {
-        digits[--at] = (char)('0' + rest % 10);
+    size_t at = sizeof pieces->port_text - 1;
+    pieces->port_text[at] = '\0';
+    for (unsigned rest = pieces->port; rest > 0; rest /= 10) {
+        pieces->port_text[--at] = (char)('0' + rest % 10);
     }
-    digits[--at] = ':';
-    fy_buffer_append(out, digits + at, sizeof(digits) - at);
+    pieces->port_text[--at] = ':';
+    pieces->port_at = at;
+}
+
+static void append_port(struct fy_buffer *out, const struct pieces *pieces)
+{
+    fy_buffer_append(out, pieces->port_text + pieces->port_at,
+                     sizeof pieces->port_text - 1 - pieces->port_at);
 }
 
 /* How a zone identifier is shown, if it is. */
@@ -79,7 +88,7 @@ static void append_site(struct fy_buffer *out, const struct pieces *pieces, bool
     }
     append_host(out, pieces, ENCODED_ZONE);
     if (pieces->port != default_port(pieces->scheme)) {
-        append_port(out, pieces->port);
+        append_port(out, pieces);
     }
 }
 
@@ -104,7 +113,7 @@ static size_t most_bytes(const struct pieces *pieces)
 
 /* Lays the pieces out in a block, which is large enough from the beginning and so does not move.
  * Strings that are the same, or the end of another, are there once. */
-static int build(struct fy_url *url, const struct pieces *pieces, ferry_error *err)
+static int build(struct fy_url *url, struct pieces *pieces, ferry_error *err)
 {
     struct fy_buffer out = {0};
     bool with_user = pieces->user != NULL || pieces->password != NULL;
@@ -113,6 +122,7 @@ static int build(struct fy_url *url, const struct pieces *pieces, ferry_error *e
         fy_fail_memory(err);
         return -1;
     }
+    write_port(pieces);
     url->block = out.bytes;
     url->port = pieces->port;
     url->text = out.bytes;
@@ -137,14 +147,14 @@ static int build(struct fy_url *url, const struct pieces *pieces, ferry_error *e
     url->authority = next_string(&out);
     append_host(&out, pieces, NO_ZONE);
     if (other_port) {
-        append_port(&out, pieces->port);
+        append_port(&out, pieces);
     }
     url->host_port = url->authority;
     if (pieces->zone[0] != '\0' || (!other_port && pieces->port != 0)) {
         url->host_port = next_string(&out);
         append_host(&out, pieces, PLAIN_ZONE);
         if (pieces->port != 0) {
-            append_port(&out, pieces->port);
+            append_port(&out, pieces);
         }
     }
     if (pieces->user != NULL) {
@@ -500,7 +510,7 @@ void fy_url_connect_target(const struct fy_url *url, struct fy_buffer *out)
 {
     fy_buffer_append_text(out, url->authority);
     if (url->port != 0 && url->port == default_port(url->scheme)) {
-        append_port(out, url->port);
+        fy_buffer_printf(out, ":%u", url->port);
     }
 }
 

@@ -32,7 +32,7 @@ struct fy_exchange *fy_exchange_new(ferry_transport *transport, ferry_request *r
     exchange->sched = sched;
     exchange->req = req;
     exchange->transport = transport;
-    exchange->put_trace = req->trace.put_idle_conn;
+    exchange->put_trace = req->trace.size != 0 ? req->trace.put_idle_conn : NULL;
     exchange->trace_arg = req->trace_arg;
     fy_chan_init(&exchange->written, NULL, 0);
     fy_chan_init(&exchange->write_failed, NULL, 0);

@@ -206,8 +206,8 @@ void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure fa
 void fy_persist_conn_close_for(struct fy_persist_conn *conn, enum fy_trip_failure failure, int code,
                                const char *why)
 {
-    ferry_error err = {0};
-    fy_fail(&err, code, 0, "%s", why);
+    ferry_error err;
+    fy_fail_plain(&err, code, why);
     fy_persist_conn_close(conn, failure, &err);
 }
 

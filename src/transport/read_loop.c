@@ -27,8 +27,8 @@
  * up. */
 #define WRITE_GRACE_MS 50
 
-/* What is seldom needed, and takes room, is not inlined: a read loop fits into one page of stack, as
- * long as it does not come there. */
+/* What takes room on the stack is not inlined: a read loop fits into one page, and when it is idle,
+ * and put away, into a few hundred bytes. */
 #define APART __attribute__((noinline))
 
 /* ------------------------------------------------------------------------------- the first byte */
@@ -231,8 +231,7 @@ static void deliver(struct fy_exchange *exchange, ferry_response *res)
     (void)fy_chan_try_send(&exchange->answer, res); /* its one place is free: there is one answer */
 }
 
-/* One response, from its first byte to its connection's fate. Apart, because what an idle loop has
- * on its stack is kept (task/shelf.h). */
+/* One response, from its first byte to its connection's fate. */
 static APART bool serve(struct fy_exchange *exchange, ssize_t got)
 {
     struct fy_persist_conn *conn = exchange->conn;
