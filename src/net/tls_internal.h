@@ -137,6 +137,9 @@ int fy_tls_try_fill(struct fy_tls_stream *self);
  * none. */
 void fy_tls_input_rest(struct fy_tls_stream *self);
 
+/* Frees it, whatever is in it. */
+void fy_tls_input_free(struct fy_tls_stream *self);
+
 /* Until all that SSL has written is with below. 0 or -errno. */
 int fy_tls_flush(struct fy_tls_stream *self, const char *why);
 

@@ -379,7 +379,7 @@ void fy_tls_stream_free(struct fy_tls_stream *self)
         SSL_set_shutdown(self->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(self->ssl);
     }
-    free(self->in.bytes);
+    fy_tls_input_free(self);
     fy_buffer_free(&self->out);
     fy_buffer_free(&self->sending);
     free(self->session_key);
