@@ -25,6 +25,7 @@ static void finish(struct fy_task *task, int chosen, void (*wake)(struct fy_task
     }
     fy_timer_disarm(&task->sched->timers, &select->timer);
     select->chosen = chosen;
+    select->cases = NULL;
     wake(task);
 }
 

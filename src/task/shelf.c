@@ -1,6 +1,6 @@
 /*
- * Putting stacks away. A timer of the scheduler's looks for tasks that may be, every half second,
- * as long as there are any that are still in place.
+ * Putting stacks away. A timer of the scheduler's looks for tasks that may be, twice in the time after
+ * which they are, as long as there are any that are still in place.
  */
 #include "task/shelf.h"
 
@@ -10,9 +10,7 @@
 #include "base/slab.h"
 #include "task/clock.h"
 
-/* How long a task has been parked before its stack is put away, and how often that is looked at. */
-#define SHELVE_AFTER (1000 * FY_MILLISECOND)
-#define LOOK_EVERY (500 * FY_MILLISECOND)
+int64_t fy_shelf_after = 1000 * FY_MILLISECOND;
 
 /* Room for the live bytes of a loop's stack, and of one that waits beneath TLS. A stack with more of
  * them stays in place. */
@@ -26,7 +24,7 @@ static struct fy_slab deep_shelves = FY_SLAB(DEEP_SHELF_BYTES, FY_SLAB_CHUNK);
  * there; and where ucontext switches, only it knows how far down a stack is live. */
 static bool can_shelve(void)
 {
-#if defined(FY_ASAN) || defined(FY_TSAN) || defined(FERRY_SWITCH_UCONTEXT)
+#if defined(FY_ASAN) || defined(FERRY_SWITCH_UCONTEXT)
     return false;
 #elif defined(RUNNING_ON_VALGRIND)
     return !RUNNING_ON_VALGRIND;
@@ -73,11 +71,20 @@ void fy_shelf_drop(struct fy_task *task)
     task->shelf = NULL;
 }
 
+/* Whether the cases of its select are on its own stack, where others would look for them: whoever said
+ * that nothing is there may have come to park deeper down, for another reason (two tasks that want to
+ * fill one TLS stream's buffer, say). */
+static bool selects_on_stack(const struct fy_task *task)
+{
+    const char *cases = (const char *)task->select.cases;
+    return cases >= task->stack.low && cases < task->stack.high;
+}
+
 /* A task that polls on its way to park is still on its stack: it is the current one. */
 static bool is_at_rest(const struct fy_sched *sched, const struct fy_task *task)
 {
     return task->shelvable && task->shelf == NULL && task->why != NULL && !task->woken &&
-           task != sched->current;
+           task != sched->current && !selects_on_stack(task);
 }
 
 /* Every connection has been idle for long: what is kept at hand for the next request is not at hand
@@ -96,13 +103,13 @@ static void look(struct fy_timer *timer)
     FY_LIST_EACH(link, &sched->tasks)
     {
         struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
-        if (is_at_rest(sched, task) && sched->now - task->since >= SHELVE_AFTER) {
+        if (is_at_rest(sched, task) && sched->now - task->since >= fy_shelf_after) {
             put_away(task);
         }
         more = more || (task->shelvable && task->shelf == NULL);
     }
     if (more) {
-        fy_timer_arm(&sched->timers, timer, sched->now + LOOK_EVERY, look);
+        fy_timer_arm(&sched->timers, timer, sched->now + fy_shelf_after / 2, look);
     } else {
         give_back_spares(sched);
     }
@@ -113,6 +120,6 @@ void fy_shelf_allow(struct fy_task *self)
     struct fy_sched *sched = self->sched;
     self->shelvable = can_shelve();
     if (self->shelvable && !sched->shelving.armed) {
-        fy_timer_arm(&sched->timers, &sched->shelving, sched->now + SHELVE_AFTER, look);
+        fy_timer_arm(&sched->timers, &sched->shelving, sched->now + fy_shelf_after, look);
     }
 }

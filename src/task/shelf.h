@@ -11,8 +11,12 @@
 
 #include "task/sched.h"
 
+/* After how much time (as fy_now() counts it) a parked task's stack is put away: a second. Only tests,
+ * at their beginning, say otherwise. */
+extern int64_t fy_shelf_after;
+
 /* The running task is about to park, and nothing points into its stack until it goes on: if that
- * takes longer than a second, it may be put away. */
+ * takes long, it may be put away. */
 void fy_shelf_allow(struct fy_task *self);
 
 /* It goes on: from here on it may not. */
