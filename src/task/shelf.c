@@ -20,8 +20,8 @@ int64_t fy_shelf_after = 1000 * FY_MILLISECOND;
 static struct fy_slab shelves = FY_SLAB(SHELF_BYTES, FY_SLAB_CHUNK);
 static struct fy_slab deep_shelves = FY_SLAB(DEEP_SHELF_BYTES, FY_SLAB_CHUNK);
 
-/* The sanitizers and Valgrind know stacks by their addresses, and what was said about the bytes
- * there; and where ucontext switches, only it knows how far down a stack is live. */
+/* Under AddressSanitizer and Valgrind a copy of a stack touches what nobody else may; and where
+ * ucontext switches, only it knows how far down a stack is live. */
 static bool can_shelve(void)
 {
 #if defined(FY_ASAN) || defined(FERRY_SWITCH_UCONTEXT)
