@@ -178,7 +178,7 @@ void fy_chan_close(struct fy_chan *chan)
     }
     chan->closed = true;
     /* Several go on in the order in which they came. */
-    void (*wake)(struct fy_task *task) = is_one(&chan->receivers) ? fy_wake_next : fy_wake;
+    void (*wake)(struct fy_task * task) = is_one(&chan->receivers) ? fy_wake_next : fy_wake;
     while ((parked = first_case(&chan->receivers)) != NULL) {
         parked->value = NULL;
         finish_case(parked, false, wake);

@@ -203,8 +203,7 @@ static struct fy_task *pick(struct fy_sched *sched)
     }
     struct fy_task *heir = sched->heir;
     sched->heir = NULL;
-    if (heir != NULL && !fy_list_empty(&heir->ready) &&
-        ++sched->inherited < HEIRS_IN_A_ROW) {
+    if (heir != NULL && !fy_list_empty(&heir->ready) && ++sched->inherited < HEIRS_IN_A_ROW) {
         fy_list_remove(&heir->ready);
         return heir;
     }

@@ -50,8 +50,8 @@ struct fy_task {
     enum fy_task_kind kind;
     void (*fn)(void *arg);
     void *arg;
-    struct fy_stack stack; /* zero for a thread */
-    char *top;             /* where on it the task began: what lies above is not used */
+    struct fy_stack stack;   /* zero for a thread */
+    char *top;               /* where on it the task began: what lies above is not used */
     struct fy_select select; /* while it is parked in one */
     bool shelvable;          /* while it is parked nothing outside points into its stack */
     void *shelf;             /* what was live of its stack, from malloc(); NULL: that is in place */
@@ -102,7 +102,8 @@ struct fy_sched {
     struct fy_poller poller;
     struct fy_poller_batch batch; /* of whoever polls: one at a time */
     struct fy_timers timers;
-    struct fy_timer shelving; /* shelf.c's */
+    struct fy_timer shelving;      /* shelf.c's: looks for stacks to be put away */
+    int64_t look_every;            /* likewise: until its next look */
     int64_t now;                   /* the time of the last poll: good enough for "since when" */
     struct fy_spares spares;       /* buffers for connections that have something to read */
     struct fy_spares exchanges;    /* transport/exchange.c's, which sets its size */

@@ -1,6 +1,6 @@
 /*
- * Putting stacks away. A timer of the scheduler's looks for tasks that may be, every half second,
- * as long as there are any that are still in place.
+ * Putting stacks away. A timer of the scheduler's looks for tasks that may be, as long as there are any
+ * that are still in place.
  */
 #include "task/shelf.h"
 
@@ -10,9 +10,13 @@
 
 #include "task/clock.h"
 
-/* How long a task has been parked before its stack is put away, and how often that is looked at. */
+/* How long a task has been parked before its stack is put away. */
 #define SHELVE_AFTER (1000 * FY_MILLISECOND)
+
+/* How often that is looked at: the first, as long as there is something to be put away; then, with
+ * thousands of connections all at work, ever more seldom, since a look walks over all tasks. */
 #define LOOK_EVERY (500 * FY_MILLISECOND)
+#define LOOK_AT_LEAST_EVERY (2000 * FY_MILLISECOND)
 
 /* The sanitizers and Valgrind know stacks by their addresses, and what was said about the bytes
  * there; and where ucontext switches, only it knows how far down a stack is live. */
@@ -35,8 +39,7 @@ static void put_away(struct fy_task *task)
     if (shelf != NULL) {
         memcpy(shelf, live, len);
         task->shelf = shelf;
-        (void)madvise(task->stack.low, (size_t)(task->stack.high - task->stack.low),
-                      MADV_DONTNEED);
+        (void)madvise(task->stack.low, (size_t)(task->stack.high - task->stack.low), MADV_DONTNEED);
     }
 }
 
@@ -59,16 +62,21 @@ static void look(struct fy_timer *timer)
 {
     struct fy_sched *sched = FY_CONTAINER(timer, struct fy_sched, shelving);
     bool more = false;
+    bool found = false;
     FY_LIST_EACH(link, &sched->tasks)
     {
         struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
         if (is_at_rest(sched, task) && sched->now - task->since >= SHELVE_AFTER) {
             put_away(task);
+            found = true;
         }
         more = more || (task->shelvable && task->shelf == NULL);
     }
+    sched->look_every = found                                     ? LOOK_EVERY
+                        : sched->look_every < LOOK_AT_LEAST_EVERY ? sched->look_every * 2
+                                                                  : LOOK_AT_LEAST_EVERY;
     if (more) {
-        fy_timer_arm(&sched->timers, timer, sched->now + LOOK_EVERY, look);
+        fy_timer_arm(&sched->timers, timer, sched->now + sched->look_every, look);
     }
 }
 
@@ -77,6 +85,7 @@ void fy_shelf_allow(struct fy_task *self)
     struct fy_sched *sched = self->sched;
     self->shelvable = can_shelve();
     if (self->shelvable && !sched->shelving.armed) {
+        sched->look_every = LOOK_EVERY;
         fy_timer_arm(&sched->timers, &sched->shelving, sched->now + SHELVE_AFTER, look);
     }
 }

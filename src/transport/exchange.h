@@ -47,7 +47,7 @@ enum fy_body_fate {
 
 struct fy_exchange {
     int holds;
-    struct fy_sched *sched; /* where it was made, and is let go */
+    struct fy_sched *sched;       /* where it was made, and is let go */
     struct fy_exit_hook leftover; /* in sched->leftovers while a task waits in the round trip */
     ferry_request *req; /* the caller's; not touched once 'written' is closed and the trip over */
     struct fy_persist_conn *conn; /* a hold; NULL before there is one, and once it has been kept */

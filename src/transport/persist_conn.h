@@ -36,7 +36,7 @@ struct fy_persist_conn {
     void *to_read_place[1], *to_write_place[1];
     struct fy_case to_write_cases[2]; /* what the write loop waits for: not on its stack, which
                                          may be put away */
-    struct fy_chan closed; /* closed when the connection is */
+    struct fy_chan closed;            /* closed when the connection is */
     struct fy_chan gone; /* closed when its loops are, too (or one is left in a user's function) */
 
     struct fy_task *read_task, *write_task; /* NULL once their loops are over */
