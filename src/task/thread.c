@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "task/clock.h"
@@ -179,6 +180,7 @@ static void adopt_thread(struct fy_sched *sched)
     sched->root =
         (struct fy_task){.kind = FY_TASK_THREAD, .name = "thread", .stopped = sched->root.stopped};
     fy_sanitizer_adopt(&sched->root.sanitizer);
+    sched->thread_id = (pid_t)syscall(SYS_gettid);
     sched->current = &sched->root;
     sched->previous = &sched->root;
     sched->now = fy_now();

@@ -39,8 +39,17 @@ struct ferry_snapshot_parked {
     int64_t ns;
 };
 
+enum ferry_snapshot_kind { FERRY_SNAPSHOT_THREAD, FERRY_SNAPSHOT_LIBRARY, FERRY_SNAPSHOT_USER };
+
 struct ferry_snapshot_task {
     uint64_t number;
+    enum ferry_snapshot_kind kind;
+    int64_t thread_id;           /* the system's, of the thread that it is on */
+    const char *on;              /* "select": how it is parked; static; NULL: not parked */
+    void (*function)(void *arg); /* a user's task's; NULL: the library's */
+    uint64_t creator;            /* the task that started it; 0: none */
+    const char *file;            /* and where; static; NULL: unknown */
+    int line;
     uint64_t thread;     /* the number of its thread's own task */
     const char *name;    /* static */
     uint64_t connection; /* 0: none */
