@@ -2,17 +2,13 @@
  * Idle connections, and bodies that nobody reads, while the program does something else: their
  * thread is not in ferry at all, and still they go when they should.
  */
-#include "transport_test.h"
+#include "https_test.h"
 
 #include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include "certs.h"
-#include "temp_dir.h"
-#include "tls_server.h"
 
 /* The thread is away for as long as it takes until the origin has that many connections open. (The
  * monitor looks about twice a second.) */
@@ -68,31 +64,12 @@ static void test_again_and_again(void **state)
 
 static void test_of_a_tls_server(void **state)
 {
-    struct cert *ca = cert_make(&(struct cert_options){.name = "Test CA", .is_ca = true});
-    struct cert *cert =
-        cert_make(&(struct cert_options){.name = "server", .names = "DNS:localhost", .issuer = ca});
-    char directory[TEMP_DIR_SIZE];
-    char ca_file[TEMP_DIR_SIZE + 16];
-    char url[64];
-    assert_true(temp_dir_make(directory));
-    snprintf(ca_file, sizeof ca_file, "%s/ca.pem", directory);
-    cert_write(ca_file, (const struct cert *const[]){ca, NULL}, NULL, NULL);
-    struct tls_server *server = tls_server_start(
-        &(struct tls_server_options){.cert = cert,
-                                     .serve = tls_serve_each,
-                                     .arg = (void *)"HTTP/1.1 200 OK\r\n"
-                                                    "Content-Length: 2\r\n\r\nok"});
-    assert_non_null(server);
-    snprintf(url, sizeof url, "https://localhost:%u/", tls_server_port(server));
-    ferry_transport *transport = transport_with(
-        state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.ca_file = ca_file)));
+    struct tls_server *server = https_ok_server();
+    ferry_transport *transport = https_transport(state, TRUSTING());
 
-    assert_got(get(transport, url), 200, "ok");
+    assert_got(get(transport, https_url(tls_server_port(server), "/")), 200, "ok");
     tls_server_stop(server);
     assert_true(away_until_connections(transport, 0));
-    cert_free(cert);
-    cert_free(ca);
-    temp_dir_remove(directory);
 }
 
 static bool there_is_a_monitor(void)
@@ -321,5 +298,5 @@ int main(void)
         TRANSPORT_TEST(test_waiting_reader_has_not_abandoned_it),
         TRANSPORT_TEST(test_read_to_its_end_is_not_abandoned),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, https_world_make, https_world_free);
 }
