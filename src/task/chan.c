@@ -124,7 +124,7 @@ static void time_out(struct fy_timer *timer)
 /* In Go's words. */
 static const char *kind_of_wait(const struct fy_case *cases, int count)
 {
-    if (count > 1) {
+    if (count != 1) {
         return "select";
     }
     return cases->direction == FY_SEND ? "chan send" : "chan receive";
