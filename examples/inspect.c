@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Read whole and closed; or, every fifth time, neither. */
+/* Read whole and closed; or, the first time and every fifth from then on, neither. */
 static void visit(const char *url, int turn)
 {
     ferry_error err;
@@ -23,7 +23,7 @@ static void visit(const char *url, int turn)
         fprintf(stderr, "%s\n", err.message);
         return;
     }
-    if (turn % 5 == 4) {
+    if (turn % 5 == 0) {
         return; /* the mistake */
     }
     while ((n = ferry_response_read(res, buf, sizeof buf, &err)) > 0) {}

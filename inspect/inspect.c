@@ -4,13 +4,12 @@
  * program's.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "page.h"
@@ -136,7 +135,6 @@ static void server_free(struct server *server)
         MHD_stop_daemon(server->daemon);
     }
     if (server->listening >= 0) {
-        shutdown(server->listening, SHUT_RDWR); /* whoever else may have it open */
         close(server->listening);
     }
     server_unlink(server);
@@ -167,19 +165,37 @@ static struct server *server_new(const struct fy_inspect_extra *extra)
     return server;
 }
 
-/* Whether it has closed the socket that it was given when it fails, libmicrohttpd does not say: so it
- * gets one of its own. */
+/* When libmicrohttpd fails it has closed the socket that it was given, or not, and the number may be
+ * another's by now. */
+static void close_if_open(int fd, const struct stat *listening)
+{
+    struct stat now;
+    if (fstat(fd, &now) == 0 && now.st_dev == listening->st_dev &&
+        now.st_ino == listening->st_ino) {
+        close(fd);
+    }
+}
+
+/* The socket is the daemon's, or closed. */
 static struct MHD_Daemon *daemon_new(struct server *server)
 {
-    int fd = fcntl(server->listening, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0) {
+    struct stat listening;
+    int fd = server->listening;
+    if (fstat(fd, &listening) != 0) {
         return NULL;
     }
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-                            answer, server, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd,
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
-                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,
-                            MHD_OPTION_END);
+    server->listening = -1;
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, answer, server,
+        MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,
+        MHD_OPTION_END);
+    if (daemon == NULL) {
+        int failed = errno;
+        close_if_open(fd, &listening);
+        errno = failed;
+    }
+    return daemon;
 }
 
 /* The threads inherit their maker's signal mask. */
@@ -194,8 +210,6 @@ static int launch(struct server *server, ferry_error *err)
     if (server->daemon == NULL || failed != 0) {
         return inspect_fail(err, FERRY_ENOMEM, failed, "inspect: cannot start the server");
     }
-    close(server->listening);
-    server->listening = -1; /* the daemon's is left */
     return 0;
 }
 

@@ -3,7 +3,7 @@
 #   calls go down: a folder of src/ includes its own headers and those of the floors below, no others;
 #   the inspector includes nothing from src/;
 #   a file has one subject and stays below 600 lines;
-#   the libraries never print, exits, aborts or touches signals.
+#   the libraries never print, exit, abort or touch signals.
 # Prints what breaks a rule, and then fails.
 
 set -euo pipefail
