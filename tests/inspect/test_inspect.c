@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -529,25 +530,47 @@ static void a_slow_watcher_holds_up_nobody(void **state)
 
 /* ---- Forks ---- */
 
-/* The child has no server, and may have one of its own; its parent's goes on. */
+/* TSan does not let a child of several threads have threads of its own. */
+#if defined(__SANITIZE_THREAD__)
+#define CHILD_HAS_THREADS 0
+#elif defined(__has_feature)
+#define CHILD_HAS_THREADS !__has_feature(thread_sanitizer)
+#else
+#define CHILD_HAS_THREADS 1
+#endif
+
+static bool starts_its_own(void)
+{
+    bool started = ferry_inspect_start("127.0.0.1:0", NULL, NULL) == 0;
+    bool somewhere = ferry_inspect_url() != NULL;
+    ferry_inspect_stop();
+    return started && somewhere;
+}
+
+/* The child has no server, and may have one of its own; its parent's goes on. It ends by a signal: what
+ * the parent's threads had in hand looks like a leak in it. */
 static void a_child_starts_clean(void **state)
 {
-    ferry_error err;
-    int status;
+    int said[2], status;
+    char clean = 0;
     (void)state;
     start("127.0.0.1:0", NULL);
+    assert_int_equal(pipe(said), 0);
     pid_t child = fork();
     if (child == 0) {
-        bool clean = ferry_inspect_url() == NULL;
+        clean = ferry_inspect_url() == NULL;
         ferry_inspect_stop();
-        clean = clean && ferry_inspect_start("127.0.0.1:0", NULL, &err) == 0;
-        ferry_inspect_stop();
-        _exit(clean ? 0 : 1);
+        clean = clean && (!CHILD_HAS_THREADS || starts_its_own());
+        (void)!write(said[1], &clean, 1);
+        kill(getpid(), SIGKILL);
     }
     assert_true(child > 0);
+    close(said[1]);
     expect("GET", "/tasks", NULL, NULL, 200);
+    assert_int_equal(read(said[0], &clean, 1), 1);
+    close(said[0]);
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    assert_true(clean);
     expect("GET", "/tasks", NULL, NULL, 200);
 }
 
