@@ -15,7 +15,7 @@ PATIENCE_S = 60  # only ends what hangs
 
 
 def find_chromium():
-    for name in ("chromium", "chromium-browser", "google-chrome"):
+    for name in ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell"):
         path = shutil.which(name)
         if path:
             return path
@@ -139,6 +139,6 @@ class Browser:
                   features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def screenshot(self, path):
-        data = self.call("Page.captureScreenshot", format="webp", quality=70)["data"]
+        data = self.call("Page.captureScreenshot", format="webp", quality=60)["data"]
         with open(path, "wb") as file:
             file.write(base64.b64decode(data))

@@ -6,10 +6,12 @@ With a folder, the screenshots of docs/inspect.md are put there. Status 77: ther
 not start here.
 """
 
+import http.server
 import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 
@@ -172,8 +174,38 @@ def shape(browser):
     browser.wait("document.getElementById('status').innerText === 'live'")
 
 
+class Answers(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2000")
+        self.end_headers()
+        self.wfile.write(b"x" * 2000)
+
+    def log_message(self, *args):
+        pass
+
+
+def picture_of_the_example(browser, program, path):
+    """The page of examples/inspect.c, once it has forgotten two responses."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server.handle_error = lambda *of: None  # the example ends with connections open
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    example = subprocess.Popen([program, f"http://127.0.0.1:{server.server_port}/a"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        browser.look(1000, 1170, "light")
+        browser.open(example.stdout.readline())
+        browser.wait("document.querySelectorAll('.response.suspicious').length === 2")
+        browser.screenshot(path)
+    finally:
+        example.communicate(timeout=60)
+        server.shutdown()
+
+
 def pictures(browser, folder):
-    browser.look(1000, 1500, "light")
+    browser.look(1000, 1280, "light")
     run(browser, read="all", close="no", num="6", hosts="1", pace="350")
     browser.screenshot(os.path.join(folder, "lab-light.webp"))
     browser.look(1000, 1500, "dark")
@@ -184,6 +216,9 @@ def pictures(browser, folder):
     browser.evaluate("document.getElementById('connections-title').scrollIntoView()")
     browser.wait("document.querySelectorAll('.response.suspicious').length === 6")
     browser.screenshot(os.path.join(folder, "phone.webp"))
+    build = os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[1])))
+    picture_of_the_example(browser, os.path.join(build, "examples", "inspect"),
+                           os.path.join(folder, "page.webp"))
 
 
 def main():
