@@ -1,7 +1,8 @@
 /*
- * lab_serve.c: `ferry lab --serve`, the experiment on a page. The inspector's server shows what ferry
- * does, and passes on what is asked for on the page; this thread, main, does it: it is the program of
- * the puzzle, and the one task that is always there. Between the two lies a struct under a lock.
+ * lab_serve.c: `ferry lab --serve`, the experiment on a page. The inspector's server shows what
+ * ferry does, and passes on what is asked for on the page; this thread, main, does it: it is the
+ * program of the puzzle, and the one task that is always there. Between the two lies a struct under
+ * a lock.
  */
 #include <inttypes.h>
 #include <microhttpd.h>

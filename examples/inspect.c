@@ -1,6 +1,6 @@
 /*
- * inspect URL [TOKEN]: a program with a page that shows what its ferry is doing. It asks for the URL
- * once a second, and forgets to close every fifth response: on the page each of them becomes
+ * inspect URL [TOKEN]: a program with a page that shows what its ferry is doing. It asks for the
+ * URL once a second, and forgets to close every fifth response: on the page each of them becomes
  * suspicious, with this file's name and the line.
  *
  * The server is on a thread of its own and does no harm to the counts. It is for this machine only;

@@ -39,7 +39,8 @@ static bool is_dead(const struct sockaddr_un *place)
     return dead;
 }
 
-/* Linux makes the file with the mode that the unbound socket has: at no moment may others open it. */
+/* Linux makes the file with the mode that the unbound socket has: at no moment may others open it.
+ * */
 static int bind_unix(int fd, const struct sockaddr_un *place)
 {
     const struct sockaddr *address = (const struct sockaddr *)place;
@@ -146,8 +147,8 @@ static bool is_loopback(const union address *address)
     return ntohl(address->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
-/* The names that it may be asked by, and its URL. A token tells friends from strangers whatever name
- * they use, so beyond loopback the name is not looked at: it may be any. */
+/* The names that it may be asked by, and its URL. A token tells friends from strangers whatever
+ * name they use, so beyond loopback the name is not looked at: it may be any. */
 static void note_names(struct server *server, const union address *address)
 {
     char host[INET6_ADDRSTRLEN + 2];

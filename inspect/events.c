@@ -1,7 +1,7 @@
 /*
- * The events that the page lives on. While somebody watches, a thread of its own takes a snapshot at
- * every interval and writes it down once, for all; each stream sends it as fast as its reader takes
- * it, and leaves out what has been overtaken meanwhile. A stream that has sent everything is
+ * The events that the page lives on. While somebody watches, a thread of its own takes a snapshot
+ * at every interval and writes it down once, for all; each stream sends it as fast as its reader
+ * takes it, and leaves out what has been overtaken meanwhile. A stream that has sent everything is
  * suspended until the next snapshot.
  */
 #include <errno.h>
@@ -13,8 +13,8 @@
 
 #define BLOCK_BYTES 16384
 
-/* Fewer than there may be connections, so that watchers keep nobody else away. Each may be sending an
- * event of its own, and no more than one, however slow it is. */
+/* Fewer than there may be connections, so that watchers keep nobody else away. Each may be sending
+ * an event of its own, and no more than one, however slow it is. */
 #define MAX_STREAMS 32
 
 /* The most of a kind in one event: a page of thousands of lanes is of no use to anybody. The counts

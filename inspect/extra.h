@@ -28,8 +28,8 @@ struct fy_inspect_extra {
     const struct fy_page_file *files;
     size_t file_count;
 
-    /* A JSON value for each event, where it is the member of that name. On a thread of the server's.
-     * From malloc(); returns NULL when out of memory. NULL: there is none. */
+    /* A JSON value for each event, where it is the member of that name. On a thread of the
+     * server's. From malloc(); returns NULL when out of memory. NULL: there is none. */
     char *(*json)(void *arg);
 
     /* Answers a POST: returns an HTTP status, and a sentence in message. On the server's thread. It

@@ -165,8 +165,8 @@ static struct server *server_new(const struct fy_inspect_extra *extra)
     return server;
 }
 
-/* When libmicrohttpd fails it has closed the socket that it was given, or not, and the number may be
- * another's by now. */
+/* When libmicrohttpd fails it has closed the socket that it was given, or not, and the number may
+ * be another's by now. */
 static void close_if_open(int fd, const struct stat *listening)
 {
     struct stat now;
@@ -215,9 +215,9 @@ static int launch(struct server *server, ferry_error *err)
 
 /* ---- Forking ----
  *
- * A child has none of the threads, so it has no server, and may start one of its own. Of its parent's
- * it closes what would keep others waiting for an answer; the rest cannot be freed without them, and
- * stays as it is. */
+ * A child has none of the threads, so it has no server, and may start one of its own. Of its
+ * parent's it closes what would keep others waiting for an answer; the rest cannot be freed without
+ * them, and stays as it is. */
 
 static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
 static struct server *inherited; /* in a child: so that it is not taken for a leak */

@@ -1,8 +1,8 @@
 /*
  * The server inside libferry-inspect: what its files share. inspect.c starts and stops it,
  * address.c opens its socket, guard.c decides who is let in, answer.c answers, events.c feeds those
- * who watch. What they see comes from ferry's public interface, as text: this library has nothing of
- * ferry's insides.
+ * who watch. What they see comes from ferry's public interface, as text: this library has nothing
+ * of ferry's insides.
  */
 #ifndef INSPECT_SERVER_H
 #define INSPECT_SERVER_H

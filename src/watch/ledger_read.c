@@ -1,7 +1,8 @@
 /*
- * Reading the ledger: a reader goes from scheduler to scheduler and holds each one's lock for no longer
- * than copying takes; nothing is written or sorted meanwhile. A thread that is in ferry gives its lock up
- * whenever it waits or calls a function of the user's, so nobody waits for long here.
+ * Reading the ledger: a reader goes from scheduler to scheduler and holds each one's lock for no
+ * longer than copying takes; nothing is written or sorted meanwhile. A thread that is in ferry
+ * gives its lock up whenever it waits or calls a function of the user's, so nobody waits for long
+ * here.
  */
 #include "watch/ledger_read.h"
 

@@ -40,8 +40,8 @@ struct fy_call_site {
 
 void fy_open_responses_read(struct fy_open_responses *all);
 
-/* The same in parts: all starts zero-filled, each scheduler's are added under its lock, and then they
- * are put in order. */
+/* The same in parts: all starts zero-filled, each scheduler's are added under its lock, and then
+ * they are put in order. */
 void fy_open_responses_add(struct fy_open_responses *all, struct fy_sched *sched);
 void fy_open_responses_sort(struct fy_open_responses *all);
 
@@ -54,8 +54,8 @@ void fy_open_responses_free(struct fy_open_responses *all);
  * there are none. */
 struct fy_call_site *fy_call_sites(const struct fy_open_responses *all, size_t *count);
 
-/* ledger_json.c: the document of ferry_open_responses_json(), with at most so many of its responses and
- * call sites. */
+/* ledger_json.c: the document of ferry_open_responses_json(), with at most so many of its responses
+ * and call sites. */
 void fy_open_responses_write_json(struct fy_buffer *json, const struct fy_open_responses *all,
                                   size_t most);
 

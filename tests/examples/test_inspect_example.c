@@ -1,6 +1,6 @@
 /*
- * examples/inspect.c, watched while it runs: it serves its page, and what it forgets to close is shown
- * there with its own name and line.
+ * examples/inspect.c, watched while it runs: it serves its page, and what it forgets to close is
+ * shown there with its own name and line.
  */
 #include <setjmp.h>
 #include <signal.h>

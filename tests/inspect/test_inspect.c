@@ -401,8 +401,8 @@ static void on_a_unix_socket(void **state)
     temp_dir_remove(folder);
 }
 
-/* What a program that was killed has left is replaced; what another one has put there meanwhile is not
- * removed. */
+/* What a program that was killed has left is replaced; what another one has put there meanwhile is
+ * not removed. */
 static void a_dead_socket_is_replaced(void **state)
 {
     char folder[TEMP_DIR_SIZE], address[TEMP_DIR_SIZE + 16];
@@ -495,8 +495,8 @@ static void watchers_are_limited(void **state)
         ferry_response_close(watching[i]);
 }
 
-/* A watcher that reads nothing, over a socket that holds little, is neither waited for by others nor
- * at the end. */
+/* A watcher that reads nothing, over a socket that holds little, is neither waited for by others
+ * nor at the end. */
 static void a_slow_watcher_holds_up_nobody(void **state)
 {
     static const int small = 1024;
@@ -547,8 +547,8 @@ static bool starts_its_own(void)
     return started && somewhere;
 }
 
-/* The child has no server, and may have one of its own; its parent's goes on. It ends by a signal: what
- * the parent's threads had in hand looks like a leak in it. */
+/* The child has no server, and may have one of its own; its parent's goes on. It ends by a signal:
+ * what the parent's threads had in hand looks like a leak in it. */
 static void a_child_starts_clean(void **state)
 {
     int said[2], status;

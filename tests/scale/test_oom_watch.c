@@ -1,6 +1,6 @@
 /*
- * Memory runs out while somebody looks: at the ledger, the dump, the metrics, a snapshot, and while the
- * inspector's page is started. (How it is set up: test_oom.c.)
+ * Memory runs out while somebody looks: at the ledger, the dump, the metrics, a snapshot, and while
+ * the inspector's page is started. (How it is set up: test_oom.c.)
  */
 #include "oom.h"
 
@@ -26,7 +26,8 @@ static void serve(struct origin_conn *conn, void *arg)
     }
 }
 
-/* Looks at a response that nobody has read. Each look is complete, or says that memory was short. */
+/* Looks at a response that nobody has read. Each look is complete, or says that memory was short.
+ * */
 typedef ferry_error (*look_fn)(void);
 
 static ferry_error look_at_one(ferry_transport *transport, look_fn look)

@@ -1,6 +1,6 @@
 /*
- * What ferry is doing, as JSON: a connection in each of its states, held there by a server whose every
- * byte is stated; the totals; how much is written at most.
+ * What ferry is doing, as JSON: a connection in each of its states, held there by a server whose
+ * every byte is stated; the totals; how much is written at most.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -49,7 +49,8 @@ static json_int_t number_of(const json_t *object, const char *key)
     return json_integer_value(value);
 }
 
-/* ------------------------------------------------------------------------------------ one request */
+/* ------------------------------------------------------------------------------------ one request
+ * */
 
 /* What a task asks for, and how it ends. */
 struct asked {
@@ -122,7 +123,8 @@ static void end(struct asked *asked)
     ferry_context_free(asked->context);
 }
 
-/* ------------------------------------------------------------------------------------- the states */
+/* ------------------------------------------------------------------------------------- the states
+ * */
 
 static void dialing(void **state)
 {
@@ -330,7 +332,8 @@ static void closing(void **state)
     assert_true(origin_stop(origin));
 }
 
-/* ----------------------------------------------------------------------------------- all together */
+/* ----------------------------------------------------------------------------------- all together
+ * */
 
 static void tasks(void **state)
 {
