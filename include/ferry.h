@@ -1377,14 +1377,15 @@ FERRY_API int64_t ferry_poll(void);
 
 /* --------------------------------------------------------------------------------------- ledger */
 
-/* Writes a line for each response not closed, oldest first: where it was opened, URL, age, bytes read of
- * how many and when last, what it holds (connection and tasks, or memory only), and about how much
- * memory: the response's head, and while it holds a connection that one's structures, read buffer and
- * the touched pages of both loops' stacks (an estimate; what the kernel and OpenSSL have is not counted).
- * More than 20 are grouped: two lines for each call site, the second being its oldest response's, those
- * with the most first. Returns how many are open. NULL: only counts. Of all threads, none of
- * which is held up for longer than it takes to copy its entries. FERRY_LEAKS=1 in the environment prints the ledger to standard error
- * at exit if it is not empty; FERRY_LEAKS=fatal also ends the process with status 23. */
+/* Writes a line for each response not closed, oldest first: where it was opened, URL, age, bytes
+ * read of how many and when last, what it holds (connection and tasks, or memory only), and about
+ * how much memory: the response's head, and while it holds a connection that one's structures, read
+ * buffer and the touched pages of both loops' stacks (an estimate; what the kernel and OpenSSL have
+ * is not counted). More than 20 are grouped: two lines for each call site, the second being its
+ * oldest response's, those with the most first. Returns how many are open. NULL: only counts. Of
+ * all threads, none of which is held up for longer than it takes to copy its entries. FERRY_LEAKS=1
+ * in the environment prints the ledger to standard error at exit if it is not empty;
+ * FERRY_LEAKS=fatal also ends the process with status 23. */
 FERRY_API size_t ferry_open_responses(FILE *out);
 
 /* The same as a string, "" if there are none. From malloc(); the caller frees it. NULL when out of
@@ -1403,6 +1404,37 @@ FERRY_API FERRY_MUST_USE char *ferry_open_responses_text(size_t *count);
  * null stands for an unknown place or length, unread_ms if nothing was read yet, and the connection
  * where none is held. memory is in bytes. */
 FERRY_API FERRY_MUST_USE char *ferry_open_responses_json(size_t *count);
+
+/* What ferry is doing, as JSON documents for pages and scripts (libferry-inspect serves them). Each
+ * from malloc(); the caller frees it. NULL when out of memory. Any thread may ask, needs no task
+ * for it, and holds up no other for longer than copying what that one has takes. Times are
+ * milliseconds; null stands for what does not exist or is not known.
+ *
+ * An array of all tasks: the number, that of its thread's own task, what it waits for and how long.
+ *
+ *     [{"task": 4, "thread": 1, "name": "read loop", "connection": 1, "running": false,
+ *       "waits": "waiting for the body to be read", "ms": 800}]
+ */
+FERRY_API FERRY_MUST_USE char *ferry_tasks_json(void);
+
+/* An array of all connections. The state is one of dialing, handshake, writing, awaiting (the
+ * response's head), unread (its body has neither ended nor been closed), draining (closed early,
+ * and read on), idle, closing; ms says for how long. One that is still being made has the number 0,
+ * and "dial" in place of the loops. Proxies are not named.
+ *
+ *     [{"connection": 1, "thread": 1, "scheme": "http", "host": "127.0.0.1:8080", "proxied": false,
+ *       "state": "unread", "ms": 800, "requests": 1, "url": "http://127.0.0.1:8080/a",
+ *       "read_loop": {"task": 4, "waits": "waiting for the body to be read", "ms": 800},
+ *       "write_loop": {"task": 5, "waits": "waiting for a request to write", "ms": 801}}]
+ */
+FERRY_API FERRY_MUST_USE char *ferry_connections_json(void);
+
+/* All of it, taken at one time: an object with "program", "pid", "at_ms" (of a clock that only runs
+ * forward), "total" (the sums of all transports' statistics, with the median and the 99th
+ * percentile of each histogram in microseconds), "task_count" and "tasks", "connection_count" and
+ * "connections", and "ledger", as ferry_open_responses_json() has it. most: at most so many
+ * elements of each array, the counts being of all; 0: all. */
+FERRY_API FERRY_MUST_USE char *ferry_snapshot_json(size_t most);
 
 /* The functions behind the macros below: file and line are for the ledger; file must live as long
  * as the response (a string literal), NULL: unknown. For bindings to other languages. */

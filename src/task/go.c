@@ -66,15 +66,20 @@ static void count(struct fy_sched *sched, void *arg)
     *(int *)arg += atomic_load_explicit(&sched->task_count, memory_order_relaxed);
 }
 
+int fy_count_tasks(void)
+{
+    int tasks = 0;
+    fy_sched_each(count, &tasks);
+    return tasks;
+}
+
 FERRY_API int ferry_num_tasks(void)
 {
     /* The caller's thread counts, as main does in Go: so it gets its scheduler now. */
     if (fy_enter() != NULL) {
         fy_leave();
     }
-    int tasks = 0;
-    fy_sched_each(count, &tasks);
-    return tasks;
+    return fy_count_tasks();
 }
 
 FERRY_API int ferry_poll_fd(void)

@@ -29,7 +29,7 @@
 #include "task/switch.h"
 #include "task/timer.h"
 
-struct ferry_snapshot_connection;
+struct fy_snapshot_connection;
 struct fy_lookup_channel;
 
 enum fy_task_kind {
@@ -64,7 +64,7 @@ struct fy_task {
     const char *file;            /* and where, of a user's task; static; NULL: unknown */
     int line;
     /* watch/snapshot.h's: says what connection it stands for; NULL: for none. */
-    void (*describe)(const struct fy_task *task, struct ferry_snapshot_connection *connection);
+    void (*describe)(const struct fy_task *task, struct fy_snapshot_connection *connection);
 };
 
 /* Something to be done in a scheduler, left there by another thread. Lives in whoever posts it,
@@ -192,5 +192,8 @@ void fy_cancels_forget(struct fy_sched *sched);
 /* Calls visit for each scheduler, those without a thread too, under its lock; the caller holds
  * none. */
 void fy_sched_each(void (*visit)(struct fy_sched *sched, void *arg), void *arg);
+
+/* go.c's: as ferry_num_tasks(), but the caller does not become one: for those who only look. */
+int fy_count_tasks(void);
 
 #endif

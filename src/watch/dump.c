@@ -23,7 +23,7 @@
 
 struct dump {
     struct fy_buffer text;
-    ferry_snapshot *snapshot; /* sorted */
+    struct fy_snapshot *snapshot; /* sorted */
     size_t threads;
 };
 
@@ -34,11 +34,11 @@ static int compare(uint64_t left, uint64_t right)
     return (left > right) - (left < right);
 }
 
-static int rank(const struct ferry_snapshot_task *task)
+static int rank(const struct fy_snapshot_task *task)
 {
     switch (task->kind) {
-    case FERRY_SNAPSHOT_THREAD: return 0;
-    case FERRY_SNAPSHOT_USER: return 1;
+    case FY_SNAPSHOT_THREAD: return 0;
+    case FY_SNAPSHOT_USER: return 1;
     default: return 2;
     }
 }
@@ -46,8 +46,8 @@ static int rank(const struct ferry_snapshot_task *task)
 /* A thread is followed by its tasks: the user's, then the library's, connection by connection. */
 static int compare_tasks(const void *a, const void *b)
 {
-    const struct ferry_snapshot_task *left = a;
-    const struct ferry_snapshot_task *right = b;
+    const struct fy_snapshot_task *left = a;
+    const struct fy_snapshot_task *right = b;
     int order = compare(left->thread, right->thread);
     order = order != 0 ? order : rank(left) - rank(right);
     order = order != 0 ? order : compare(left->connection, right->connection);
@@ -56,16 +56,16 @@ static int compare_tasks(const void *a, const void *b)
 
 static int compare_connections(const void *a, const void *b)
 {
-    const struct ferry_snapshot_connection *left = a;
-    const struct ferry_snapshot_connection *right = b;
+    const struct fy_snapshot_connection *left = a;
+    const struct fy_snapshot_connection *right = b;
     return compare(left->number, right->number);
 }
 
 /* A response whose body has ended names a connection that may serve another by now. */
 static int compare_responses(const void *a, const void *b)
 {
-    const struct ferry_snapshot_response *left = a;
-    const struct ferry_snapshot_response *right = b;
+    const struct fy_open_response *left = a;
+    const struct fy_open_response *right = b;
     int order = right->holds_connection - left->holds_connection;
     return order != 0 ? order : compare(left->connection, right->connection);
 }
@@ -86,34 +86,34 @@ static void *find(const void *key, const void *array, size_t count, size_t size,
 
 static void put_in_order(struct dump *dump)
 {
-    ferry_snapshot *all = dump->snapshot;
+    struct fy_snapshot *all = dump->snapshot;
     sort(all->tasks, all->task_count, sizeof *all->tasks, compare_tasks);
     sort(all->connections, all->connection_count, sizeof *all->connections, compare_connections);
-    sort(all->responses, all->response_count, sizeof *all->responses, compare_responses);
+    sort(all->responses.list, all->responses.count, sizeof *all->responses.list, compare_responses);
     for (size_t i = 0; i < all->task_count; i++) {
-        dump->threads += all->tasks[i].kind == FERRY_SNAPSHOT_THREAD;
+        dump->threads += all->tasks[i].kind == FY_SNAPSHOT_THREAD;
     }
 }
 
-static const struct ferry_snapshot_connection *connection_of(const ferry_snapshot *all,
-                                                             const struct ferry_snapshot_task *task)
+static const struct fy_snapshot_connection *connection_of(const struct fy_snapshot *all,
+                                                          const struct fy_snapshot_task *task)
 {
-    const struct ferry_snapshot_connection key = {.number = task->connection};
+    const struct fy_snapshot_connection key = {.number = task->connection};
     return task->connection == 0 ? NULL
                                  : find(&key, all->connections, all->connection_count, sizeof key,
                                         compare_connections);
 }
 
-static const struct ferry_snapshot_response *response_on(const ferry_snapshot *all,
-                                                         uint64_t connection)
+static const struct fy_open_response *response_on(const struct fy_snapshot *all,
+                                                  uint64_t connection)
 {
-    const struct ferry_snapshot_response key = {.connection = connection, .holds_connection = true};
-    return find(&key, all->responses, all->response_count, sizeof key, compare_responses);
+    const struct fy_open_response key = {.connection = connection, .holds_connection = true};
+    return find(&key, all->responses.list, all->responses.count, sizeof key, compare_responses);
 }
 
 /* ---------------------------------------------------------------------------------- a paragraph */
 
-static const char *state_of(const struct ferry_snapshot_task *task)
+static const char *state_of(const struct fy_snapshot_task *task)
 {
     if (task->on != NULL) {
         return task->on;
@@ -136,7 +136,7 @@ static void write_duration(struct fy_buffer *text, int64_t ns)
 }
 
 /* task 7 [chan receive, 2.0 s]: */
-static void write_heading(struct fy_buffer *text, const struct ferry_snapshot_task *task)
+static void write_heading(struct fy_buffer *text, const struct fy_snapshot_task *task)
 {
     fy_buffer_printf(text, "task %" PRIu64 " [%s", task->number, state_of(task));
     if (task->parked.why != NULL) {
@@ -165,8 +165,8 @@ static void write_function(struct fy_buffer *text, void (*function)(void *arg))
                      (size_t)((char *)address - (char *)info.dli_fbase));
 }
 
-static void write_connection(struct fy_buffer *text, const struct ferry_snapshot_task *task,
-                             const struct ferry_snapshot_connection *connection)
+static void write_connection(struct fy_buffer *text, const struct fy_snapshot_task *task,
+                             const struct fy_snapshot_connection *connection)
 {
     fy_buffer_printf(text, " of connection %" PRIu64, task->connection);
     if (connection != NULL && connection->host[0] != '\0') {
@@ -175,21 +175,21 @@ static void write_connection(struct fy_buffer *text, const struct ferry_snapshot
 }
 
 /* What it serves, and for whom. */
-static void write_service(struct fy_buffer *text, const ferry_snapshot *all,
-                          const struct ferry_snapshot_connection *connection)
+static void write_service(struct fy_buffer *text, const struct fy_snapshot *all,
+                          const struct fy_snapshot_connection *connection)
 {
     if (connection == NULL || connection->url == NULL) {
         return;
     }
     fy_buffer_printf(text, "\n    serves %s", connection->url);
-    const struct ferry_snapshot_response *response = response_on(all, connection->number);
+    const struct fy_open_response *response = response_on(all, connection->number);
     if (response != NULL && response->file != NULL) {
         fy_buffer_printf(text, ", opened at %s:%d", response->file, response->line);
     }
 }
 
 static void write_origin(struct fy_buffer *text, const struct dump *dump,
-                         const struct ferry_snapshot_task *task)
+                         const struct fy_snapshot_task *task)
 {
     if (task->creator != 0) {
         fy_buffer_printf(text, "\n    created by task %" PRIu64, task->creator);
@@ -202,13 +202,13 @@ static void write_origin(struct fy_buffer *text, const struct dump *dump,
     }
 }
 
-static void write_task(struct dump *dump, const struct ferry_snapshot_task *task)
+static void write_task(struct dump *dump, const struct fy_snapshot_task *task)
 {
     struct fy_buffer *text = &dump->text;
-    const struct ferry_snapshot_connection *connection = connection_of(dump->snapshot, task);
+    const struct fy_snapshot_connection *connection = connection_of(dump->snapshot, task);
     write_heading(text, task);
     fy_buffer_append_text(text, task->name);
-    if (task->kind == FERRY_SNAPSHOT_THREAD) {
+    if (task->kind == FY_SNAPSHOT_THREAD) {
         fy_buffer_printf(text, " %" PRId64, task->thread_id);
     }
     if (task->function != NULL) {
@@ -229,11 +229,11 @@ static void write_task(struct dump *dump, const struct ferry_snapshot_task *task
 
 /* Tasks of which the same is to be said. */
 struct kind {
-    const struct ferry_snapshot_task *like;
+    const struct fy_snapshot_task *like;
     size_t count;
 };
 
-static bool alike(const struct ferry_snapshot_task *left, const struct ferry_snapshot_task *right)
+static bool alike(const struct fy_snapshot_task *left, const struct fy_snapshot_task *right)
 {
     const char *left_why = left->parked.why != NULL ? left->parked.why : "";
     const char *right_why = right->parked.why != NULL ? right->parked.why : "";
@@ -246,7 +246,7 @@ static int most_first(const void *a, const void *b)
     return compare(((const struct kind *)b)->count, ((const struct kind *)a)->count);
 }
 
-static size_t count_kinds(const ferry_snapshot *all, struct kind kinds[MAX_KINDS])
+static size_t count_kinds(const struct fy_snapshot *all, struct kind kinds[MAX_KINDS])
 {
     size_t count = 0;
     for (size_t i = 0; i < all->task_count; i++) {
@@ -273,7 +273,7 @@ static void write_overview(struct dump *dump)
     fy_buffer_printf(&dump->text, "%zu tasks on %zu thread%s:\n", dump->snapshot->task_count,
                      dump->threads, dump->threads == 1 ? "" : "s");
     for (size_t i = 0; i < count; i++) {
-        const struct ferry_snapshot_task *task = kinds[i].like;
+        const struct fy_snapshot_task *task = kinds[i].like;
         fy_buffer_printf(&dump->text, "%8zu %s [%s]%s%s\n", kinds[i].count, task->name,
                          state_of(task), task->parked.why != NULL ? ": " : "",
                          task->parked.why != NULL ? task->parked.why : "");
@@ -283,7 +283,7 @@ static void write_overview(struct dump *dump)
 
 static void write_all(struct dump *dump)
 {
-    const ferry_snapshot *all = dump->snapshot;
+    const struct fy_snapshot *all = dump->snapshot;
     if (all->task_count > OVERVIEW_FROM) {
         write_overview(dump);
     }
@@ -297,7 +297,7 @@ static void write_all(struct dump *dump)
 
 FERRY_API void ferry_dump_tasks(FILE *out)
 {
-    struct dump dump = {.snapshot = ferry_snapshot_take()};
+    struct dump dump = {.snapshot = fy_snapshot_take()};
     FILE *to = out != NULL ? out : stderr;
     if (dump.snapshot != NULL) {
         put_in_order(&dump);
@@ -310,5 +310,5 @@ FERRY_API void ferry_dump_tasks(FILE *out)
         fputs("(out of memory: these are not all tasks)\n", to);
     }
     fy_buffer_free(&dump.text);
-    ferry_snapshot_free(dump.snapshot);
+    fy_snapshot_free(dump.snapshot);
 }
