@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/fork.h"
 #include "base/list.h"
 #include "task/sanitizer.h"
 
@@ -56,6 +57,7 @@ struct slab {
 
 /* All guarded by lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+FY_HELD_OVER_FORK(lock)
 static struct {
     struct fy_link free; /* of slots; warm ones first */
     size_t warm;         /* how many of them keep their pages */

@@ -19,11 +19,16 @@ int fy_pool_init(ferry_transport *transport)
 {
     struct fy_pool *pool = &transport->pool;
     fy_list_init(&pool->lru);
-    return pthread_mutex_init(&pool->lock, NULL) == 0 ? 0 : -1;
+    if (pthread_mutex_init(&pool->lock, NULL) != 0) {
+        return -1;
+    }
+    fy_fork_lock_add(&pool->held, &pool->lock);
+    return 0;
 }
 
 void fy_pool_destroy(ferry_transport *transport)
 {
+    fy_fork_lock_remove(&transport->pool.held);
     pthread_mutex_destroy(&transport->pool.lock);
 }
 

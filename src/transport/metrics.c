@@ -13,9 +13,11 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/fork.h"
 #include "transport/transport.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+FY_HELD_OVER_FORK(lock)
 static struct fy_link all = {&all, &all}; /* of transports, in order; under lock */
 static uint64_t made;                     /* how many there ever were; under lock */
 
@@ -32,6 +34,20 @@ void fy_metrics_leave(ferry_transport *transport)
     pthread_mutex_lock(&lock);
     fy_list_remove(&transport->all);
     pthread_mutex_unlock(&lock);
+}
+
+/* There is no other thread, and whether the lock is held at this point depends on the linker. */
+static void in_child(void)
+{
+    FY_LIST_EACH(link, &all)
+    {
+        fy_host_counts_inherited(&FY_CONTAINER(link, ferry_transport, all)->hosts_counted);
+    }
+}
+
+static __attribute__((constructor)) void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, in_child);
 }
 
 /* ------------------------------------------------------------------------------------ gathering */

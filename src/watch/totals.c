@@ -4,9 +4,11 @@
  */
 #include <pthread.h>
 
+#include "base/fork.h"
 #include "watch/snapshot.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+FY_HELD_OVER_FORK(lock)
 
 /* Under lock. */
 static struct fy_link sources = {&sources, &sources};
