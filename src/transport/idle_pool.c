@@ -271,6 +271,16 @@ enum ferry_put_result fy_pool_try_put(struct fy_persist_conn *conn)
     return result;
 }
 
+/* Another thread may be taking it out at this moment, which needs no lock of its scheduler's. */
+int64_t fy_pool_idle_since(struct fy_persist_conn *conn, int64_t otherwise)
+{
+    struct fy_pool *pool = &conn->transport->pool;
+    pthread_mutex_lock(&pool->lock);
+    int64_t since = conn->is_idle ? conn->idle_since : otherwise;
+    pthread_mutex_unlock(&pool->lock);
+    return since;
+}
+
 bool fy_pool_forget(struct fy_persist_conn *conn)
 {
     struct fy_pool *pool = &conn->transport->pool;

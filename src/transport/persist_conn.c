@@ -34,12 +34,12 @@ static void look_if_idle(struct fy_timer *timer)
     if (conn->is_closed) {
         return;
     }
-    if (conn->is_idle && now - conn->idle_since >= limit) {
+    int64_t since = fy_pool_idle_since(conn, now);
+    if (now - since >= limit) {
         fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
                                   "the connection was idle for too long");
         return;
     }
-    int64_t since = conn->is_idle ? conn->idle_since : now;
     fy_timer_arm(&conn->sched->timers, timer, since + limit, look_if_idle);
 }
 
