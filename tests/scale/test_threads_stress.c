@@ -230,7 +230,9 @@ static int64_t random_timeout(uint64_t *state, const char *url)
 {
     uint32_t chosen = random_below(state, 8);
     int64_t soon = 1 + random_below(state, 30);
-    return chosen == 0 ? 1 : chosen == 1 || strstr(url, "/never") != NULL ? soon : 1000;
+    return chosen == 0                                    ? 1
+           : chosen == 1 || strstr(url, "/never") != NULL ? soon
+                                                          : scaled(1000, 20000);
 }
 
 static void send_one(uint64_t *state)
@@ -352,7 +354,7 @@ static void disturb(void)
 {
     FILE *nowhere = fopen("/dev/null", "w");
     while (atomic_load(&all.threads_left) > 0) {
-        ferry_sleep(40);
+        ferry_sleep(scaled(40, 400));
         ferry_transport_close_idle(all.transport);
         (void)stats_of(all.transport);
         (void)ferry_open_responses(nowhere);
@@ -447,7 +449,7 @@ static void run_weather(int max_per_host)
     watch_for_hang(patience(scaled(25, 240)));
     start(FERRY_TRANSPORT_OPTIONS(.max_per_host = max_per_host, .max_idle_per_host = 2,
                                   .idle_timeout_ms = 15, .drain_ms = 5),
-          scaled(8, 2));
+          scaled(8, 1));
     run_threads(weather, disturb);
     for (size_t i = 0; i < sizeof handed / sizeof handed[0]; i++) {
         ferry_response_close(atomic_exchange(&handed[i], NULL));
