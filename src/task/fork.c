@@ -181,7 +181,7 @@ static void tell_inherited(struct fy_sched *sched)
     }
 }
 
-static void start_clean(struct fy_sched *own)
+static void start_clean(struct fy_sched *own, int number)
 {
     for (struct fy_sched *sched = lost; sched != NULL; sched = sched->next) {
         fy_sched_become(sched);
@@ -192,6 +192,7 @@ static void start_clean(struct fy_sched *own)
     if (own != NULL) {
         fy_sched_become(own);
         fy_poller_forget_inherited(&own->poller);
+        fy_sched_reopen(own, number); /* there is room in its books now, without new memory */
         close_own(own);
         tell_inherited(own);
     }
@@ -227,9 +228,8 @@ static void in_child(void)
     }
     if (own != NULL) {
         close_descriptors(own);
-        fy_sched_reopen(own, number);
     }
-    start_clean(own);
+    start_clean(own, number);
     fy_monitor_forget();
     unlock_all(lost);
     unlock_all(own);

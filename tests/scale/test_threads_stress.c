@@ -232,7 +232,7 @@ static int64_t random_timeout(uint64_t *state, const char *url)
     int64_t soon = 1 + random_below(state, 30);
     return chosen == 0                                    ? 1
            : chosen == 1 || strstr(url, "/never") != NULL ? soon
-                                                          : scaled(1000, 20000);
+                                                          : scaled(5000, 20000);
 }
 
 static void send_one(uint64_t *state)
