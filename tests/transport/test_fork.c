@@ -4,7 +4,7 @@
  *
  * A child says by its exit status whether all was well; what was not is on standard error.
  */
-#include "transport_test.h"
+#include "https_test.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,12 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bytes.h"
-#include "certs.h"
 #include "dead_end.h"
 #include "task/sanitizer.h"
-#include "temp_dir.h"
-#include "tls_server.h"
 
 /* In a child, which must not come back into the test. */
 #define CHECK(expression)                                                                         \
@@ -216,23 +212,9 @@ static void test_the_child_has_a_monitor(void **state)
 /* No close_notify of the child's ends the parent's connection: its server would answer nothing more. */
 static void test_tls_goes_on(void **state)
 {
-    struct cert *ca = cert_make(&(struct cert_options){.name = "Test CA", .is_ca = true});
-    struct cert *cert =
-        cert_make(&(struct cert_options){.name = "server", .names = "DNS:localhost", .issuer = ca});
-    char directory[TEMP_DIR_SIZE];
-    char ca_file[TEMP_DIR_SIZE + 16];
-    char url[64];
-    assert_true(temp_dir_make(directory));
-    snprintf(ca_file, sizeof ca_file, "%s/ca.pem", directory);
-    cert_write(ca_file, (const struct cert *const[]){ca, NULL}, NULL, NULL);
-    struct tls_server *server = tls_server_start(&(struct tls_server_options){
-        .cert = cert,
-        .serve = tls_serve_each,
-        .arg = (void *)"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"});
-    assert_non_null(server);
-    snprintf(url, sizeof url, "https://localhost:%u/", tls_server_port(server));
-    ferry_transport *transport = transport_with(
-        state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.ca_file = ca_file)));
+    struct tls_server *server = https_ok_server();
+    const char *url = https_url(tls_server_port(server), "/");
+    ferry_transport *transport = https_transport(state, TRUSTING());
 
     assert_got(get(transport, url), 200, "ok");
     pid_t child = fork_and_watch();
@@ -246,9 +228,6 @@ static void test_tls_goes_on(void **state)
     assert_int_equal(stats_of(transport).dials, 1);
     transport_done(state, transport);
     tls_server_stop(server);
-    cert_free(cert);
-    cert_free(ca);
-    temp_dir_remove(directory);
 }
 
 /* -------------------------------------------------------------------------------- open responses */
@@ -621,5 +600,5 @@ int main(void)
         TRANSPORT_TEST(test_fork_under_load),
         TRANSPORT_TEST(test_nothing_is_left_to_another_program),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, https_world_make, https_world_free);
 }
