@@ -14,6 +14,11 @@
  *              between threads. A request and a response are used by one caller at a time. A
  *              response is read on the thread that opened it; it may be closed from any thread,
  *              and while another task reads it.
+ *   fork       The child of a fork starts clean: no connections, no open responses on the ledger, of
+ *              tasks the one that forked, with its thread. It neither uses nor harms the parent's.
+ *              Clients, transports, cookie jars and the like are there and can be used; counters
+ *              go on from where they were. A response that was open is the parent's: reading it is
+ *              FERRY_ETHREAD, closing it frees it. Not to be called in a signal handler.
  *   Time       All durations are milliseconds in an int64_t. In options 0 means the documented
  *              default, and -1 means none.
  *   Errors     A call that can fail takes a ferry_error owned by the caller, filled only on
@@ -99,7 +104,8 @@ enum ferry_error_code {
     FERRY_EBODY = 15,         /* the request's body failed, fell short, or cannot be rewound */
     FERRY_ECLOSED = 16,       /* the response was closed while it was being read */
     FERRY_EABANDONED = 17,    /* nobody read the response for the transport's abandoned_ms */
-    FERRY_ETHREAD = 18,       /* the response was read on a thread that did not open it */
+    FERRY_ETHREAD = 18,       /* the response was read on a thread, or in a child of the process,
+                                 that did not open it */
     FERRY_EUNSUPPORTED = 19,  /* this build, or this response, cannot do that */
     FERRY_ETLS = 20,          /* the TLS handshake failed, or the TLS settings cannot be used */
     FERRY_ECERTIFICATE = 21,  /* the server's certificate was refused; the message says why */
@@ -1317,7 +1323,9 @@ FERRY_API void ferry_event_stream_free(ferry_event_stream *stream);
 
 /* A task is a function with a stack of its own, of 256 KiB. Tasks belong to the thread that started
  * them and run, one at a time, while that thread waits in ferry: in a request, a group's wait, a
- * sleep, ferry_poll(). A thread that ends discards its tasks. */
+ * sleep, ferry_poll(). A thread that ends closes its connections and discards its tasks; it does so
+ * when its own function returns or calls pthread_exit(): not in a task, nor by pthread_cancel() while
+ * it is in ferry. Its open responses stay to be closed. A process may end at any time, in any way. */
 
 /* Starts a task, which runs once the caller waits. 0, or -1 when out of memory (errno is set). The
  * macro of this name (below) also tells ferry_dump_tasks() where that was. */
@@ -1367,7 +1375,7 @@ FERRY_API void ferry_dump_tasks(FILE *out);
 
 /* For a host event loop (GLib, libuv, your own epoll): the thread's descriptor, readable whenever
  * ferry_poll() wants to be called on this thread because of something from outside. Owned by ferry,
- * the same as long as the thread lives. -1 when out of descriptors or memory. */
+ * the same as long as the thread lives, in the child of a fork too. -1 when out of descriptors or memory. */
 FERRY_API int ferry_poll_fd(void);
 
 /* Runs what is ready on this thread and never blocks. Returns the milliseconds after which it wants

@@ -80,6 +80,9 @@ struct fy_post {
 struct fy_exit_hook {
     struct fy_link link;
     void (*run)(struct fy_exit_hook *hook);
+    /* What is to be done in the child of a fork, on the scheduler of the thread that forked
+     * (task/fork.h); in sched->leftovers: on every other's. NULL: nothing. */
+    void (*forked)(struct fy_exit_hook *hook);
 };
 
 struct fy_sched {
@@ -118,6 +121,10 @@ struct fy_sched {
     atomic_bool alive; /* it has a thread */
     struct fy_sched
         *next; /* in the list of all there ever were; they are used again, never freed */
+    /* What this thread has taken out of another scheduler and not yet put into its own; for a fork that
+     * comes in between. Set under the other's lock, cleared under this one's. NULL: nothing. */
+    struct fy_io *arriving_io;
+    struct fy_exit_hook *arriving;
 };
 
 /* Takes the lock of this thread's scheduler, which is made at the first call. NULL when out of
@@ -151,6 +158,10 @@ void fy_park(const char *on, const char *why);
 
 /* Lets a task that is, or will be, parked go on. Under its scheduler's lock. */
 void fy_wake(struct fy_task *task);
+
+/* In the child of a fork, in the hooks of the scheduler that is the child's: whether a task goes on there.
+ * The one that forked does, and the thread itself. */
+bool fy_task_survives(const struct fy_task *task);
 
 /* Whether a task is parked, be it woken by now and waiting for its turn: then it can be taken
  * elsewhere. Else it is in a function of the user's. Under its scheduler's lock, and not of the
@@ -188,6 +199,14 @@ void fy_cancels_check(struct fy_sched *sched);
 /* context.c's: lets go of the contexts that are still watched, by tasks which are being discarded.
  */
 void fy_cancels_forget(struct fy_sched *sched);
+
+/* Who is to be told, in the child of a fork, of each scheduler that was there: what it has besides tasks is
+ * the parent's. Static; entered by a constructor. */
+struct fy_fork_listener {
+    struct fy_fork_listener *next;
+    void (*inherited)(struct fy_sched *sched);
+};
+void fy_fork_listen(struct fy_fork_listener *listener);
 
 /* Calls visit for each scheduler, those without a thread too, under its lock; the caller holds
  * none. */

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/fork.h"
 #include "http/request.h"
 #include "task/sched.h"
 #include "transport/abandon.h"
@@ -19,6 +20,7 @@ struct fy_exchange *fy_exchange_new(ferry_transport *transport, ferry_request *r
     }
     exchange->holds = 1;
     exchange->req = req;
+    exchange->process = fy_fork_count();
     exchange->transport = transport;
     exchange->put_trace = req->trace.put_idle_conn;
     exchange->trace_arg = req->trace_arg;

@@ -53,6 +53,7 @@ struct fy_exchange {
     ferry_transport *transport;
     struct fy_host_counts *counts;   /* the host's, once there is a connection */
     int64_t handed_over, first_byte; /* sched->now when the request was, and when it was there */
+    unsigned process;                /* fy_fork_count() when it was made: it is counted there */
     struct fy_route route;           /* chosen before there is a connection */
     void (*put_trace)(void *arg, int put_result); /* the request may be gone by then; NULL: none */
     void *trace_arg;

@@ -80,6 +80,13 @@ static void job_exit(struct fy_exit_hook *hook)
     fy_pool_free_place(job->transport, job->host);
 }
 
+/* In the child of a fork, where what has been begun of it is closed already. */
+static void job_in_child(struct fy_exit_hook *hook)
+{
+    fy_list_remove(&hook->link);
+    job_exit(hook);
+}
+
 static void want_fail(struct fy_want *want, const ferry_error *err)
 {
     if (fy_want_dialed(want, false)) {
@@ -290,6 +297,7 @@ static void start_dial(struct fy_want *want)
     task->describe = describe_dial;
     want->dial = job;
     job->exit.run = job_exit;
+    job->exit.forked = job_in_child;
     fy_list_push_front(&fy_sched_running()->exit_hooks, &job->exit.link);
 }
 
@@ -373,6 +381,17 @@ static void want_exit(struct fy_exit_hook *hook)
     want_release(want);
 }
 
+/* In the child of a fork: if the request's task goes on there, it is told. */
+static void want_in_child(struct fy_exit_hook *hook)
+{
+    struct fy_want *want = FY_CONTAINER(hook, struct fy_want, exit);
+    ferry_error err = {0};
+    fy_fail(&err, FERRY_ECANCELED, 0,
+            "the process was forked while the request waited for a connection");
+    want_fail(want, &err);
+    give_place_back(want);
+}
+
 static struct fy_want *want_new(ferry_transport *transport, ferry_request *req,
                                 const struct fy_route *route)
 {
@@ -389,6 +408,7 @@ static struct fy_want *want_new(ferry_transport *transport, ferry_request *req,
     want->post.run = run_granted;
     want->promise.run = run_promise;
     want->exit.run = want_exit;
+    want->exit.forked = want_in_child;
     fy_list_init(&want->waiter_link);
     fy_list_init(&want->queue_link);
     fy_chan_init(&want->ready, want->ready_place, 1);

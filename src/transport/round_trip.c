@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "http/decode.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -195,6 +196,8 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
             res = take_challenge(exchange, res, &cause, &again);
             challenged = by_proxy = again;
         }
+        /* What was begun in the parent is the parent's to send again. */
+        again = again && exchange->process == fy_fork_count();
         if (!again) {
             end(exchange);
         }

@@ -4,6 +4,7 @@
 #include "transport/transport.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -213,6 +214,23 @@ static void fill(ferry_transport *transport, ferry_stats *stats)
 static void fill_source(struct fy_stats_source *source, ferry_stats *stats)
 {
     fill(FY_CONTAINER(source, struct ferry_transport, source), stats);
+}
+
+/* The child of a fork has other connections than its parent. */
+static void start_clean(struct fy_stats_source *source, void *arg)
+{
+    (void)arg;
+    fy_host_counts_inherited(&FY_CONTAINER(source, struct ferry_transport, source)->hosts_counted);
+}
+
+static void in_child(void)
+{
+    fy_stats_sources_each_in_child(start_clean, NULL);
+}
+
+static __attribute__((constructor)) void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, in_child);
 }
 
 FERRY_API void ferry_transport_stats(const ferry_transport *transport, ferry_stats *stats)

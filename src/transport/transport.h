@@ -15,6 +15,7 @@
 
 #include <ferry.h>
 
+#include "base/fork.h"
 #include "base/list.h"
 #include "net/resolve.h"
 #include "transport/host_counts.h"
@@ -67,6 +68,7 @@ struct fy_host {
 
 struct fy_pool {
     pthread_mutex_t lock;
+    struct fy_fork_lock held;
     void *hosts;        /* tsearch tree of fy_host, by key */
     struct fy_link lru; /* of idle fy_persist_conn, of all hosts, most recently used first */
     int idle_count;

@@ -27,6 +27,25 @@ void fy_ledger_close(struct fy_ledger_entry *entry)
     fy_list_remove(&entry->link);
 }
 
+/* In the child of a fork: the scheduler's open responses are the parent's. */
+static void inherited(struct fy_sched *sched)
+{
+    struct fy_link *link;
+    while ((link = fy_list_pop_front(&sched->open_responses)) != NULL) {
+        struct fy_ledger_entry *entry = FY_CONTAINER(link, struct fy_ledger_entry, link);
+        entry->inherited = true;
+        if (entry->on_inherited != NULL) {
+            entry->on_inherited(entry);
+        }
+    }
+}
+
+static __attribute__((constructor)) void watch_forks(void)
+{
+    static struct fy_fork_listener listener = {.inherited = inherited};
+    fy_fork_listen(&listener);
+}
+
 /* ----------------------------------------------------------------------------------------- text */
 
 static double seconds(int64_t ns)

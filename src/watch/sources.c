@@ -6,7 +6,10 @@
 
 #include <pthread.h>
 
+#include "base/fork.h"
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+FY_HELD_OVER_FORK(lock)
 
 /* Under lock. */
 static struct fy_link sources = {&sources, &sources}; /* in the order of entering */
@@ -83,7 +86,7 @@ void fy_stats_source_leave(struct fy_stats_source *source)
     pthread_mutex_unlock(&lock);
 }
 
-/* Under lock. */
+/* Under lock, or in the child of a fork. */
 static void each(void (*visit)(struct fy_stats_source *source, void *arg), void *arg)
 {
     FY_LIST_EACH(link, &sources)
@@ -97,6 +100,12 @@ void fy_stats_sources_each(void (*visit)(struct fy_stats_source *source, void *a
     pthread_mutex_lock(&lock);
     each(visit, arg);
     pthread_mutex_unlock(&lock);
+}
+
+void fy_stats_sources_each_in_child(void (*visit)(struct fy_stats_source *source, void *arg),
+                                    void *arg)
+{
+    each(visit, arg);
 }
 
 static void add(struct fy_stats_source *source, void *total)
