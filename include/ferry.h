@@ -1319,7 +1319,8 @@ FERRY_API void ferry_event_stream_free(ferry_event_stream *stream);
  * them and run, one at a time, while that thread waits in ferry: in a request, a group's wait, a
  * sleep, ferry_poll(). A thread that ends discards its tasks. */
 
-/* Starts a task, which runs once the caller waits. 0, or -1 when out of memory (errno is set). */
+/* Starts a task, which runs once the caller waits. 0, or -1 when out of memory (errno is set). The
+ * macro of this name (below) also tells ferry_dump_tasks() where that was. */
 FERRY_API int ferry_go(void (*fn)(void *arg), void *arg);
 
 /* Makes a group, which counts tasks so that one can wait for all of them. NULL when out of memory.
@@ -1347,8 +1348,21 @@ FERRY_API void ferry_yield(void);
  * tasks, and both loops of each connection, of the whole process. */
 FERRY_API int ferry_num_tasks(void);
 
-/* Writes one paragraph a task, of all threads: number, name, its connection, why it is parked, for
- * how long. NULL: standard error. */
+/* Writes one paragraph a task, of all threads, in the manner of Go's goroutine dump; NULL: to standard
+ * error.
+ *
+ *     task 4 [chan receive, 2.0 s]:
+ *         read loop of connection 1 to example.org:80
+ *         waiting for the body to be read
+ *         serves http://example.org/a, opened at main.c:42
+ *         created by task 2
+ *
+ * The brackets say how it waits (running, runnable, select, chan receive, chan send, IO wait, sleep,
+ * group wait) and for how long; the lines below what it is, what it waits for, and who started it
+ * (a thread has nobody; ferry_go() leaves its place in the program). The tasks of a thread follow it,
+ * the two loops of a connection each other. Where there are more than 20 tasks an overview comes
+ * first, and paragraphs stop after 10,000. From any thread and any task, not from a signal handler:
+ * each thread is held up only while its tasks are copied. When out of memory it says so. */
 FERRY_API void ferry_dump_tasks(FILE *out);
 
 /* For a host event loop (GLib, libuv, your own epoll): the thread's descriptor, readable whenever
@@ -1396,10 +1410,11 @@ FERRY_API FERRY_MUST_USE char *ferry_open_responses_json(size_t *count);
  * for it, and holds up no other for longer than copying what that one has takes. Times are
  * milliseconds; null stands for what does not exist or is not known.
  *
- * An array of all tasks: the number, that of its thread's own task, what it waits for and how long.
+ * An array of all tasks: the number, that of its thread's own task, what it waits for and how long,
+ * the task that started it (0: none) and where that stands in the program.
  *
  *     [{"task": 4, "thread": 1, "name": "read loop", "connection": 1, "running": false,
- *       "waits": "waiting for the body to be read", "ms": 800}]
+ *       "waits": "waiting for the body to be read", "ms": 800, "creator": 0, "file": null, "line": 0}]
  */
 FERRY_API FERRY_MUST_USE char *ferry_tasks_json(void);
 
@@ -1437,6 +1452,12 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
     ferry_response *ferry_transport_round_trip_at(ferry_transport *transport, ferry_request *req,
                                                   ferry_error *err, const char *file, int line);
 
+/* Likewise behind ferry_go() and ferry_group_go(), for the dump. The place comes first, so that an
+ * argument of those macros may be a compound literal. */
+FERRY_API int ferry_go_at(const char *file, int line, void (*fn)(void *arg), void *arg);
+FERRY_API int ferry_group_go_at(const char *file, int line, ferry_group *group,
+                                void (*fn)(void *arg), void *arg);
+
 #ifndef FERRY_NO_CALL_SITES
 #define ferry_get(url, err) ferry_get_at(url, err, __FILE__, __LINE__)
 #define ferry_head(url, err) ferry_head_at(url, err, __FILE__, __LINE__)
@@ -1445,6 +1466,8 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
 #define ferry_client_do(client, req, err) ferry_client_do_at(client, req, err, __FILE__, __LINE__)
 #define ferry_transport_round_trip(transport, req, err) \
     ferry_transport_round_trip_at(transport, req, err, __FILE__, __LINE__)
+#define ferry_go(...) ferry_go_at(__FILE__, __LINE__, __VA_ARGS__)
+#define ferry_group_go(...) ferry_group_go_at(__FILE__, __LINE__, __VA_ARGS__)
 #endif
 
 /* Closes at the end of the scope, however that is left (return, break, goto; not longjmp or exit):

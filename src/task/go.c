@@ -6,12 +6,20 @@
 #include "task/clock.h"
 #include "task/sched.h"
 
-FERRY_API int ferry_go(void (*fn)(void *arg), void *arg)
+FERRY_API int(ferry_go)(void (*fn)(void *arg), void *arg)
+{
+    return ferry_go_at(NULL, 0, fn, arg);
+}
+
+FERRY_API int ferry_go_at(const char *file, int line, void (*fn)(void *arg), void *arg)
 {
     if (fy_enter() == NULL) {
         return -1;
     }
     struct fy_task *task = fy_task_start(FY_TASK_USER, FY_STACK_LARGE, "task", fn, arg);
+    if (task != NULL) {
+        fy_task_tell(task, fn, file, line);
+    }
     fy_leave();
     return task != NULL ? 0 : -1;
 }
@@ -38,7 +46,7 @@ FERRY_API void ferry_sleep(int64_t ms)
     if (ms > 0) {
         struct sleep sleep = {.task = fy_self()};
         fy_timer_arm(&sched->timers, &sleep.timer, fy_after_ms(ms), wake_up);
-        fy_park("sleeping");
+        fy_park("sleep", "sleeping");
     } else {
         fy_yield();
     }

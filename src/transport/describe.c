@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/debug.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "transport/persist_conn.h"
@@ -69,3 +70,13 @@ void fy_persist_conn_describe(const struct fy_task *task, struct fy_snapshot_con
     default: break;
     }
 }
+
+/* For a debugger: a task that has 'describe' and a connection is its read loop, and has it as arg. */
+extern FERRY_API const struct fy_debug_entry ferry_debug_connections[];
+const struct fy_debug_entry ferry_debug_connections[] = {
+    FY_DEBUG_FIELD(fy_persist_conn, host),      FY_DEBUG_FIELD(fy_persist_conn, counted),
+    FY_DEBUG_FIELD(fy_persist_conn, serving),   FY_DEBUG_FIELD(fy_persist_conn, requests),
+    FY_DEBUG_FIELD(fy_persist_conn, expected),  FY_DEBUG_FIELD(fy_persist_conn, is_idle),
+    FY_DEBUG_FIELD(fy_persist_conn, is_closed), FY_DEBUG_FIELD(fy_host, scheme),
+    FY_DEBUG_FIELD(fy_host, host_port),         FY_DEBUG_END,
+};

@@ -79,6 +79,15 @@ static void take_task(struct taking *taking, const struct fy_task *task)
         grow(taking, &snapshot->tasks, sizeof *taken, &snapshot->task_count, &taking->task_room);
     if (taken != NULL) {
         taken->number = task->number;
+        taken->kind = task->kind == FY_TASK_THREAD ? FY_SNAPSHOT_THREAD
+                      : task->kind == FY_TASK_USER ? FY_SNAPSHOT_USER
+                                                   : FY_SNAPSHOT_LIBRARY;
+        taken->thread_id = task->sched->thread_id;
+        taken->on = task->why == NULL ? NULL : task->woken ? "runnable" : task->on;
+        taken->function = task->function;
+        taken->creator = task->creator;
+        taken->file = task->file;
+        taken->line = task->line;
         taken->thread = task->sched->root.number;
         taken->name = task->name;
         taken->connection = task->connection;

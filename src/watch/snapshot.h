@@ -38,8 +38,17 @@ struct fy_snapshot_parked {
     int64_t ns;
 };
 
+enum fy_snapshot_kind { FY_SNAPSHOT_THREAD, FY_SNAPSHOT_LIBRARY, FY_SNAPSHOT_USER };
+
 struct fy_snapshot_task {
     uint64_t number;
+    enum fy_snapshot_kind kind;
+    int64_t thread_id;           /* the system's, of the thread that it is on */
+    const char *on;              /* "select": how it is parked; static; NULL: not parked */
+    void (*function)(void *arg); /* a user's task's; NULL: the library's */
+    uint64_t creator;            /* the task that started it; 0: none */
+    const char *file;            /* and where; static; NULL: unknown */
+    int line;
     uint64_t thread;     /* the number of its thread's own task */
     const char *name;    /* static */
     uint64_t connection; /* 0: none */
