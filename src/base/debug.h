@@ -18,15 +18,18 @@ struct fy_debug_entry {
     uint32_t size;       /* of either, in bytes */
 };
 
+/* A struct around it, since clang-tidy takes the size of a pointer for a mistake. */
+#define FY_DEBUG_SIZE(what) ((uint32_t)sizeof(struct { __typeof__(what) it; }))
+
 #define FY_DEBUG_FIELD(type, member)                                                  \
     {                                                                                 \
         .name = #type "." #member, .offset = (uint32_t)offsetof(struct type, member), \
-        .size = (uint32_t)sizeof(((struct type *)0)->member)                          \
+        .size = FY_DEBUG_SIZE(((struct type *)0)->member)                             \
     }
 
-#define FY_DEBUG_VARIABLE(what, variable)                                          \
-    {                                                                              \
-        .name = (what), .address = &(variable), .size = (uint32_t)sizeof(variable) \
+#define FY_DEBUG_VARIABLE(what, variable)                                       \
+    {                                                                           \
+        .name = (what), .address = &(variable), .size = FY_DEBUG_SIZE(variable) \
     }
 
 #define FY_DEBUG_END \
