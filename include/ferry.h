@@ -1418,10 +1418,11 @@ FERRY_API FERRY_MUST_USE char *ferry_open_responses_json(size_t *count);
  * for it, and holds up no other for longer than copying what that one has takes. Times are
  * milliseconds; null stands for what does not exist or is not known.
  *
- * An array of all tasks: the number, that of its thread's own task, what it waits for and how long.
+ * An array of all tasks: the number, that of its thread's own task, what it waits for and how long,
+ * the task that started it (0: none) and where that stands in the program.
  *
  *     [{"task": 4, "thread": 1, "name": "read loop", "connection": 1, "running": false,
- *       "waits": "waiting for the body to be read", "ms": 800}]
+ *       "waits": "waiting for the body to be read", "ms": 800, "creator": 0, "file": null, "line": 0}]
  */
 FERRY_API FERRY_MUST_USE char *ferry_tasks_json(void);
 

@@ -67,7 +67,7 @@ static int listen_unix(struct server *server, const char *path, ferry_error *err
                             "inspect: \"unix:%s\": the path of a socket has 1 to %zu bytes", path,
                             sizeof place.sun_path - 1);
     }
-    strcpy(place.sun_path, path);
+    memcpy(place.sun_path, path, strlen(path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind_unix(fd, &place) != 0) {
         inspect_fail(err, FERRY_EINVAL, errno, "inspect: cannot listen on unix:%s", path);
@@ -151,18 +151,14 @@ static bool is_loopback(const union address *address)
  * name they use, so beyond loopback the name is not looked at: it may be any. */
 static void note_names(struct server *server, const union address *address)
 {
-    char host[INET6_ADDRSTRLEN + 2];
+    char digits[INET6_ADDRSTRLEN], host[INET6_ADDRSTRLEN + 2];
     char(*hosts)[sizeof *server->hosts] = server->hosts;
     bool six = address->any.sa_family == AF_INET6;
     const void *bytes =
         six ? (const void *)&address->in6.sin6_addr : (const void *)&address->in.sin_addr;
     unsigned port = ntohs(six ? address->in6.sin6_port : address->in.sin_port);
-    char *digits = six ? host + 1 : host;
-    inet_ntop(address->any.sa_family, bytes, digits, INET6_ADDRSTRLEN);
-    if (six) {
-        host[0] = '[';
-        strcat(host, "]");
-    }
+    inet_ntop(address->any.sa_family, bytes, digits, sizeof digits);
+    snprintf(host, sizeof host, six ? "[%s]" : "%s", digits);
     if (is_loopback(address)) {
         snprintf(hosts[0], sizeof hosts[0], "%s:%u", host, port);
         snprintf(hosts[1], sizeof hosts[1], "localhost:%u", port);

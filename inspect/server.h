@@ -79,7 +79,7 @@ void events_free(struct server *server);
 struct MHD_Response *events_response(struct server *server, struct MHD_Connection *connection);
 
 /* inspect.c: fills *err; returns -1. */
-int inspect_fail(ferry_error *err, int code, int sys_errno, const char *format, ...)
+int inspect_fail(ferry_error *err, int code, int os_errno, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -51,6 +51,7 @@ struct fy_dial_job {
 
 static void want_release(struct fy_want *want)
 {
+    /* Who gives several holds back had them. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     if (--want->holds == 0) {
         fy_transport_release(want->transport);
         free(want);

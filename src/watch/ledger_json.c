@@ -64,11 +64,11 @@ static void write_site(struct fy_buffer *json, const struct fy_call_site *site)
 void fy_open_responses_write_json(struct fy_buffer *json, const struct fy_open_responses *all,
                                   size_t most)
 {
-    size_t site_count;
+    size_t site_count = 0;
     struct fy_call_site *sites = fy_call_sites(all, &site_count);
     json->failed = json->failed || all->count < all->open || (all->count > 0 && sites == NULL);
     fy_buffer_printf(json, "{\"open\": %zu, \"call_sites\": [", all->open);
-    for (size_t i = 0; i < site_count && i < most; i++) {
+    for (size_t i = 0; sites != NULL && i < site_count && i < most; i++) {
         fy_buffer_append_text(json, i > 0 ? ",\n " : "\n ");
         write_site(json, &sites[i]);
     }

@@ -139,6 +139,7 @@ struct fy_call_site *fy_call_sites(const struct fy_open_responses *all, size_t *
         return NULL;
     }
     struct fy_call_site *sites = calloc(all->count, sizeof *sites);
+    /* Pointers are what is sorted. NOLINTBEGIN(bugprone-sizeof-expression) */
     const struct fy_open_response **sorted = calloc(all->count, sizeof *sorted);
     if (sites == NULL || sorted == NULL) {
         free(sites);
@@ -149,6 +150,7 @@ struct fy_call_site *fy_call_sites(const struct fy_open_responses *all, size_t *
         sorted[i] = &all->list[i];
     }
     qsort(sorted, all->count, sizeof *sorted, by_place);
+    /* NOLINTEND(bugprone-sizeof-expression) */
     for (size_t i = 0; i < all->count; i++) {
         if (i == 0 || compare_places(sorted[i], sorted[i - 1]) != 0) {
             sites[(*count)++].oldest = sorted[i];

@@ -50,7 +50,10 @@ static void write_task(struct fy_buffer *json, const void *element)
     fy_buffer_printf(json, ", \"connection\": %" PRIu64 ", \"running\": %s", task->connection,
                      fy_json_bool(task->running));
     write_text(json, "waits", task->parked.why);
-    fy_buffer_printf(json, ", \"ms\": %" PRId64 "}", MS(task->parked.ns));
+    fy_buffer_printf(json, ", \"ms\": %" PRId64 ", \"creator\": %" PRIu64, MS(task->parked.ns),
+                     task->creator);
+    write_text(json, "file", task->file);
+    fy_buffer_printf(json, ", \"line\": %d}", task->file != NULL ? task->line : 0);
 }
 
 static void write_connection(struct fy_buffer *json, const void *element)

@@ -1,6 +1,6 @@
 /*
- * Memory runs out while a snapshot is taken, and while the inspector's page is started. (How it is set up:
- * test_oom.c; other ways to look: test_oom_watch.c.)
+ * Memory runs out while a snapshot is taken and written as JSON, and while the inspector's page is
+ * started. (How it is set up: test_oom.c. The ledger and the metrics: test_oom_watch.c.)
  */
 #include "oom.h"
 
@@ -24,6 +24,30 @@ static void serve(struct origin_conn *conn, void *arg)
     while (origin_read_request(conn)) {
         origin_send_text(conn, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
     }
+}
+
+/* Looks at a response that nobody has read. Each look is complete, or says that memory was short.
+ * */
+typedef ferry_error (*look_fn)(void);
+
+static ferry_error look_at_one(ferry_transport *transport, look_fn look)
+{
+    char url[64];
+    ferry_error err = {0};
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport));
+    if (client == NULL) {
+        return oom_error("client");
+    }
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", origin_port(origin));
+    ferry_request *req = ferry_request_new("GET", url, &err);
+    ferry_response *res = req != NULL ? ferry_client_do(client, req, &err) : NULL;
+    ferry_request_free(req);
+    if (res != NULL) {
+        err = look();
+    }
+    ferry_response_close(res);
+    ferry_client_free(client);
+    return err;
 }
 
 static ferry_error check_text(char *text, const char *begins, const char *ends)
@@ -50,31 +74,20 @@ static ferry_error snapshot(void)
                                 : check_text(ferry_snapshot_json(0), "{\"program\": ", "]}}\n");
 }
 
-/* Looks at a response that nobody has read. The look is complete, or says that memory was short. */
-static ferry_error look_at_one(ferry_transport *transport)
+static ferry_error run_snapshot(ferry_transport *transport)
 {
-    char url[64];
-    ferry_error err = {0};
-    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport));
-    if (client == NULL) {
-        return oom_error("client");
-    }
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/", origin_port(origin));
-    ferry_request *req = ferry_request_new("GET", url, &err);
-    ferry_response *res = req != NULL ? ferry_client_do(client, req, &err) : NULL;
-    ferry_request_free(req);
-    if (res != NULL) {
-        err = snapshot();
-    }
-    ferry_response_close(res);
-    ferry_client_free(client);
-    return err;
+    return look_at_one(transport, snapshot);
+}
+
+static void run_out(oom_scenario run)
+{
+    oom_run(serve, &origin, &(struct oom_sweep){.run = run, .for_good_too = true});
 }
 
 static void test_snapshot(void **state)
 {
     (void)state;
-    oom_run(serve, &origin, &(struct oom_sweep){.run = look_at_one, .for_good_too = true});
+    run_out(run_snapshot);
 }
 
 #ifdef WITH_INSPECT
