@@ -119,7 +119,13 @@ static void discard_in_child(struct fy_exit_hook *hook)
     }
 }
 
-FERRY_API int ferry_group_go(ferry_group *group, void (*fn)(void *arg), void *arg)
+FERRY_API int(ferry_group_go)(ferry_group *group, void (*fn)(void *arg), void *arg)
+{
+    return ferry_group_go_at(NULL, 0, group, fn, arg);
+}
+
+FERRY_API int ferry_group_go_at(const char *file, int line, ferry_group *group,
+                                void (*fn)(void *arg), void *arg)
 {
     struct member *member = malloc(sizeof *member);
     if (member == NULL) {
@@ -130,9 +136,12 @@ FERRY_API int ferry_group_go(ferry_group *group, void (*fn)(void *arg), void *ar
                               .fn = fn,
                               .arg = arg,
                               .exit = {.run = discard_member, .forked = discard_in_child}};
+    struct fy_task *task = NULL;
     struct fy_sched *sched = fy_enter();
-    if (sched == NULL || (member->task = fy_task_start(FY_TASK_USER, FY_STACK_LARGE, "task",
-                                                       run_member, member)) == NULL) {
+    if (sched != NULL) {
+        task = fy_task_start(FY_TASK_USER, FY_STACK_LARGE, "task", run_member, member);
+    }
+    if (task == NULL) {
         int saved_errno = errno;
         if (sched != NULL) {
             fy_leave();
@@ -141,6 +150,8 @@ FERRY_API int ferry_group_go(ferry_group *group, void (*fn)(void *arg), void *ar
         errno = saved_errno;
         return -1;
     }
+    member->task = task;
+    fy_task_tell(task, fn, file, line);
     /* It begins later, on this thread: it counts by then. */
     fy_list_push_front(&sched->exit_hooks, &member->exit.link);
     pthread_mutex_lock(lock_of(group));
@@ -184,7 +195,7 @@ FERRY_API void ferry_group_wait(ferry_group *group)
     pthread_mutex_unlock(lock_of(group));
     if (wait) {
         fy_list_push_front(&sched->exit_hooks, &waiter.exit.link);
-        fy_park("waiting for a group's tasks to end");
+        fy_park("group wait", "waiting for a group's tasks to end");
         fy_list_remove(&waiter.exit.link);
         /* Whoever posted may still hold the lock, and the caller may be about to free the group. */
         pthread_mutex_lock(lock_of(group));

@@ -100,7 +100,7 @@ static enum fy_io_result wait_at(struct fy_io_waiter **place, int64_t deadline, 
     if (deadline != FY_NEVER) {
         fy_timer_arm(&waiter.task->sched->timers, &waiter.timer, deadline, time_out);
     }
-    fy_park(why);
+    fy_park("IO wait", why);
     return waiter.result;
 }
 

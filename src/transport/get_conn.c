@@ -259,11 +259,11 @@ static struct fy_dial_job *job_new(struct fy_want *want)
 }
 
 /* A connection that is being made, for a snapshot. */
-static void describe_dial(const struct fy_task *task, struct ferry_snapshot_connection *connection)
+static void describe_dial(const struct fy_task *task, struct fy_snapshot_connection *connection)
 {
     const struct fy_dial_job *job = task->arg;
     const int64_t now = fy_now();
-    connection->state = job->in_handshake ? FERRY_SNAPSHOT_HANDSHAKE : FERRY_SNAPSHOT_DIALING;
+    connection->state = job->in_handshake ? FY_SNAPSHOT_HANDSHAKE : FY_SNAPSHOT_DIALING;
     connection->state_ns = now > job->begun ? now - job->begun : 0;
     connection->host = job->host_port;
     connection->secure = job->secure;

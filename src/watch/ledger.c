@@ -12,6 +12,7 @@
 #include <ferry.h>
 
 #include "base/buffer.h"
+#include "base/debug.h"
 #include "task/sched.h"
 #include "watch/ledger_read.h"
 
@@ -194,3 +195,19 @@ static __attribute__((destructor)) void report_at_exit(void)
         _exit(23);
     }
 }
+
+/* For a debugger. */
+extern FERRY_API const struct fy_debug_entry ferry_debug_ledger[];
+const struct fy_debug_entry ferry_debug_ledger[] = {
+    FY_DEBUG_FIELD(fy_ledger_entry, link),
+    FY_DEBUG_FIELD(fy_ledger_entry, file),
+    FY_DEBUG_FIELD(fy_ledger_entry, line),
+    FY_DEBUG_FIELD(fy_ledger_entry, url),
+    FY_DEBUG_FIELD(fy_ledger_entry, opened),
+    FY_DEBUG_FIELD(fy_ledger_entry, last_read),
+    FY_DEBUG_FIELD(fy_ledger_entry, bytes_read),
+    FY_DEBUG_FIELD(fy_ledger_entry, length),
+    FY_DEBUG_FIELD(fy_ledger_entry, connection),
+    FY_DEBUG_FIELD(fy_ledger_entry, holds_connection),
+    FY_DEBUG_END,
+};
