@@ -54,8 +54,8 @@ struct member {
     ferry_group *group;
     void (*fn)(void *arg);
     void *arg;
-    struct fy_task *task; /* that runs it */
-    struct fy_exit_hook exit;   /* a discarded task counts no more */
+    struct fy_task *task;     /* that runs it */
+    struct fy_exit_hook exit; /* a discarded task counts no more */
 };
 
 FERRY_API ferry_group *ferry_group_new(void)
@@ -136,9 +136,12 @@ FERRY_API int ferry_group_go_at(const char *file, int line, ferry_group *group,
                               .fn = fn,
                               .arg = arg,
                               .exit = {.run = discard_member, .forked = discard_in_child}};
+    struct fy_task *task = NULL;
     struct fy_sched *sched = fy_enter();
-    if (sched == NULL || (member->task = fy_task_start(FY_TASK_USER, FY_STACK_LARGE, "task",
-                                                       run_member, member)) == NULL) {
+    if (sched != NULL) {
+        task = fy_task_start(FY_TASK_USER, FY_STACK_LARGE, "task", run_member, member);
+    }
+    if (task == NULL) {
         int saved_errno = errno;
         if (sched != NULL) {
             fy_leave();
@@ -147,7 +150,8 @@ FERRY_API int ferry_group_go_at(const char *file, int line, ferry_group *group,
         errno = saved_errno;
         return -1;
     }
-    fy_task_tell(member->task, fn, file, line);
+    member->task = task;
+    fy_task_tell(task, fn, file, line);
     /* It begins later, on this thread: it counts by then. */
     fy_list_push_front(&sched->exit_hooks, &member->exit.link);
     pthread_mutex_lock(lock_of(group));

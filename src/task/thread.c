@@ -346,40 +346,6 @@ void fy_sched_each(void (*visit)(struct fy_sched *sched, void *arg), void *arg)
     }
 }
 
-/* ------------------------------------------------------------------------------ for a debugger */
-
-extern FERRY_API const struct fy_debug_entry ferry_debug_tasks[];
-const struct fy_debug_entry ferry_debug_tasks[] = {
-    FY_DEBUG_VARIABLE("schedulers", all),
-    FY_DEBUG_FIELD(fy_sched, next),
-    FY_DEBUG_FIELD(fy_sched, alive),
-    FY_DEBUG_FIELD(fy_sched, thread_id),
-    FY_DEBUG_FIELD(fy_sched, root),
-    FY_DEBUG_FIELD(fy_sched, current),
-    FY_DEBUG_FIELD(fy_sched, guest),
-    FY_DEBUG_FIELD(fy_sched, tasks),
-    FY_DEBUG_FIELD(fy_sched, open_responses),
-    FY_DEBUG_FIELD(fy_sched, now),
-    FY_DEBUG_FIELD(fy_task, all),
-    FY_DEBUG_FIELD(fy_task, stopped),
-    FY_DEBUG_FIELD(fy_task, stack.high),
-    FY_DEBUG_FIELD(fy_task, woken),
-    FY_DEBUG_FIELD(fy_task, arg),
-    FY_DEBUG_FIELD(fy_task, number),
-    FY_DEBUG_FIELD(fy_task, name),
-    FY_DEBUG_FIELD(fy_task, connection),
-    FY_DEBUG_FIELD(fy_task, on),
-    FY_DEBUG_FIELD(fy_task, why),
-    FY_DEBUG_FIELD(fy_task, since),
-    FY_DEBUG_FIELD(fy_task, function),
-    FY_DEBUG_FIELD(fy_task, creator),
-    FY_DEBUG_FIELD(fy_task, file),
-    FY_DEBUG_FIELD(fy_task, line),
-    FY_DEBUG_FIELD(fy_task, describe),
-    FY_DEBUG_FIELD(fy_link, next),
-    FY_DEBUG_END,
-};
-
 /* ------------------------------------------------------------------------------------- a fork */
 
 static void each_alive(bool alive, void (*visit)(struct fy_sched *sched))
@@ -441,3 +407,37 @@ void fy_sched_become(struct fy_sched *sched)
 {
     mine_set(sched);
 }
+
+/* ------------------------------------------------------------------------------ for a debugger */
+
+extern FERRY_API const struct fy_debug_entry ferry_debug_tasks[];
+const struct fy_debug_entry ferry_debug_tasks[] = {
+    FY_DEBUG_VARIABLE("schedulers", all),
+    FY_DEBUG_FIELD(fy_sched, next),
+    FY_DEBUG_FIELD(fy_sched, alive),
+    FY_DEBUG_FIELD(fy_sched, thread_id),
+    FY_DEBUG_FIELD(fy_sched, root),
+    FY_DEBUG_FIELD(fy_sched, current),
+    FY_DEBUG_FIELD(fy_sched, guest),
+    FY_DEBUG_FIELD(fy_sched, tasks),
+    FY_DEBUG_FIELD(fy_sched, open_responses),
+    FY_DEBUG_FIELD(fy_sched, now),
+    FY_DEBUG_FIELD(fy_task, all),
+    FY_DEBUG_FIELD(fy_task, stopped),
+    FY_DEBUG_FIELD(fy_task, stack.high),
+    FY_DEBUG_FIELD(fy_task, woken),
+    FY_DEBUG_FIELD(fy_task, arg),
+    FY_DEBUG_FIELD(fy_task, number),
+    FY_DEBUG_FIELD(fy_task, name),
+    FY_DEBUG_FIELD(fy_task, connection),
+    FY_DEBUG_FIELD(fy_task, on),
+    FY_DEBUG_FIELD(fy_task, why),
+    FY_DEBUG_FIELD(fy_task, since),
+    FY_DEBUG_FIELD(fy_task, function),
+    FY_DEBUG_FIELD(fy_task, creator),
+    FY_DEBUG_FIELD(fy_task, file),
+    FY_DEBUG_FIELD(fy_task, line),
+    FY_DEBUG_FIELD(fy_task, describe),
+    FY_DEBUG_FIELD(fy_link, next),
+    FY_DEBUG_END,
+};

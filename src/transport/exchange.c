@@ -7,6 +7,7 @@
 
 #include "base/fork.h"
 #include "http/request.h"
+#include "http/response.h"
 #include "task/sched.h"
 #include "transport/abandon.h"
 #include "transport/persist_conn.h"
@@ -66,6 +67,15 @@ void fy_exchange_body_done(const ferry_request *req)
         fy_leave();
         body->done(body->done_arg);
         (void)fy_enter();
+    }
+}
+
+void fy_exchange_close_delivered(struct fy_exchange *exchange)
+{
+    ferry_response *res = exchange->delivered;
+    exchange->delivered = NULL;
+    if (res != NULL) {
+        fy_response_close(res);
     }
 }
 

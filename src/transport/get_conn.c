@@ -103,6 +103,7 @@ static bool want_deliver(struct fy_want *want, struct fy_persist_conn *conn)
         return false;
     }
     fy_persist_conn_hold(conn);
+    want->given = conn;
     (void)fy_chan_try_send(&want->ready, conn);
     return true;
 }
@@ -325,6 +326,7 @@ static void run_promise(struct fy_post *post)
     bool in_queue = want->promised_in_queue;
     if (conn != NULL) {
         want->over = true;
+        want->given = conn;
         (void)fy_chan_try_send(&want->ready, conn); /* its one place is free */
     }
     if (in_queue) {
@@ -349,19 +351,20 @@ static void want_end(struct fy_want *want, bool canceled)
     want->route = NULL;
 }
 
-/* A connection may have been delivered in the very moment of the cancel. */
+/* A connection may have been delivered in the very moment of the cancel, or of the thread's end. */
 static void give_back(struct fy_want *want)
 {
-    struct fy_case ready = FY_RECEIVE_FROM(&want->ready);
-    if (fy_select(&ready, 1, FY_AT_ONCE, "") == 0 && ready.value != NULL) {
-        struct fy_persist_conn *conn = ready.value;
-        if (conn->sched != want->sched) {
-            fy_pool_return(conn);
-            return;
-        }
-        fy_get_conn_undo(conn);
-        fy_persist_conn_release(conn);
+    struct fy_persist_conn *conn = want->given;
+    want->given = NULL;
+    if (conn == NULL) {
+        return;
     }
+    if (conn->sched != want->sched) {
+        fy_pool_return(conn);
+        return;
+    }
+    fy_get_conn_undo(conn);
+    fy_persist_conn_release(conn);
 }
 
 static void give_place_back(struct fy_want *want)
@@ -433,7 +436,10 @@ static enum outcome wait_for(struct fy_want *want, struct fy_cancel *cancel, int
         FY_RECEIVE_FROM(&cancel->done),
     };
     switch (fy_select(cases, 2, deadline, why)) {
-    case 0: *conn = cases[0].value; return ANSWERED;
+    case 0:
+        *conn = cases[0].value;
+        want->given = NULL;
+        return ANSWERED;
     case 1: return CANCELED;
     default: return TIME_OVER;
     }

@@ -374,6 +374,7 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
         };
         switch (fy_select(cases, TRIP_CASES, deadline, "waiting for the response")) {
         case ANSWERED:
+            exchange->delivered = NULL;
             if (cases[ANSWERED].value != NULL) {
                 return cases[ANSWERED].value;
             }
@@ -429,11 +430,7 @@ static void abandon(struct fy_persist_conn *conn, struct fy_exchange *exchange,
     fy_persist_conn_close(conn, FY_TRIP_FAILED, err);
     fy_chan_receive(&exchange->written, NULL, "waiting for the request's body to be let go");
     fy_persist_conn_wait_gone(conn);
-    /* The answer may have come in the very moment of a cancel. */
-    struct fy_case late = FY_RECEIVE_FROM(&exchange->answer);
-    if (fy_select(&late, 1, FY_AT_ONCE, "") == 0 && late.value != NULL) {
-        fy_response_close(late.value);
-    }
+    fy_exchange_close_delivered(exchange);
 }
 
 ferry_response *fy_persist_conn_round_trip(struct fy_persist_conn *conn,

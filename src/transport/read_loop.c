@@ -217,6 +217,7 @@ static bool await_body_fate(struct fy_exchange *exchange)
 
 static void deliver(struct fy_exchange *exchange, ferry_response *res)
 {
+    exchange->delivered = res;
     (void)fy_chan_try_send(&exchange->answer, res); /* its one place is free: there is one answer */
 }
 

@@ -66,10 +66,7 @@ static int rewind_body(ferry_request *req, ferry_error *err)
 static void let_go(struct fy_exit_hook *hook)
 {
     struct fy_exchange *exchange = FY_CONTAINER(hook, struct fy_exchange, leftover);
-    struct fy_case answer = FY_RECEIVE_FROM(&exchange->answer);
-    if (fy_select(&answer, 1, FY_AT_ONCE, "") == 0 && answer.value != NULL) {
-        fy_response_close(answer.value);
-    }
+    fy_exchange_close_delivered(exchange);
     fy_exchange_release(exchange);
 }
 

@@ -216,23 +216,6 @@ static void fill_source(struct fy_stats_source *source, ferry_stats *stats)
     fill(FY_CONTAINER(source, struct ferry_transport, source), stats);
 }
 
-/* The child of a fork has other connections than its parent. */
-static void start_clean(struct fy_stats_source *source, void *arg)
-{
-    (void)arg;
-    fy_host_counts_inherited(&FY_CONTAINER(source, struct ferry_transport, source)->hosts_counted);
-}
-
-static void in_child(void)
-{
-    fy_stats_sources_each_in_child(start_clean, NULL);
-}
-
-static __attribute__((constructor)) void watch_forks(void)
-{
-    (void)pthread_atfork(NULL, NULL, in_child);
-}
-
 FERRY_API void ferry_transport_stats(const ferry_transport *transport, ferry_stats *stats)
 {
     ferry_stats all = {0};
@@ -245,6 +228,25 @@ FERRY_API void ferry_transport_stats(const ferry_transport *transport, ferry_sta
     }
     all.size = size;
     memcpy(stats, &all, size < sizeof all ? size : sizeof all);
+}
+
+/* In the child of a fork, once for each scheduler: what was open is the parent's. */
+static void forget_open(struct fy_stats_source *source, void *arg)
+{
+    (void)arg;
+    fy_host_counts_inherited(&FY_CONTAINER(source, struct ferry_transport, source)->hosts_counted);
+}
+
+static void inherited(struct fy_sched *sched)
+{
+    (void)sched;
+    fy_stats_sources_each(forget_open, NULL);
+}
+
+static __attribute__((constructor)) void watch_forks(void)
+{
+    static struct fy_fork_listener listener = {.inherited = inherited};
+    fy_fork_listen(&listener);
 }
 
 FERRY_API const char *ferry_put_result_string(int result)

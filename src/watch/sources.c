@@ -86,7 +86,7 @@ void fy_stats_source_leave(struct fy_stats_source *source)
     pthread_mutex_unlock(&lock);
 }
 
-/* Under lock, or in the child of a fork. */
+/* Under lock. */
 static void each(void (*visit)(struct fy_stats_source *source, void *arg), void *arg)
 {
     FY_LIST_EACH(link, &sources)
@@ -100,12 +100,6 @@ void fy_stats_sources_each(void (*visit)(struct fy_stats_source *source, void *a
     pthread_mutex_lock(&lock);
     each(visit, arg);
     pthread_mutex_unlock(&lock);
-}
-
-void fy_stats_sources_each_in_child(void (*visit)(struct fy_stats_source *source, void *arg),
-                                    void *arg)
-{
-    each(visit, arg);
 }
 
 static void add(struct fy_stats_source *source, void *total)

@@ -29,10 +29,6 @@ void fy_stats_source_leave(struct fy_stats_source *source);
 /* In the order of entering, under the list's lock. */
 void fy_stats_sources_each(void (*visit)(struct fy_stats_source *source, void *arg), void *arg);
 
-/* Likewise while a fork is going on in the child: it has no other thread, and may hold the lock. */
-void fy_stats_sources_each_in_child(void (*visit)(struct fy_stats_source *source, void *arg),
-                                    void *arg);
-
 /* The sums of all there are, and of what those that have left had counted. */
 void fy_stats_total(ferry_stats *total);
 
