@@ -10,9 +10,11 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#include "base/fork.h"
+
 struct fy_slab_chunk;
 
-/* Static, one for each kind of piece: FY_SLAB. */
+/* Static, one for each kind of piece. */
 struct fy_slab {
     size_t bytes;               /* of a piece; constant */
     size_t chunk_bytes;         /* of a mapping; constant, a power of two */
@@ -24,6 +26,15 @@ struct fy_slab {
 #define FY_SLAB(piece_bytes, bytes_of_chunk)                                                       \
     {                                                                                              \
         .bytes = (piece_bytes), .chunk_bytes = (bytes_of_chunk), .lock = PTHREAD_MUTEX_INITIALIZER \
+    }
+
+/* The definition of a static one, whose lock is held over a fork. */
+#define FY_SLAB_STATIC(name, piece_bytes, bytes_of_chunk)              \
+    static struct fy_slab name = FY_SLAB(piece_bytes, bytes_of_chunk); \
+    static __attribute__((constructor)) void name##_is_held(void)      \
+    {                                                                  \
+        static struct fy_fork_lock known;                              \
+        fy_fork_lock_add(&known, &name.lock);                          \
     }
 
 /* What suits pieces of up to 2 KiB. */

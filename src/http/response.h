@@ -46,7 +46,7 @@ struct ferry_response {
     int minor;          /* HTTP/1.minor */
     const char *reason; /* in the arena, as all strings here */
     const char *url;
-    int64_t length; /* as ferry_response_length() tells it */
+    int64_t length;        /* as ferry_response_length() tells it */
     struct fy_arena arena; /* the response itself is the first thing in it */
     struct fy_header header;
     struct fy_header announced; /* the trailer names that the head has, without values */

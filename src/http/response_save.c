@@ -139,7 +139,8 @@ static int64_t save_rest(ferry_response *res, struct target *to, char *buffer, f
     ssize_t got;
     while ((got = take_piece(res, to, buffer, &moved, err)) > 0) {
         fy_leave();
-        int failed = moved ? empty_pipe(to, (size_t)got, buffer) : write_all(to, buffer, (size_t)got);
+        int failed =
+            moved ? empty_pipe(to, (size_t)got, buffer) : write_all(to, buffer, (size_t)got);
         int cause = failed == 0 ? 0 : errno;
         (void)fy_enter(); /* cannot fail: this thread has its scheduler */
         if (cause != 0) {

@@ -35,7 +35,7 @@ struct socket_stream {
     unsigned calls; /* counts up */
 };
 
-static struct fy_slab streams = FY_SLAB(sizeof(struct socket_stream), FY_SLAB_CHUNK);
+FY_SLAB_STATIC(streams, sizeof(struct socket_stream), FY_SLAB_CHUNK)
 
 static struct socket_stream *of(struct fy_stream *stream)
 {
@@ -205,9 +205,8 @@ static ssize_t socket_writev(struct fy_stream *stream, const struct iovec *iov, 
             return failed;
         }
         /* One piece, as most requests are, has a shorter way through the kernel. */
-        ssize_t written = count == 1
-                              ? send(self->io.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-                              : sendmsg(self->io.fd, &message, MSG_NOSIGNAL);
+        ssize_t written = count == 1 ? send(self->io.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                                     : sendmsg(self->io.fd, &message, MSG_NOSIGNAL);
         if (written >= 0) {
             return written;
         }

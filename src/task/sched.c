@@ -35,7 +35,7 @@ static __attribute__((noinline)) void errno_set(int value)
     errno = value;
 }
 
-static struct fy_slab tasks = FY_SLAB(sizeof(struct fy_task), FY_SLAB_CHUNK);
+FY_SLAB_STATIC(tasks, sizeof(struct fy_task), FY_SLAB_CHUNK)
 
 /* The task that was left is over: its stack can go now. */
 static void bury(struct fy_sched *sched)
@@ -206,8 +206,7 @@ static struct fy_task *pick(struct fy_sched *sched)
     }
     struct fy_task *heir = sched->heir;
     sched->heir = NULL;
-    if (heir != NULL && !fy_list_empty(&heir->ready) &&
-        ++sched->inherited < HEIRS_IN_A_ROW) {
+    if (heir != NULL && !fy_list_empty(&heir->ready) && ++sched->inherited < HEIRS_IN_A_ROW) {
         fy_list_remove(&heir->ready);
         return heir;
     }
@@ -236,13 +235,14 @@ static void give_way(struct fy_task *self)
     } while (!self->woken || !fy_list_empty(&self->ready));
 }
 
-void fy_park(const char *why)
+void fy_park(const char *on, const char *why)
 {
     struct fy_task *self = fy_self();
     if (self->woken) {
         fy_list_remove(&self->ready);
     } else {
         int saved_errno = errno_get();
+        self->on = on;
         self->why = why;
         self->since = self->sched->now;
         give_way(self);
@@ -308,6 +308,7 @@ void fy_yield(void)
         poll_now(self->sched);
     }
     fy_wake(self);
+    self->on = "runnable";
     self->why = "ready to go on";
     self->since = self->sched->now;
     give_way(self);
@@ -408,10 +409,19 @@ struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack_k
     task->top = (char *)top;
     task->stopped = fy_switch_prepare(stack.low, task->top, begin, task);
     fy_task_register(task, sched);
+    task->on = "runnable";
     task->why = "ready to begin";
     task->since = sched->now;
+    task->creator = sched->current->number;
     fy_wake(task);
     return task;
+}
+
+void fy_task_tell(struct fy_task *task, void (*function)(void *arg), const char *file, int line)
+{
+    task->function = function;
+    task->file = file;
+    task->line = line;
 }
 
 /* ------------------------------------------------------------------------- when a thread ends */

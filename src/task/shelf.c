@@ -1,6 +1,6 @@
 /*
- * Putting stacks away. A timer of the scheduler's looks for tasks that may be, twice in the time after
- * which they are, as long as there are any that are still in place.
+ * Putting stacks away. A timer of the scheduler's looks for tasks that may be, as long as there are any
+ * that are still in place.
  */
 #include "task/shelf.h"
 
@@ -12,13 +12,19 @@
 
 int64_t fy_shelf_after = 1000 * FY_MILLISECOND;
 
+/* How often that is looked at, in parts of that time: the first, as long as there is something to be
+ * put away; then, with thousands of connections all at work, ever more seldom, since a look walks over
+ * all tasks. */
+#define LOOK_EVERY (fy_shelf_after / 2)
+#define LOOK_AT_LEAST_EVERY (fy_shelf_after * 2)
+
 /* Room for the live bytes of a loop's stack, and of one that waits beneath TLS. A stack with more of
  * them stays in place. */
 #define SHELF_BYTES 448
 #define DEEP_SHELF_BYTES 1024
 
-static struct fy_slab shelves = FY_SLAB(SHELF_BYTES, FY_SLAB_CHUNK);
-static struct fy_slab deep_shelves = FY_SLAB(DEEP_SHELF_BYTES, FY_SLAB_CHUNK);
+FY_SLAB_STATIC(shelves, SHELF_BYTES, FY_SLAB_CHUNK)
+FY_SLAB_STATIC(deep_shelves, DEEP_SHELF_BYTES, FY_SLAB_CHUNK)
 
 /* Under AddressSanitizer and Valgrind a copy of a stack touches what nobody else may; and where
  * ucontext switches, only it knows how far down a stack is live. */
@@ -100,16 +106,21 @@ static void look(struct fy_timer *timer)
 {
     struct fy_sched *sched = FY_CONTAINER(timer, struct fy_sched, shelving);
     bool more = false;
+    bool found = false;
     FY_LIST_EACH(link, &sched->tasks)
     {
         struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
         if (is_at_rest(sched, task) && sched->now - task->since >= fy_shelf_after) {
             put_away(task);
+            found = true;
         }
         more = more || (task->shelvable && task->shelf == NULL);
     }
+    sched->look_every = found                                     ? LOOK_EVERY
+                        : sched->look_every < LOOK_AT_LEAST_EVERY ? sched->look_every * 2
+                                                                  : LOOK_AT_LEAST_EVERY;
     if (more) {
-        fy_timer_arm(&sched->timers, timer, sched->now + fy_shelf_after / 2, look);
+        fy_timer_arm(&sched->timers, timer, sched->now + sched->look_every, look);
     } else {
         give_back_spares(sched);
     }
@@ -120,6 +131,7 @@ void fy_shelf_allow(struct fy_task *self)
     struct fy_sched *sched = self->sched;
     self->shelvable = can_shelve();
     if (self->shelvable && !sched->shelving.armed) {
+        sched->look_every = LOOK_EVERY;
         fy_timer_arm(&sched->timers, &sched->shelving, sched->now + fy_shelf_after, look);
     }
 }

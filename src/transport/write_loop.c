@@ -400,7 +400,8 @@ static enum fy_write_state write_request(struct writing *w, struct fy_buffer *he
 
 /* Writes one request and reports it: false when the connection is of no more use for writing. Not
  * inlined, so that a loop with nothing to write has little on its stack. */
-static __attribute__((noinline)) bool serve(struct fy_persist_conn *conn, struct fy_exchange *exchange)
+static __attribute__((noinline)) bool serve(struct fy_persist_conn *conn,
+                                            struct fy_exchange *exchange)
 {
     struct writing w = {
         .conn = conn, .exchange = exchange, .req = exchange->req, .err = &exchange->write_error};

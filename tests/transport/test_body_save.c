@@ -198,8 +198,8 @@ static void test_save_behind_what_is_there(void **state)
         size_t len;
         ferry_error err = {0};
         ferry_response *res = open_body(transport, origin, 3000000, 0);
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | (appends ? O_APPEND : 0),
-                      0600);
+        int fd =
+            open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | (appends ? O_APPEND : 0), 0600);
         assert_int_equal(write(fd, "before", 6), 6);
         char first[1000]; /* and behind what was read before */
         assert_int_equal(ferry_response_read(res, first, sizeof first, &err), sizeof first);
