@@ -4,9 +4,10 @@
  * One rule holds everywhere. A scheduler is guarded by one lock; whoever runs or touches anything
  * in it holds that lock. Its thread drops the lock while it sleeps in the poller and whenever it is
  * outside ferry: public functions begin with fy_enter() and end with fy_leave(), and a call out to
- * a function of the user's is put between fy_leave() and fy_enter(). Nobody ever holds two
- * schedulers' locks: what moves from one to another is taken out of the first under its lock, and
- * put into the second under that one's. What lies under more than one scheduler (a
+ * a function of the user's is put between fy_leave() and fy_enter(). Nobody ever holds the locks of
+ * two threads' schedulers: what moves from one to another is taken out of the first under its lock,
+ * and put into the second under that one's. (Of one that has no thread the lock may be taken under
+ * one's own: who holds that waits for nobody.) What lies under more than one scheduler (a
  * transport's pool) has a lock of its own, taken last and never held while parking.
  *
  * The lock is handed from task to task at a switch, so it has no owner: it is a semaphore.
@@ -85,6 +86,10 @@ struct fy_post {
 struct fy_exit_hook {
     struct fy_link link;
     void (*run)(struct fy_exit_hook *hook);
+    /* In sched->exit_hooks, tried before: moves what the hook belongs to from the thread's scheduler
+     * into the running one, the harbour, under the locks of both. False: it cannot, and run is
+     * called. NULL: it never can. */
+    bool (*outlive)(struct fy_exit_hook *hook);
     /* What is to be done in the child of a fork, on the scheduler of the thread that forked
      * (task/fork.h); in sched->leftovers: on every other's. NULL: nothing. */
     void (*forked)(struct fy_exit_hook *hook);
@@ -131,6 +136,7 @@ struct fy_sched {
     atomic_bool look_at_contexts;    /* some context was cancelled */
     atomic_int poking; /* how many are between finding this scheduler and having written */
     atomic_bool alive; /* it has a thread */
+    bool is_harbour;   /* it never has one: thread.c */
     struct fy_sched
         *next; /* in the list of all there ever were; they are used again, never freed */
     /* What this thread has taken out of another scheduler and not yet put into its own; for a fork that

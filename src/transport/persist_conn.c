@@ -61,6 +61,8 @@ static void close_in_child(struct fy_exit_hook *hook)
                               "the process was forked, and the connection is the parent's");
 }
 
+static bool outlive_thread(struct fy_exit_hook *hook);
+
 static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_host *host,
                                           struct fy_stream *stream, struct fy_tls_info *tls,
                                           const struct fy_route *route)
@@ -76,11 +78,12 @@ static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_
     conn->host = host;
     conn->counts = host->counts;
     conn->counted = true;
-    conn->sched = fy_sched_running();
+    struct fy_sched *sched = fy_sched_running();
+    conn->sched = sched;
     conn->stream = stream;
     conn->tls = tls;
     fy_route_copy(&conn->route, route);
-    conn->input.spares = &conn->sched->spares;
+    conn->input.spares = &sched->spares;
     conn->number = atomic_fetch_add_explicit(&next_number, 1, memory_order_relaxed);
     fy_chan_init(&conn->to_read, conn->to_read_place, 1);
     fy_chan_init(&conn->to_write, conn->to_write_place, 1);
@@ -92,8 +95,9 @@ static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_
     return conn;
 }
 
-/* The connection enters the running scheduler's books: at its birth, and when it has moved. */
-static void settle_here(struct fy_persist_conn *conn)
+/* The connection enters the running scheduler's books: at its birth, and when it has moved. since:
+ * from when on it may be idle. */
+static void settle_here(struct fy_persist_conn *conn, int64_t since)
 {
     struct fy_sched *sched = fy_sched_running();
     conn->sched = sched;
@@ -101,7 +105,7 @@ static void settle_here(struct fy_persist_conn *conn)
     fy_list_push_front(&sched->exit_hooks, &conn->exit.link);
     if (conn->transport->set.idle_timeout_ms >= 0) {
         fy_timer_arm(&sched->timers, &conn->idle_timer,
-                     fy_after_ms(conn->transport->set.idle_timeout_ms), look_if_idle);
+                     since + conn->transport->set.idle_timeout_ms * FY_MILLISECOND, look_if_idle);
     }
 }
 
@@ -137,8 +141,9 @@ struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct f
     FY_HOST_COUNT(conn->counts, connections);
     conn->read_task->describe = fy_persist_conn_describe;
     conn->exit.run = close_with_thread;
+    conn->exit.outlive = outlive_thread;
     conn->exit.forked = close_in_child;
-    settle_here(conn);
+    settle_here(conn, fy_now());
     return conn;
 
 no_read_loop:
@@ -269,15 +274,33 @@ static void detach(struct fy_persist_conn *conn)
     fy_task_detach(conn->write_task);
 }
 
-static void attach(struct fy_persist_conn *conn)
+/* 0, or -errno: then it can only be closed. */
+static int attach(struct fy_persist_conn *conn, int64_t since)
 {
     fy_sched_running()->arriving = NULL;
     fy_task_attach(conn->read_task);
     fy_task_attach(conn->write_task);
-    settle_here(conn);
-    if (conn->stream->ops->attach(conn->stream) != 0) {
-        fy_persist_conn_close_for(conn, FY_TRIP_NOTHING_WRITTEN, FERRY_ENOMEM,
-                                  "an idle connection could not be moved to another thread");
+    settle_here(conn, since);
+    return conn->stream->ops->attach(conn->stream);
+}
+
+static void close_unmoved(struct fy_persist_conn *conn)
+{
+    fy_persist_conn_close_for(conn, FY_TRIP_NOTHING_WRITTEN, FERRY_ENOMEM,
+                              "an idle connection could not be moved to another thread");
+}
+
+/* The lock of the scheduler that has the connection: if its thread was just ending, that is the
+ * harbour by now, which it does not leave but for the caller. */
+static struct fy_sched *lock_home(struct fy_persist_conn *conn)
+{
+    for (;;) {
+        struct fy_sched *home = conn->sched;
+        fy_sched_lock(home);
+        if (home == conn->sched) {
+            return home;
+        }
+        fy_sched_unlock(home);
     }
 }
 
@@ -285,9 +308,8 @@ static void attach(struct fy_persist_conn *conn)
  * leads to it. */
 bool fy_persist_conn_move_here(struct fy_persist_conn *conn)
 {
-    struct fy_sched *there = conn->sched;
     fy_leave();
-    fy_sched_lock(there);
+    struct fy_sched *there = lock_home(conn);
     bool moves = can_move(conn);
     if (moves) {
         fy_sched_running()->arriving = &conn->exit;
@@ -300,7 +322,32 @@ bool fy_persist_conn_move_here(struct fy_persist_conn *conn)
     fy_sched_unlock(there);
     (void)fy_enter(); /* cannot fail: this thread has its scheduler */
     if (moves) {
-        attach(conn);
+        conn->is_fetched = false;
+        if (attach(conn, fy_now()) != 0) {
+            close_unmoved(conn);
+        }
+    }
+    return moves;
+}
+
+/* It stays where it is in the pool's books: who asks for a connection in this very moment finds it
+ * there, or waits for pool.lock. One that a request on another thread has been given is found by that
+ * one in the harbour. */
+static bool outlive_thread(struct fy_exit_hook *hook)
+{
+    struct fy_persist_conn *conn = FY_CONTAINER(hook, struct fy_persist_conn, exit);
+    struct fy_pool *pool = &conn->transport->pool;
+    int attached = 0;
+    pthread_mutex_lock(&pool->lock);
+    bool moves = pool->monitored && !pool->freed && (conn->is_idle || conn->is_fetched) &&
+                 can_move(conn) && conn->read_task->unattended && conn->write_task->unattended;
+    if (moves) {
+        detach(conn);
+        attached = attach(conn, conn->idle_since);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (attached != 0) {
+        close_unmoved(conn);
     }
     return moves;
 }

@@ -24,7 +24,9 @@ struct fy_persist_conn {
     ferry_transport *transport; /* a hold */
     struct fy_host *host;
     struct fy_host_counts *counts; /* the host's; outlives it */
-    struct fy_sched *sched;
+    /* Where it lives. Whoever has taken it out of the pool may ask on another thread, too: until that
+     * one's lock is held it may still change, once, when its thread ends. */
+    _Atomic(struct fy_sched *) sched;
     struct fy_stream *stream; /* closed with the connection, freed with its last hold */
     struct fy_tls_info *tls;  /* a hold; NULL: no TLS */
     struct fy_route route;    /* how it was made, and its requests are written */
@@ -61,12 +63,13 @@ struct fy_persist_conn {
     struct fy_link idle_link, lru_link;
     bool is_idle;
     bool rests;         /* idle, and both loops are parked: another thread may take it */
+    bool is_fetched;    /* another thread's request has it, and comes for it */
     bool drains;        /* a closed body is being read on */
     int64_t idle_since; /* fy_now() */
     bool counted;       /* it takes one of its host's places */
 
     struct fy_timer idle_timer; /* looks whether it has been idle too long; not moved at each use */
-    struct fy_exit_hook exit;   /* closes it with its thread */
+    struct fy_exit_hook exit;   /* closes it with its thread, unless it is idle */
 
     /* Sent home by another thread, which has taken it out of the pool, with the pool's hold. */
     struct fy_post home;

@@ -169,6 +169,8 @@ class Task:
         guest = self.memory.field(self.sched, "fy_sched.guest")
         if guest != 0 and self.is_current():
             return thread_named("ferry monitor")
+        if self.thread_id == 0:
+            return None
         for thread in gdb.selected_inferior().threads():
             if thread.ptid[1] == self.thread_id or thread.ptid[2] == self.thread_id:
                 return thread
@@ -190,6 +192,8 @@ class Task:
             text += " (started by task %d at %s:%d)" % (self.get("creator"), file, self.get("line"))
         elif self.get("creator") != 0:
             text += " (started by task %d)" % self.get("creator")
+        if self.memory.field(self.sched, "fy_sched.is_harbour"):
+            text += " (its thread has ended)"
         return text
 
 
@@ -209,7 +213,7 @@ def place_of(function):
 def all_tasks(memory):
     tasks = []
     for sched in memory.schedulers():
-        if memory.field(sched, "fy_sched.alive"):
+        if memory.field(sched, "fy_sched.alive") or memory.field(sched, "fy_sched.is_harbour"):
             head = sched + memory.offset("fy_sched.tasks")
             tasks += [Task(memory, sched, address) for address in memory.list(head, "fy_task.all")]
     return sorted(tasks, key=lambda task: task.number)
