@@ -56,10 +56,10 @@ def targets(document):
 
 def machine(document):
     m, v = document["machine"], document["versions"]
-    tools = ", ".join(f"{name} {v[name]}" for name in ("nginx", "libcurl", "go", "wrk") if v.get(name))
-    tools = tools.replace("libcurl curl ", "libcurl ").replace("go go", "Go ")
-    yield (f"{document['when'][:10]}, {m['processor']}, {m['cores']} cores, {m['kernel']}; {tools}, "
-           f"{v['openssl'].split(' (')[0]}; ferry {v['ferry']}. Medians of {document['rounds']} rounds.")
+    tools = ", ".join(f"{name} {v[name]}" for name in ("nginx", "OpenSSL", "libcurl", "Go", "wrk")
+                      if name in v)
+    yield (f"{document['when'][:10]}, {m['processor']}, {m['cores']} cores, {m['kernel']}; {tools}; "
+           f"ferry {v['ferry']}. Medians of {document['rounds']} rounds.")
     yield ""
 
 

@@ -173,16 +173,16 @@ def first_line(*command):
 
 def versions(nginx, programs):
     found = {"nginx": nginx.version(), "cc": first_line("cc", "--version"),
-             "openssl": first_line("openssl", "version"),
+             "OpenSSL": first_line("openssl", "version").split(" ")[1],
              "ferry": first_line("git", "describe", "--always", "--dirty", "--abbrev=12")}
     if "curl" in programs:
-        found["libcurl"] = first_line(programs["curl"], "--version").split(" (")[0]
+        found["libcurl"] = first_line(programs["curl"], "--version").split(" ")[1]
     if "go" in programs:
-        found["go"] = first_line("go", "version").removeprefix("go version ")
+        found["Go"] = first_line("go", "version").split(" ")[2].removeprefix("go")
     if "wrk" in programs:
-        found["wrk"] = first_line(programs["wrk"], "-v").split(" [")[0].removeprefix("wrk ")
+        found["wrk"] = first_line(programs["wrk"], "-v").split(" [")[0].rpartition("/")[2]
     if "h2load" in programs:
-        found["h2load"] = first_line(programs["h2load"], "--version")
+        found["h2load"] = first_line(programs["h2load"], "--version").rpartition("/")[2]
     return found
 
 

@@ -88,7 +88,11 @@ class Runner:
                    str(workload.requests), "--seconds", str(workload.seconds)]
         if self.latency and contender.program != "go":
             command.append("--latency")
-        out, _, _ = run(command, workload.seconds + 240, workload.all_processors)
+        try:
+            out, _, _ = run(command, workload.seconds + 240, workload.all_processors)
+        finally:
+            if "@saved" in workload.arguments:  # memory, where that is where the folder is
+                os.unlink(self.nginx.place("saved"))
         return request_figures(json.loads(out))
 
     def tool(self, workload, contender):

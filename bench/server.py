@@ -13,6 +13,7 @@ import time
 BODY_BYTES = 1024
 LARGE_BYTES = 300_000
 UPLOADED = 3  # bytes of the answer to an upload
+FULL, RESUMED = 5, 8  # ... to the question how the TLS handshake was
 START_ATTEMPTS = 8
 ROOM_IN_MEMORY = 10 << 30  # what a folder in memory must have free to be worked in: 4 GiB there and back
 ADDRESSES = 8
@@ -53,6 +54,10 @@ http {{
     server {{
 {listens}
         root root;
+        location /handshake {{
+            if ($ssl_session_reused = r) {{ return 200 "resumed\n"; }}
+            return 200 "full\n";
+        }}
         location /upload {{
             # The answer comes when the body has been read whole.
             proxy_pass http://sink/;
@@ -235,4 +240,4 @@ class Nginx:
 
     def version(self):
         done = subprocess.run([self.program, "-v"], capture_output=True, text=True, check=False)
-        return (done.stderr + done.stdout).strip().rpartition(" ")[2]
+        return (done.stderr + done.stdout).strip().rpartition("/")[2]

@@ -129,9 +129,9 @@ def transfers():
         yield Workload(f"down-{size}", f"download of {title} to memory", down, hand,
                        arguments=("--path", f"/{size}", *cold), **counts,
                        targets=(Target("ferry-calls/*", "cpu_us", "limit", 1.05),))
-        yield Workload(f"save-{size}", f"download of {title} to a file", saved,
-                       (*hand, "blocking/splice"), arguments=("--path", f"/{size}", "--save", "@saved", *cold),
-                       **counts, targets=(Target("ferry-calls", "cpu_us", "limit", 1.05),))
+        yield Workload(f"save-{size}", f"download of {title} to a file", saved, (*hand, "blocking/splice"),
+                       arguments=("--path", f"/{size}", "--save", "@saved", *cold), **counts,
+                       targets=(Target("ferry-calls", "cpu_us", "limit", 1.05),))
     yield Workload("up-100m", "upload of 100 MB from a file", BLOCKING, ("blocking",), body=3,
                    arguments=("--path", "/upload", "--upload", "@upload-100m"),
                    targets=(Target("ferry-calls", "cpu_us", "blocking", 1.05),))
@@ -157,7 +157,8 @@ def https():
     yield Workload("https-full", "HTTPS, a full handshake for each GET of 1 KiB", BLOCKING, ("blocking",),
                    arguments=fresh + ("--no-resume",),
                    targets=(Target("ferry-calls", "cpu_us", "blocking", 1.15),))
-    yield Workload("https-resumed", "HTTPS, a resumed handshake for each GET of 1 KiB", BLOCKING, ("blocking",), arguments=fresh,
+    yield Workload("https-resumed", "HTTPS, a resumed handshake for each GET of 1 KiB", BLOCKING,
+                   ("blocking",), arguments=fresh,
                    targets=(Target("ferry-calls", "cpu_us", "blocking", 1.15),))
     yield Workload("https-bundle", "HTTPS, a full handshake, with the system's whole CA bundle", BLOCKING,
                    ("blocking",), arguments=("--https", "--ca", "@bundle.pem", *fresh[3:], "--no-resume"),
