@@ -1,5 +1,6 @@
 """One run of one contender: what it is called with, and what its figures are."""
 
+import contextlib
 import json
 import os
 import re
@@ -92,7 +93,8 @@ class Runner:
             out, _, _ = run(command, workload.seconds + 240, workload.all_processors)
         finally:
             if "@saved" in workload.arguments:  # memory, where that is where the folder is
-                os.unlink(self.nginx.place("saved"))
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.nginx.place("saved"))
         return request_figures(json.loads(out))
 
     def tool(self, workload, contender):

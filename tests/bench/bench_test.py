@@ -41,6 +41,7 @@ def here(names):
 
 
 class Contenders(unittest.TestCase):
+    maxDiff = None
     @classmethod
     def setUpClass(cls):
         cls.nginx = server.Nginx(200, 1024, refuse, large=False).__enter__()
@@ -58,7 +59,7 @@ class Contenders(unittest.TestCase):
 
     def line(self, name, *arguments):
         done = self.call(name, *arguments)
-        self.assertEqual((done.returncode, done.stderr), (0, ""), (name, arguments))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(done.stdout.count("\n"), 1)
         line = json.loads(done.stdout)
         self.assertLessEqual(FIELDS, set(line))
