@@ -198,8 +198,8 @@ install_debian() {
         packages+=("$(known_to_apt "$package")")
     done
     say "installing ${packages[*]}"
-    # RUNLEVEL=1: the tests start an nginx of their own, the package's service has no part in it.
-    as_root env RUNLEVEL=1 apt-get install -y -qq -o DPkg::Lock::Timeout=600 \
+    # The tests start an nginx of their own; the packages' services have no part in it, and are not started.
+    as_root env RUNLEVEL=1 SYSTEMD_OFFLINE=1 apt-get install -y -qq -o DPkg::Lock::Timeout=600 \
         --no-install-recommends "${packages[@]}" </dev/null
     # The Makefile configures anew after this: what was left out for want of a package can be built now.
     mkdir -p "$here/build"
