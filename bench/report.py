@@ -186,12 +186,12 @@ def versions(nginx, programs):
     return found
 
 
-def document(chosen, rows, verdicts, sizes, nginx, programs, options):
+def document(chosen, rows, verdicts, sizes, versions_of, options):
     return {
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": {"processor": processor(), "cores": os.cpu_count(),
                     "kernel": f"{platform.system()} {platform.release().split('-')[0]}"},
-        "versions": versions(nginx, programs),
+        "versions": versions_of,
         "rounds": options.rounds,
         "base": options.base or None,
         "workloads": [{"name": w.name, "title": w.title, "kind": w.kind, "connections": w.connections,
