@@ -24,8 +24,8 @@ PROGRAMS = {  # what the tables and charts call them
 
 @dataclass(frozen=True)
 class Contender:
-    """A program and what it is told besides the workload's arguments. Those of a row that say the same
-    in `best` are one way of doing it each: only the cheapest counts."""
+    """A program and what it is told besides the workload's arguments. key: what results are kept by;
+    "program/way" where one program is there in several ways."""
     key: str
     program: str
     label: str
@@ -35,7 +35,8 @@ class Contender:
 @dataclass(frozen=True)
 class Target:
     """figure of `ours` is at most `factor` times that of `against` (in the workload `where`, if that is
-    another one); or, with against None, at most `factor` itself. With at_least: at least."""
+    another one); or, with against None, at most `factor` itself. With at_least: at least. ours may end
+    in an asterisk, and against may be "limit": the cheapest of those counts."""
     ours: str
     figure: str
     against: Optional[str]
