@@ -25,7 +25,8 @@ FIGURES = {
 def summary(values, marks=None):
     """The median of a figure and its spread; with marks (the limit's figures), of its ratio as well.
     There is no ratio to nothing: the system samples user time, and may have met none in a short run."""
-    result = {"median": statistics.median(values), "least": min(values), "most": max(values)}
+    result = {"median": statistics.median(values), "least": min(values), "most": max(values),
+              "values": values}
     if marks and all(marks):
         ratios = [value / mark for value, mark in zip(values, marks)]
         result.update(ratio=statistics.median(ratios), ratio_least=min(ratios), ratio_most=max(ratios))
@@ -51,11 +52,12 @@ def summarize(chosen, results):
     for workload in chosen:
         of_workload = results[workload.name]
         rows[workload.name] = {}
+        compared = (FIGURES[workload.kind][0][0], "wall_us", "per_second")
         for key, rounds in of_workload.items():
             marks = of_workload.get(limit_of(workload, of_workload, key))
             rows[workload.name][key] = {
                 figure: summary([r[figure] for r in rounds],
-                                [r[figure] for r in marks] if marks and figure in marks[0] else None)
+                                [r[figure] for r in marks] if marks and figure in compared else None)
                 for figure in rounds[0]}
             rows[workload.name][key]["rounds"] = len(rounds)
     return rows
@@ -63,33 +65,37 @@ def summarize(chosen, results):
 
 # --------------------------------------------------------------------------------------- targets
 
-def median_of(rows, workload, key, figure):
-    """Of the cheapest where the key ends in an asterisk. None: it was not measured."""
+def figure_of(rows, workload, keys, figure):
+    """The summary of the cheapest of these; a key may end in an asterisk. None: none was measured."""
     of_workload = rows.get(workload, {})
-    keys = [k for k in of_workload if k == key or key.endswith("*") and k.startswith(key[:-1])]
-    return min((of_workload[k][figure]["median"] for k in keys), default=None)
+    found = [of_workload[k][figure] for k in of_workload
+             if any(k == key or key.endswith("*") and k.startswith(key[:-1]) for key in keys)]
+    return min(found, default=None, key=lambda summary: summary["median"])
+
+
+def ratio_to(ours, mark, same_workload):
+    """Round by round, where the two stand beside each other in one."""
+    if not same_workload or len(ours["values"]) != len(mark["values"]):
+        return ours["median"] / mark["median"]
+    return statistics.median(a / b for a, b in zip(ours["values"], mark["values"]))
 
 
 def judge_one(workload, target, rows):
-    value = median_of(rows, workload.name, target.ours, target.figure)
-    if value is None:
+    ours = figure_of(rows, workload.name, [target.ours], target.figure)
+    if ours is None:
         return None
-    where = target.where or workload.name
     if target.against is None:
-        mark, ratio = None, value
+        ratio = ours["median"]
     else:
-        against = [target.against] if target.against != "limit" else workload.limit
-        marks = [median_of(rows, where, key, target.figure) for key in against]
-        marks = [mark for mark in marks if mark is not None]
-        if not marks or not min(marks) > 0:
+        keys = [target.against] if target.against != "limit" else workload.limit
+        mark = figure_of(rows, target.where or workload.name, keys, target.figure)
+        if mark is None or not min(mark["values"]) > 0:
             return None
-        mark = min(marks)
-        ratio = value / mark
+        ratio = ratio_to(ours, mark, target.where is None)
     met = ratio >= target.factor if target.at_least else ratio <= target.factor
     against = target.against and target.against + (f" in {target.where}" if target.where else "")
     return {"workload": workload.name, "ours": target.ours, "figure": target.figure, "against": against,
-            "wanted": target.factor, "at_least": target.at_least, "value": value, "mark": mark,
-            "is": ratio, "met": met}
+            "wanted": target.factor, "at_least": target.at_least, "is": ratio, "met": met}
 
 
 def judge(chosen, rows):
@@ -192,6 +198,7 @@ def document(chosen, rows, verdicts, sizes, versions_of, options):
         "machine": {"processor": processor(), "cores": os.cpu_count(),
                     "kernel": f"{platform.system()} {platform.release().split('-')[0]}"},
         "versions": versions_of,
+        "load": os.getloadavg()[1],
         "rounds": options.rounds,
         "base": options.base or None,
         "workloads": [{"name": w.name, "title": w.title, "kind": w.kind, "connections": w.connections,

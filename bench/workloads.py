@@ -55,7 +55,7 @@ class Workload:
     arguments: tuple = ()
     connections: int = 1
     requests: int = 1_000_000_000
-    seconds: float = 0.7
+    seconds: float = 0.5
     rounds: int = 1000  # at most
     targets: tuple = ()
     all_only: bool = False  # with BENCH_ALL=1, or named in WORK
@@ -100,7 +100,7 @@ def gets():
         yield Workload(f"get-{n}", f"GET of 1 KiB, kept alive, {n} connections on one thread",
                        EVENTS + contenders(*tools), ("epoll",), connections=n,
                        arguments=("--warm", str(2 * n)), targets=targets,
-                       seconds=1.0 if n == 4000 else 0.7)
+                       seconds=1.0 if n == 4000 else 0.5)
     yield Workload(
         "threads-8", "GET of 1 KiB, kept alive, 8 threads of plain calls", BLOCKING, ("blocking",),
         connections=8, arguments=("--warm", "200"), all_processors=True,
@@ -123,7 +123,7 @@ def transfers():
                   label="splice by hand"),
         contender("ferry-calls"), *buffers("curl-easy"), *buffers("go"))
     hand = ("blocking/64k", "blocking/256k")
-    for size, body, rounds, seconds in (("100m", 100 * MIB, 1000, 0.5), ("4g", 4 * GIB, 1, 0.1)):
+    for size, body, rounds, seconds in (("100m", 100 * MIB, 1000, 0.4), ("4g", 4 * GIB, 1, 0.1)):
         title = "100 MB" if size == "100m" else "4 GB"
         counts = {"rounds": rounds, "seconds": seconds, "body": body}
         cold = ("--cold",) if size == "4g" else ()
@@ -167,7 +167,7 @@ def https():
     yield Workload("https-down-100m", "HTTPS, download of 100 MB to memory",
                    buffers("blocking") + buffers("ferry-calls") + buffers("curl-easy") + buffers("go"),
                    ("blocking/64k", "blocking/256k"), arguments=one + ("--path", "/100m"),
-                   seconds=0.5, body=100 * MIB, rounds=3,
+                   seconds=0.4, body=100 * MIB, rounds=3,
                    targets=(Target("ferry-calls/*", "cpu_us", "limit", 1.15),))
     yield Workload("https-up-100m", "HTTPS, upload of 100 MB from a file", BLOCKING, ("blocking",),
                    body=3, rounds=3,
