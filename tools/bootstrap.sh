@@ -43,6 +43,7 @@ test,check      cmd:microsocks  microsocks              microsocks          micr
 test,check      cmd:promtool    prometheus              golang-github-prometheus prometheus prometheus          prometheus
 test,check      gdb             gdb                     gdb                 gdb             gdb                 -
 test,check      criterion       libcriterion-dev        -                   -               -                   -
+test,check      cmd:ss          iproute2                iproute             iproute2        iproute2            iproute2mac
 test,check,bench pc:libcurl     libcurl4-openssl-dev    libcurl-devel       curl            curl-dev            curl
 test,check      cmd:openssl     openssl                 openssl             openssl         openssl             openssl
 test,check      unistring       libunistring-dev        libunistring-devel  libunistring    libunistring-dev    libunistring
