@@ -216,8 +216,15 @@ def write_json(path, content):
     if folder:
         os.makedirs(folder, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(rounded(content), file, indent=1, ensure_ascii=False)
-        file.write("\n")
+        file.write("{\n" + ",\n".join(f"{json.dumps(key)}: {in_lines(part)}"
+                                      for key, part in rounded(content).items()) + "\n}\n")
+
+
+def in_lines(part):
+    """A line for each workload, and for each target."""
+    if not isinstance(part, list):
+        return json.dumps(part, ensure_ascii=False)
+    return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in part) + "\n]"
 
 
 def rounded(value):
