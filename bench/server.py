@@ -2,6 +2,7 @@
 the block is."""
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ FULL, RESUMED = 5, 8  # ... to the question how the TLS handshake was
 START_ATTEMPTS = 8
 ROOM_IN_MEMORY = 10 << 30  # what a folder in memory must have free to be worked in: 4 GiB there and back
 ADDRESSES = 8
+PR_SET_PDEATHSIG = 1  # prctl(2)
 
 CONF = """\
 daemon off;
@@ -83,6 +85,19 @@ def on_processors(server=False, all_others=False):
         return None
     chosen = {allowed[-1]} if server else set(allowed[:-1]) if all_others else {allowed[0]}
     return lambda: os.sched_setaffinity(0, chosen)
+
+
+def server_of_this_process():
+    """What the server does before it runs. It ends with this process, however that ends."""
+    pin = on_processors(server=True)
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+
+    def prepare():
+        if pin is not None:
+            pin()
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    return prepare
 
 
 @contextlib.contextmanager
@@ -214,7 +229,7 @@ class Nginx:
         self.process = subprocess.Popen(
             [self.program, "-p", self.directory, "-c", "nginx.conf", "-e", self.place("error.log")],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            preexec_fn=on_processors(server=True))
+            preexec_fn=server_of_this_process())
         deadline = time.monotonic() + 10
         while self.process.poll() is None and time.monotonic() < deadline:
             try:
