@@ -189,3 +189,11 @@ int bench_save_open(void)
     }
     return fd;
 }
+
+void bench_end(void)
+{
+    free(bench.upload_bytes);
+    if (bench.upload >= 0) {
+        close(bench.upload);
+    }
+}

@@ -79,14 +79,17 @@ void bench_opened(long connections);
 /* The descriptor of bench.save, empty. The caller closes it. */
 int bench_save_open(void);
 
-/* Prints the line; returns main's result. When all workers have stopped. */
-int bench_report(const char *contender);
+/* Prints the line. When all workers have stopped. */
+void bench_report(const char *contender);
+
+/* After all else. */
+void bench_end(void);
 
 /* Idle connections are the subject: called with one request made, with all the connections open and
- * idle, and bench.idle seconds later. The last one prints the line, and returns main's result. */
+ * idle, and bench.idle seconds later. The last one prints the line. */
 void bench_idle_before(void);
 void bench_idle_now(void);
-int bench_idle_report(const char *contender);
+void bench_idle_report(const char *contender);
 
 /* Ends the program with a sentence on standard error and status 1. Any thread. */
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

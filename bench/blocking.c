@@ -111,13 +111,11 @@ static void work(int worker_number)
         bench_done(&worker, response.body);
         raw_restart(&response);
     }
-    if (raw.fd >= 0) {
-        raw_close(&raw);
-    }
+    raw_forget(&raw);
     free(response.buffer);
 }
 
-static int idle(void)
+static void idle(void)
 {
     struct raw *raws = calloc((size_t)bench.connections, sizeof *raws);
     struct raw_response response = {.buffer = new_buffer()};
@@ -135,7 +133,12 @@ static int idle(void)
     }
     bench_idle_now();
     usleep((useconds_t)(bench.idle * 1e6));
-    return bench_idle_report("blocking");
+    bench_idle_report("blocking");
+    for (int i = 0; i < bench.connections; i++) {
+        raw_forget(&raws[i]);
+    }
+    free(response.buffer);
+    free(raws);
 }
 
 int main(int argc, char **argv)
@@ -143,8 +146,12 @@ int main(int argc, char **argv)
     bench_begin(argc, argv);
     raw_begin();
     if (bench.idle > 0) {
-        return idle();
+        idle();
+    } else {
+        bench_run_threads(work);
+        bench_report("blocking");
     }
-    bench_run_threads(work);
-    return bench_report("blocking");
+    raw_end();
+    bench_end();
+    return 0;
 }

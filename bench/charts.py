@@ -72,6 +72,18 @@ def begin(page, width, height):
     return figure, axes
 
 
+def label(axes, page, document, text):
+    """What the axis says, and below it where and when."""
+    machine, versions = document["machine"], document["versions"]
+    processor = machine["processor"].replace("(R)", "").replace("(TM)", "")
+    where = [f"{processor}, {machine['cores']} cores", machine["kernel"]]
+    where += [f"{name} {versions[name]}" for name in ("nginx", "libcurl", "Go") if name in versions]
+    axes.set_xlabel(text, color=page["text"])
+    axes.annotate("; ".join([*where, document["when"][:10]]), (0.5, -42),
+                  xycoords=("figure fraction", "axes points"), ha="center", va="top", color=page["hand"],
+                  fontsize=8)
+
+
 def legend(axes, page, **place):
     shown = axes.legend(frameon=False, labelcolor=page["text"], **place)
     shown.set_zorder(3)
@@ -90,14 +102,13 @@ def draw_cpu(document, page):
     axes.axvline(1, color=page["hand"], linewidth=1.4, zorder=2)
     axes.set_xscale("log")
     most = max(max(found.values()) for found, _ in rows if found)
-    ticks = [t for t in (0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100) if t <= most * 1.2]
+    ticks = [t for t in (0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100) if t <= most * 1.2]
     axes.set_xticks(ticks, [f"{t:g}×" for t in ticks])
     axes.set_xticks([], minor=True)
     axes.set_xlim(min(0.8, *(min(found.values()) for found, _ in rows if found)) * 0.95, most * 1.2)
     axes.set_yticks([-i for i in range(len(rows))], [label for _, label in rows])
     axes.set_ylim(-len(rows) + 0.4, 0.6)
-    axes.set_xlabel("CPU time of a request; 1× is a loop written by hand (less is better)",
-                    color=page["text"])
+    label(axes, page, document, "CPU time of a request; 1× is a loop written by hand (less is better)")
     legend(axes, page, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return figure
 
@@ -124,14 +135,13 @@ def draw_memory(document, page):
             continue
         axes.barh(-i, bar[1], height=0.62, color=bar[3], alpha=0.4, linewidth=0)
         axes.barh(-i, bar[2], height=0.62, color=bar[3], linewidth=0)
-        axes.text(bar[1], -i, f"  {bar[1]:.1f}, later {bar[2]:.1f}", va="center", color=page["text"],
-                  fontsize=9)
+        axes.annotate(f"{bar[1]:.1f}, later {bar[2]:.1f}", (bar[1], -i), (5, 0),
+                      textcoords="offset points", va="center", color=page["text"], fontsize=9)
     axes.set_yticks([-i for i in range(len(bars))], labels)
     for tick, bar in zip(axes.get_yticklabels(), bars):
         tick.set_fontweight("bold" if len(bar) == 1 else "normal")
     axes.set_xlim(0, max(bar[1] for bar in bars if len(bar) > 1) * 1.25)
-    axes.set_xlabel("KiB resident for each connection: right away, and after some seconds idle",
-                    color=page["text"])
+    label(axes, page, document, "KiB resident for each connection: right away, and after some seconds idle")
     return figure
 
 

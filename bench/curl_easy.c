@@ -19,5 +19,7 @@ int main(int argc, char **argv)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     bench_run_threads(work);
     curl_global_cleanup();
-    return bench_report("curl-easy");
+    bench_report("curl-easy");
+    bench_end();
+    return 0;
 }

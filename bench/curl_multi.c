@@ -118,14 +118,14 @@ static void run_requests(struct curl_request *requests, int count)
     }
 }
 
-static int idle(struct curl_request *requests)
+static void idle(struct curl_request *requests)
 {
     run_requests(requests, 1);
     bench_idle_before();
     run_requests(requests, bench.connections);
     bench_idle_now();
     usleep((useconds_t)(bench.idle * 1e6));
-    return bench_idle_report("curl-multi");
+    bench_idle_report("curl-multi");
 }
 
 int main(int argc, char **argv)
@@ -142,12 +142,15 @@ int main(int argc, char **argv)
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, timer_changed);
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)bench.connections + 1);
     if (bench.idle > 0) {
-        return idle(requests);
+        idle(requests);
+    } else {
+        run_requests(requests, bench.connections);
+        bench_report("curl-multi");
     }
-    run_requests(requests, bench.connections);
     curl_multi_cleanup(multi);
     close(poller);
     free(requests);
     curl_global_cleanup();
-    return bench_report("curl-multi");
+    bench_end();
+    return 0;
 }

@@ -136,12 +136,13 @@ int main(int argc, char **argv)
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if (connections[i].raw.fd >= 0) {
-            raw_close(&connections[i].raw);
-        }
+        raw_forget(&connections[i].raw);
     }
     close(poller);
     free(buffers);
     free(connections);
-    return bench_report("epoll");
+    bench_report("epoll");
+    raw_end();
+    bench_end();
+    return 0;
 }

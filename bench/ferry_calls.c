@@ -7,7 +7,7 @@
 
 #include "ferry_request.h"
 
-static int idle(void)
+static void idle(void)
 {
     ferry_response **responses = calloc((size_t)bench.connections, sizeof *responses);
     if (responses == NULL) {
@@ -32,7 +32,7 @@ static int idle(void)
     free(responses);
     bench_idle_now();
     usleep((useconds_t)(bench.idle * 1e6));
-    return bench_idle_report("ferry-calls");
+    bench_idle_report("ferry-calls");
 }
 
 int main(int argc, char **argv)
@@ -40,9 +40,13 @@ int main(int argc, char **argv)
     bench_begin(argc, argv);
     ferry_begin();
     if (bench.idle > 0) {
-        return idle();
+        idle();
+        ferry_end();
+    } else {
+        bench_run_threads(ferry_work);
+        ferry_end();
+        bench_report("ferry-calls");
     }
-    bench_run_threads(ferry_work);
-    ferry_end();
-    return bench_report("ferry-calls");
+    bench_end();
+    return 0;
 }

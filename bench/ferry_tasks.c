@@ -45,7 +45,7 @@ static void let_go(int number)
     ferry_worker_end(&worker);
 }
 
-static int idle(void)
+static void idle(void)
 {
     int all = bench.connections;
     responses = calloc((size_t)all, sizeof *responses);
@@ -62,7 +62,7 @@ static int idle(void)
     free(responses);
     bench_idle_now();
     ferry_sleep((int64_t)(bench.idle * 1e3));
-    return bench_idle_report("ferry-tasks");
+    bench_idle_report("ferry-tasks");
 }
 
 int main(int argc, char **argv)
@@ -74,10 +74,14 @@ int main(int argc, char **argv)
         bench_fail("out of memory");
     }
     if (bench.idle > 0) {
-        return idle();
+        idle();
+        ferry_end();
+    } else {
+        run_tasks(work, bench.connections);
+        ferry_end();
+        bench_report("ferry-tasks");
     }
-    run_tasks(work, bench.connections);
     ferry_group_free(group);
-    ferry_end();
-    return bench_report("ferry-tasks");
+    bench_end();
+    return 0;
 }

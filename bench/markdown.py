@@ -6,6 +6,8 @@ BEGIN = "<!-- Figures: written by `make bench KEEP=1`, up to the mark below. -->
 END = "<!-- End of the figures. -->"
 
 PEERS = (("ferry", "ferry-"), ("libcurl", "curl-"), ("Go", "go"))
+STARTERS = (("`ferry`", "ferry"), ("`curl`", "curl"), ("a program of libferry's", "start-ferry"),
+            ("a program of libcurl's", "start-curl"))
 FIGURE_NAMES = {"cpu_us": "CPU", "wall_us": "time", "per_second": "requests a second", "kib": "KiB each",
                 "later_kib": "KiB each, later", "growth_kib": "KiB grown", "opened": "connections",
                 "instructions": "instructions"}
@@ -13,8 +15,10 @@ FIGURE_NAMES = {"cpu_us": "CPU", "wall_us": "time", "per_second": "requests a se
 
 def cheapest(workload, prefix, figure):
     found = [c for c in workload["contenders"] if c["key"].startswith(prefix) and figure in c]
-    if workload["name"] == "get-1" and prefix == "ferry-":
-        found = [c for c in found if c["key"] == "ferry-calls"]
+    # Idle connections are all on one thread, and a single connection has a blocking loop as its limit.
+    only = {"idle": "ferry-tasks"}.get(workload["kind"], {"get-1": "ferry-calls"}.get(workload["name"]))
+    if only is not None and prefix == "ferry-":
+        found = [c for c in found if c["key"] == only]
     return min(found, default=None, key=lambda c: c[figure]["median"])
 
 
@@ -27,11 +31,12 @@ def cell(contender, figure, how):
     if contender is None:
         return "–"
     ratio = contender[figure].get("ratio")
-    return show(contender[figure]["median"], how) + (f" ({ratio:.2f}×)" if ratio is not None else "")
+    return show(contender[figure]["median"], how) + (f" ({ratio:.2f}×)" if ratio and how != "kib" else "")
 
 
 def table(document, kind, figure, how, first):
-    rows = [w for w in document["workloads"] if w["kind"] == kind and limit(w, figure)]
+    rows = [w for w in document["workloads"]
+            if w["kind"] == kind and limit(w, figure) and len(w["contenders"]) > 1]
     if not rows:
         return
     yield f"| {first} | by hand | " + " | ".join(name for name, _ in PEERS) + " |"
@@ -40,6 +45,23 @@ def table(document, kind, figure, how, first):
         cells = [show(limit(workload, figure)[figure]["median"], how)]
         cells += [cell(cheapest(workload, prefix, figure), figure, how) for _, prefix in PEERS]
         yield f"| {workload['title']} | " + " | ".join(cells) + " |"
+    yield ""
+
+
+def starting(document):
+    """To the first byte, and in instructions, of those of the workload start."""
+    found = {w["kind"]: {c["key"]: c for c in w["contenders"]} for w in document["workloads"]}
+    if "start" not in found:
+        return
+    counted = found.get("start-instructions", {})
+    yield "| one GET, from starting a process | to the first byte | CPU | instructions |"
+    yield "| --- | ---: | ---: | ---: |"
+    for name, key in STARTERS:
+        if key in found["start"]:
+            row = found["start"][key]
+            count = f"{counted[key]['instructions']['median']:,.0f}" if key in counted else "–"
+            yield (f"| {name} | {show(row['wall_us']['median'], 'time')} "
+                   f"| {show(row['cpu_us']['median'], 'time')} | {count} |")
     yield ""
 
 
@@ -56,10 +78,11 @@ def targets(document):
 
 def machine(document):
     m, v = document["machine"], document["versions"]
-    tools = ", ".join(f"{name} {v[name]}" for name in ("nginx", "libcurl", "go", "wrk") if v.get(name))
-    tools = tools.replace("libcurl curl ", "libcurl ").replace("go go", "Go ")
-    yield (f"{document['when'][:10]}, {m['processor']}, {m['cores']} cores, {m['kernel']}; {tools}, "
-           f"{v['openssl'].split(' (')[0]}; ferry {v['ferry']}. Medians of {document['rounds']} rounds.")
+    tools = ", ".join(f"{name} {v[name]}" for name in ("nginx", "OpenSSL", "libcurl", "Go", "wrk")
+                      if name in v)
+    yield (f"{document['when'][:10]}, {m['processor']}, {m['cores']} cores, {m['kernel']}; {tools}; "
+           f"ferry {v['ferry']}. Medians of {document['rounds']} rounds; load average of the machine "
+           f"{document['load']:.1f} (on one that does nothing else it is 1 to 2).")
     yield ""
 
 
@@ -67,6 +90,8 @@ def figures(document):
     lines = [BEGIN, "", *machine(document),
              "CPU time of a request (of a transfer), and its ratio to the loop by hand:", "",
              *table(document, "requests", "cpu_us", "time", "work"),
+             "Instructions of one, outside the kernel:", "",
+             *table(document, "instructions", "instructions", "count", "work"), *starting(document),
              "Resident memory of an idle connection, in KiB, right away:", "",
              *table(document, "idle", "kib", "kib", "work"), "And after some seconds:", "",
              *table(document, "idle", "later_kib", "kib", "work"),

@@ -232,7 +232,7 @@ static void print_common(const char *contender)
            last.peak_kib);
 }
 
-int bench_report(const char *contender)
+void bench_report(const char *contender)
 {
     if (counted == 0) {
         bench_fail("nothing was measured");
@@ -247,7 +247,6 @@ int bench_report(const char *contender)
                latency_quantile(0.999));
     }
     puts("}");
-    return 0;
 }
 
 /* -------------------------------------------------------------------------------------- idling */
@@ -265,7 +264,7 @@ void bench_idle_now(void)
 }
 
 /* A third look, after malloc has been asked to give back what is free. */
-int bench_idle_report(const char *contender)
+void bench_idle_report(const char *contender)
 {
     struct reading later = read_now();
     struct reading trimmed = later;
@@ -277,5 +276,4 @@ int bench_idle_report(const char *contender)
     printf(",\"resident_later_kib\":%ld,\"resident_trimmed_kib\":%ld,\"idle_cpu_s\":%.6f}\n",
            later.resident_kib, trimmed.resident_kib,
            later.user - last.user + later.system - last.system);
-    return 0;
 }

@@ -81,6 +81,12 @@ void raw_begin(void)
     }
 }
 
+void raw_end(void)
+{
+    SSL_CTX_free(tls);
+    free(request);
+}
+
 /* ------------------------------------------------------------------------------------ connecting */
 
 static void open_socket(struct raw *raw, int flags)
@@ -160,6 +166,14 @@ void raw_close(struct raw *raw)
     }
     close(raw->fd);
     raw->fd = -1;
+}
+
+void raw_forget(struct raw *raw)
+{
+    if (raw->fd >= 0) {
+        raw_close(raw);
+    }
+    SSL_SESSION_free(raw->session);
 }
 
 /* ------------------------------------------------------------------------------ reading, sending */

@@ -32,8 +32,9 @@ struct raw_response {
     bool head_read;
 };
 
-/* Before all else. */
+/* Before and after all else. */
 void raw_begin(void);
+void raw_end(void);
 
 /* A connected socket with TCP_NODELAY, the TLS handshake made. Ends the program if there is none. */
 void raw_connect(struct raw *raw);
@@ -55,6 +56,9 @@ void raw_send_small(struct raw *raw);
 
 /* Says goodbye (TLS) and closes; the worker's session stays for its next connection. */
 void raw_close(struct raw *raw);
+
+/* Closes what is open, and drops the session. */
+void raw_forget(struct raw *raw);
 
 /* Where the next bytes go, and how many there is room for. */
 char *raw_room(struct raw_response *response, size_t *room);

@@ -25,7 +25,8 @@ FIGURES = {
 def summary(values, marks=None):
     """The median of a figure and its spread; with marks (the limit's figures), of its ratio as well.
     There is no ratio to nothing: the system samples user time, and may have met none in a short run."""
-    result = {"median": statistics.median(values), "least": min(values), "most": max(values)}
+    result = {"median": statistics.median(values), "least": min(values), "most": max(values),
+              "values": values}
     if marks and all(marks):
         ratios = [value / mark for value, mark in zip(values, marks)]
         result.update(ratio=statistics.median(ratios), ratio_least=min(ratios), ratio_most=max(ratios))
@@ -51,11 +52,12 @@ def summarize(chosen, results):
     for workload in chosen:
         of_workload = results[workload.name]
         rows[workload.name] = {}
+        compared = (FIGURES[workload.kind][0][0], "wall_us", "per_second")
         for key, rounds in of_workload.items():
             marks = of_workload.get(limit_of(workload, of_workload, key))
             rows[workload.name][key] = {
                 figure: summary([r[figure] for r in rounds],
-                                [r[figure] for r in marks] if marks and figure in marks[0] else None)
+                                [r[figure] for r in marks] if marks and figure in compared else None)
                 for figure in rounds[0]}
             rows[workload.name][key]["rounds"] = len(rounds)
     return rows
@@ -63,33 +65,37 @@ def summarize(chosen, results):
 
 # --------------------------------------------------------------------------------------- targets
 
-def median_of(rows, workload, key, figure):
-    """Of the cheapest where the key ends in an asterisk. None: it was not measured."""
+def figure_of(rows, workload, keys, figure):
+    """The summary of the cheapest of these; a key may end in an asterisk. None: none was measured."""
     of_workload = rows.get(workload, {})
-    keys = [k for k in of_workload if k == key or key.endswith("*") and k.startswith(key[:-1])]
-    return min((of_workload[k][figure]["median"] for k in keys), default=None)
+    found = [of_workload[k][figure] for k in of_workload
+             if any(k == key or key.endswith("*") and k.startswith(key[:-1]) for key in keys)]
+    return min(found, default=None, key=lambda summary: summary["median"])
+
+
+def ratio_to(ours, mark, same_workload):
+    """Round by round, where the two stand beside each other in one."""
+    if not same_workload or len(ours["values"]) != len(mark["values"]):
+        return ours["median"] / mark["median"]
+    return statistics.median(a / b for a, b in zip(ours["values"], mark["values"]))
 
 
 def judge_one(workload, target, rows):
-    value = median_of(rows, workload.name, target.ours, target.figure)
-    if value is None:
+    ours = figure_of(rows, workload.name, [target.ours], target.figure)
+    if ours is None:
         return None
-    where = target.where or workload.name
     if target.against is None:
-        mark, ratio = None, value
+        ratio = ours["median"]
     else:
-        against = [target.against] if target.against != "limit" else workload.limit
-        marks = [median_of(rows, where, key, target.figure) for key in against]
-        marks = [mark for mark in marks if mark is not None]
-        if not marks or not min(marks) > 0:
+        keys = [target.against] if target.against != "limit" else workload.limit
+        mark = figure_of(rows, target.where or workload.name, keys, target.figure)
+        if mark is None or not min(mark["values"]) > 0:
             return None
-        mark = min(marks)
-        ratio = value / mark
+        ratio = ratio_to(ours, mark, target.where is None)
     met = ratio >= target.factor if target.at_least else ratio <= target.factor
     against = target.against and target.against + (f" in {target.where}" if target.where else "")
     return {"workload": workload.name, "ours": target.ours, "figure": target.figure, "against": against,
-            "wanted": target.factor, "at_least": target.at_least, "value": value, "mark": mark,
-            "is": ratio, "met": met}
+            "wanted": target.factor, "at_least": target.at_least, "is": ratio, "met": met}
 
 
 def judge(chosen, rows):
@@ -173,25 +179,26 @@ def first_line(*command):
 
 def versions(nginx, programs):
     found = {"nginx": nginx.version(), "cc": first_line("cc", "--version"),
-             "openssl": first_line("openssl", "version"),
+             "OpenSSL": first_line("openssl", "version").split(" ")[1],
              "ferry": first_line("git", "describe", "--always", "--dirty", "--abbrev=12")}
     if "curl" in programs:
-        found["libcurl"] = first_line(programs["curl"], "--version").split(" (")[0]
+        found["libcurl"] = first_line(programs["curl"], "--version").split(" ")[1]
     if "go" in programs:
-        found["go"] = first_line("go", "version").removeprefix("go version ")
+        found["Go"] = first_line("go", "version").split(" ")[2].removeprefix("go")
     if "wrk" in programs:
-        found["wrk"] = first_line(programs["wrk"], "-v").split(" [")[0].removeprefix("wrk ")
+        found["wrk"] = first_line(programs["wrk"], "-v").split(" [")[0].rpartition("/")[2]
     if "h2load" in programs:
-        found["h2load"] = first_line(programs["h2load"], "--version")
+        found["h2load"] = first_line(programs["h2load"], "--version").rpartition("/")[2]
     return found
 
 
-def document(chosen, rows, verdicts, sizes, nginx, programs, options):
+def document(chosen, rows, verdicts, sizes, versions_of, options):
     return {
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": {"processor": processor(), "cores": os.cpu_count(),
                     "kernel": f"{platform.system()} {platform.release().split('-')[0]}"},
-        "versions": versions(nginx, programs),
+        "versions": versions_of,
+        "load": os.getloadavg()[1],
         "rounds": options.rounds,
         "base": options.base or None,
         "workloads": [{"name": w.name, "title": w.title, "kind": w.kind, "connections": w.connections,
@@ -209,8 +216,15 @@ def write_json(path, content):
     if folder:
         os.makedirs(folder, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(rounded(content), file, indent=1, ensure_ascii=False)
-        file.write("\n")
+        file.write("{\n" + ",\n".join(f"{json.dumps(key)}: {in_lines(part)}"
+                                      for key, part in rounded(content).items()) + "\n}\n")
+
+
+def in_lines(part):
+    """A line for each workload, and for each target."""
+    if not isinstance(part, list):
+        return json.dumps(part, ensure_ascii=False)
+    return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in part) + "\n]"
 
 
 def rounded(value):

@@ -174,6 +174,8 @@ def arguments():
     options = parser.parse_args()
     if options.rounds < 1:
         fail("--rounds: 1 is the least")
+    if options.keep and (options.work or options.base):
+        fail("--keep: not with --work or --base, since the documentation shows them all")
     return options
 
 
@@ -195,6 +197,7 @@ def main():
             programs.update(base.programs)
         most = max([w.connections for w in chosen] + [64])
         nginx = stack.enter_context(Nginx(most, descriptors, fail))
+        versions = report.versions(nginx, programs)
         runner = runs.Runner(programs, nginx, options.latency)
         results = measure(chosen, runner, options)
         rows = report.summarize(chosen, results)
@@ -202,7 +205,7 @@ def main():
         report.print_tables(chosen, rows, sizes, options.rounds)
         verdicts = report.judge(chosen, rows)
         report.print_verdicts(verdicts)
-        document = report.document(chosen, rows, verdicts, sizes, nginx, programs, options)
+        document = report.document(chosen, rows, verdicts, sizes, versions, options)
         write(document, options)
     if runner.failures > 0:
         fail(f"{runner.failures} runs failed")

@@ -1,11 +1,13 @@
 """One run of one contender: what it is called with, and what its figures are."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 
 from server import on_client_processor, on_processors
@@ -20,22 +22,22 @@ class Failed(Exception):
 
 
 def run(command, timeout, all_others=False):
-    """Standard output, standard error, and the rusage of the one process."""
+    """Standard output, standard error, and the rusage of the one process. Nothing here stirs while it
+    runs."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                                    preexec_fn=on_processors(all_others=all_others))
-        deadline = time.monotonic() + timeout
-        usage = None
-        while usage is None:
-            pid, status, rusage = os.wait4(process.pid, os.WNOHANG)
-            if pid != 0:
-                usage, process.returncode = rusage, os.waitstatus_to_exitcode(status)
-            elif time.monotonic() > deadline:
-                process.kill()
-                process.wait()
-                raise Failed(f"{' '.join(command)}: does not end")
-            else:
-                time.sleep(0.002)
+        guard = threading.Timer(timeout, process.kill)
+        guard.start()
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        finally:
+            guard.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
         texts = []
         for file in (out, err):
             file.seek(0)
@@ -75,8 +77,8 @@ class Runner:
             common += ["--path", "/1k"]
         return common + ["--bytes", str(workload.body), "--connections", str(workload.connections)] + given
 
-    def url(self, workload, scheme_tls=False):
-        scheme, port = ("https", self.nginx.tls_port) if scheme_tls else ("http", self.nginx.port)
+    def url(self, tls=False):
+        scheme, port = ("https", self.nginx.tls_port) if tls else ("http", self.nginx.port)
         return f"{scheme}://127.0.0.1:{port}/1k"
 
     # ----------------------------------------------------------------------------------- requests
@@ -88,26 +90,31 @@ class Runner:
                    str(workload.requests), "--seconds", str(workload.seconds)]
         if self.latency and contender.program != "go":
             command.append("--latency")
-        out, _, _ = run(command, workload.seconds + 240, workload.all_processors)
+        try:
+            out, _, _ = run(command, workload.seconds + 240, workload.all_processors)
+        finally:
+            if "@saved" in workload.arguments:  # memory, where that is where the folder is
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.nginx.place("saved"))
         return request_figures(json.loads(out))
 
     def tool(self, workload, contender):
-        """Not told to count CPU time: the whole process's counts, its beginning included."""
+        """It does not say what CPU time it took: that of the whole process counts, its beginning included."""
         n, tls = workload.connections, "--https" in workload.arguments
         if contender.program == "wrk":
-            command = [self.programs["wrk"], "-t1", f"-c{n}", f"-d{max(1, round(workload.seconds))}s",
-                       self.url(workload, tls)]
+            seconds = 1 + n // 2000  # which has to suffice for connecting as well
+            command = [self.programs["wrk"], "-t1", f"-c{n}", f"-d{seconds}s", self.url(tls)]
             pattern = r"(\d+) requests in ([\d.]+)(ms|s|m)"
         else:
             command = [self.programs["h2load"], "--h1", "-t1", f"-c{n}", f"-n{400 * n}",
-                       self.url(workload, tls)]
+                       self.url(tls)]
             pattern = r"finished in ([\d.]+)(ms|s),.*?(\d+) succeeded"
         out, _, usage = run(command, 120)
         found = re.search(pattern, out, re.DOTALL)
-        if found is None or re.search(r"Non-2xx|Socket errors", out):
+        count, wall, unit = (0, 0, "s") if found is None else \
+            found.groups() if contender.program == "wrk" else found.group(3, 1, 2)
+        if int(count) == 0 or re.search(r"Non-2xx|Socket errors", out):
             raise Failed(f"{' '.join(command)}: {out.strip()}")
-        count, wall, unit = found.groups() if contender.program == "wrk" else \
-            (found.group(3), found.group(1), found.group(2))
         seconds = float(wall) * {"ms": 1e-3, "s": 1, "m": 60}[unit]
         return request_figures({"requests": int(count), "wall_s": seconds, "user_s": usage.ru_utime,
                                 "system_s": usage.ru_stime, "opened": n})
@@ -126,14 +133,14 @@ class Runner:
                 "idle_cpu_us": line["idle_cpu_s"] / count * 1e6,
                 "resident_kib": line["resident_kib"]}
 
-    def start_command(self, workload, contender):
+    def start_command(self, contender):
         extra = ["-s"] if contender.program == "curl" else []
-        return [self.programs[contender.program], *extra, self.url(workload)]
+        return [self.programs[contender.program], *extra, self.url()]
 
-    def start(self, workload, contender):
+    def start(self, _, contender):
         """The first byte is one that the program has written."""
         walls, usages = [], []
-        command = self.start_command(workload, contender)
+        command = self.start_command(contender)
         with on_client_processor():  # it is inherited: doing it in the child makes starting dearer
             for _ in range(START_RUNS):
                 wall, usage = self.start_once(command)
@@ -172,8 +179,8 @@ class Runner:
         counts = [self.count_instructions([*base, str(number)]) for number in (few, many)]
         return {"instructions": (counts[1] - counts[0]) / (many - few)}
 
-    def start_instructions(self, workload, contender):
-        whole = self.count_instructions(self.start_command(workload, contender))
+    def start_instructions(self, _, contender):
+        whole = self.count_instructions(self.start_command(contender))
         figures = {"instructions": whole}
         if contender.program.startswith("start-"):
             figures["only_loading"] = self.count_instructions([self.programs[contender.program]])

@@ -2,6 +2,7 @@
 the block is."""
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -13,9 +14,11 @@ import time
 BODY_BYTES = 1024
 LARGE_BYTES = 300_000
 UPLOADED = 3  # bytes of the answer to an upload
+FULL, RESUMED = 5, 8  # ... to the question how the TLS handshake was
 START_ATTEMPTS = 8
 ROOM_IN_MEMORY = 10 << 30  # what a folder in memory must have free to be worked in: 4 GiB there and back
 ADDRESSES = 8
+PR_SET_PDEATHSIG = 1  # prctl(2)
 
 CONF = """\
 daemon off;
@@ -53,6 +56,10 @@ http {{
     server {{
 {listens}
         root root;
+        location /handshake {{
+            if ($ssl_session_reused = r) {{ return 200 "resumed\n"; }}
+            return 200 "full\n";
+        }}
         location /upload {{
             # The answer comes when the body has been read whole.
             proxy_pass http://sink/;
@@ -78,6 +85,19 @@ def on_processors(server=False, all_others=False):
         return None
     chosen = {allowed[-1]} if server else set(allowed[:-1]) if all_others else {allowed[0]}
     return lambda: os.sched_setaffinity(0, chosen)
+
+
+def server_of_this_process():
+    """What the server does before it runs. It ends with this process, however that ends."""
+    pin = on_processors(server=True)
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+
+    def prepare():
+        if pin is not None:
+            pin()
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    return prepare
 
 
 @contextlib.contextmanager
@@ -209,7 +229,7 @@ class Nginx:
         self.process = subprocess.Popen(
             [self.program, "-p", self.directory, "-c", "nginx.conf", "-e", self.place("error.log")],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            preexec_fn=on_processors(server=True))
+            preexec_fn=server_of_this_process())
         deadline = time.monotonic() + 10
         while self.process.poll() is None and time.monotonic() < deadline:
             try:
@@ -235,4 +255,4 @@ class Nginx:
 
     def version(self):
         done = subprocess.run([self.program, "-v"], capture_output=True, text=True, check=False)
-        return (done.stderr + done.stdout).strip().rpartition(" ")[2]
+        return (done.stderr + done.stdout).strip().rpartition("/")[2]
