@@ -37,6 +37,8 @@ static _Atomic(struct fy_sched *) all;
 /* Serialises the taking and giving back of schedulers. Taken before a scheduler's own lock. */
 static pthread_mutex_t lives = PTHREAD_MUTEX_INITIALIZER;
 
+FY_SLAB_STATIC(buffers, FY_SPARE_BYTES, 16 * FY_SPARE_BYTES)
+
 /* Made with the first scheduler: so it is visited last, after those that its connections come from.
  * NULL: there is none, and connections are closed with their threads. Written under lives. */
 static _Atomic(struct fy_sched *) harbour;
@@ -243,6 +245,7 @@ static void detach(void *arg)
     fy_poller_close(&sched->poller);
     fy_switch_forget(&sched->root.stopped);
     fy_spares_free(&sched->spares);
+    fy_spares_free(&sched->exchanges);
     atomic_store(&sched->task_count, 0);
     fy_sched_unlock(sched);
     pthread_mutex_unlock(&lives);
@@ -272,6 +275,7 @@ static struct fy_sched *make(bool is_harbour)
     fy_list_init(&sched->leftovers);
     fy_list_init(&sched->lookups);
     fy_list_init(&sched->open_responses);
+    sched->spares = (struct fy_spares){.most = 16, .slab = &buffers};
     sched->wake_fd = -1;
     sched->poller.fd = -1;
     sched->is_harbour = is_harbour;
@@ -581,6 +585,8 @@ const struct fy_debug_entry ferry_debug_tasks[] = {
     FY_DEBUG_FIELD(fy_task, all),
     FY_DEBUG_FIELD(fy_task, stopped),
     FY_DEBUG_FIELD(fy_task, stack.high),
+    FY_DEBUG_FIELD(fy_task, top),
+    FY_DEBUG_FIELD(fy_task, shelf),
     FY_DEBUG_FIELD(fy_task, woken),
     FY_DEBUG_FIELD(fy_task, arg),
     FY_DEBUG_FIELD(fy_task, number),

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/slab.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "transport/idle_pool.h"
@@ -20,6 +21,8 @@
 #define ANSWER_GRACE_MS 250
 
 static atomic_uint_least64_t next_number = 1;
+
+FY_SLAB_STATIC(connections, sizeof(struct fy_persist_conn), FY_SLAB_CHUNK)
 
 /* ------------------------------------------------------------------------------ birth and death */
 
@@ -64,10 +67,11 @@ static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_
                                           struct fy_stream *stream, struct fy_tls_info *tls,
                                           const struct fy_route *route)
 {
-    struct fy_persist_conn *conn = calloc(1, sizeof *conn);
+    struct fy_persist_conn *conn = fy_slab_take(&connections);
     if (conn == NULL) {
         return NULL;
     }
+    *conn = (struct fy_persist_conn){0};
     conn->holds = 1;
     conn->transport = transport;
     fy_transport_hold(transport);
@@ -158,6 +162,13 @@ void fy_persist_conn_hold(struct fy_persist_conn *conn)
     conn->holds++;
 }
 
+/* For want of memory to say it in. */
+static const ferry_error unexplained = {
+    .code = FERRY_ENOMEM,
+    .os_errno = ENOMEM,
+    .message = "the connection is closed, and there was no memory to remember why",
+};
+
 void fy_persist_conn_release(struct fy_persist_conn *conn)
 {
     if (--conn->holds > 0) {
@@ -169,8 +180,22 @@ void fy_persist_conn_release(struct fy_persist_conn *conn)
     fy_tls_info_release(conn->tls);
     fy_route_end(&conn->route);
     fy_conn_input_free(&conn->input);
+    if (conn->why != &unexplained) {
+        free((void *)conn->why);
+    }
     fy_transport_release(conn->transport);
-    free(conn);
+    fy_slab_give(&connections, conn);
+}
+
+/* Not part of every connection, most of which are open. */
+static const ferry_error *keep(const ferry_error *why)
+{
+    ferry_error *copy = malloc(sizeof *copy);
+    if (copy == NULL) {
+        return &unexplained;
+    }
+    *copy = *why;
+    return copy;
 }
 
 void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure failure,
@@ -180,7 +205,7 @@ void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure fa
         return;
     }
     conn->is_closed = true;
-    conn->why = *why;
+    conn->why = keep(why);
     conn->why_failure = failure;
     FY_HOST_COUNT_DOWN(conn->counts, connections);
     fy_list_remove(&conn->exit.link);
@@ -195,8 +220,8 @@ void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure fa
 void fy_persist_conn_close_for(struct fy_persist_conn *conn, enum fy_trip_failure failure, int code,
                                const char *why)
 {
-    ferry_error err = {0};
-    fy_fail(&err, code, 0, "%s", why);
+    ferry_error err;
+    fy_fail_plain(&err, code, why);
     fy_persist_conn_close(conn, failure, &err);
 }
 
@@ -335,7 +360,7 @@ int fy_persist_conn_fail_read(const struct fy_persist_conn *conn, ssize_t got, c
     const char *failure =
         conn->stream->ops->failure != NULL ? conn->stream->ops->failure(conn->stream) : NULL;
     if (conn->is_closed) {
-        *err = conn->why; /* not its consequence, "canceled" */
+        *err = *conn->why; /* not its consequence, "canceled" */
         return -1;
     }
     switch (got) {
@@ -359,7 +384,7 @@ int fy_persist_conn_fail_read(const struct fy_persist_conn *conn, ssize_t got, c
 int fy_persist_conn_fail_write(const struct fy_persist_conn *conn, int result, ferry_error *err)
 {
     if (conn->is_closed) {
-        *err = conn->why;
+        *err = *conn->why;
         return -1;
     }
     return fy_fail(err, result == -ENOMEM ? FERRY_ENOMEM : FERRY_EWRITE, -result, "%s%s",
@@ -448,7 +473,7 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
             if (exchange->answer_comes) {
                 break;
             }
-            *err = conn->why;
+            *err = *conn->why;
             *failure = conn->why_failure;
             return NULL;
         case WRITTEN:
@@ -486,7 +511,7 @@ ferry_response *fy_persist_conn_round_trip(struct fy_persist_conn *conn,
 {
     if (conn->is_closed) {
         /* It closed while it was handed over: nothing of the request has gone out on it. */
-        *err = conn->why;
+        *err = *conn->why;
         *failure = FY_TRIP_NOTHING_WRITTEN;
         return NULL;
     }

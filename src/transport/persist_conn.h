@@ -36,7 +36,9 @@ struct fy_persist_conn {
     /* From round trip to loops: exchanges. */
     struct fy_chan to_read, to_write;
     void *to_read_place[1], *to_write_place[1];
-    struct fy_chan closed; /* closed when the connection is */
+    struct fy_case to_write_cases[2]; /* what the write loop waits for: not on its stack, which
+                                         may be put away */
+    struct fy_chan closed;            /* closed when the connection is */
     struct fy_chan gone; /* closed when its loops are, too (or one is left in a user's function) */
 
     struct fy_task *read_task, *write_task; /* NULL once their loops are over */
@@ -54,7 +56,7 @@ struct fy_persist_conn {
     bool was_put_back; /* another thread wanted it while a loop was at work: the pool is to be told
                           when it rests */
     bool is_closed;
-    ferry_error why;                  /* valid once closed */
+    const ferry_error *why; /* once closed: from malloc(), or static when there is no memory */
     enum fy_trip_failure why_failure; /* likewise: what it means for a request that was on it */
 
     /* The pool's: under pool.lock. */

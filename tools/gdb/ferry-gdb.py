@@ -294,9 +294,25 @@ unwinder = TaskUnwinder()
 register_unwinder(None, unwinder, replace=True)
 
 
+def put_back(task):
+    """The stack of a task that has been parked for long lies elsewhere. In a process that lives it is
+    copied to where it will be when the task goes on, which changes nothing for the task."""
+    memory = task.memory
+    shelf = task.get("shelf")
+    if shelf == 0:
+        return
+    stopped = task.get("stopped")
+    try:
+        memory.inferior.write_memory(stopped, memory.inferior.read_memory(shelf, task.get("top") - stopped))
+    except (gdb.error, gdb.MemoryError):
+        raise gdb.GdbError("Task %d has been parked for long, and its stack was put away: its bytes lie at "
+                           "0x%x, and a core file has no room to put them back." % (task.number, shelf))
+
+
 def registers_of(task):
     """Of a parked task, by GDB's names."""
     memory = task.memory
+    put_back(task)
     stopped = task.get("stopped")
     registers = {}
     for name in memory.entries["all of registers"]:
