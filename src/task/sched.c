@@ -437,10 +437,9 @@ static bool has_library_tasks(const struct fy_sched *sched)
     return false;
 }
 
-void fy_tasks_finish(struct fy_sched *sched)
+/* What counts as woken is not put into the queue again. */
+void fy_tasks_stop_users(struct fy_sched *sched)
 {
-    /* Users' functions are not run any more: what counts as woken is not put into the queue again.
-     */
     FY_LIST_EACH(link, &sched->tasks)
     {
         struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
@@ -450,6 +449,11 @@ void fy_tasks_finish(struct fy_sched *sched)
             task->woken = true;
         }
     }
+}
+
+void fy_tasks_finish(struct fy_sched *sched)
+{
+    fy_tasks_stop_users(sched);
     /* A library task whose connection is closed has nothing left to wait for but other tasks of its
      * own: each round lets all that are ready run. The bound is for one that waits for a user's
      * task. */

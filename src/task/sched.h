@@ -90,6 +90,10 @@ struct fy_exit_hook {
      * into the running one, the harbour, under the locks of both. False: it cannot, and run is
      * called. NULL: it never can. */
     bool (*outlive)(struct fy_exit_hook *hook);
+    /* In sched->exit_hooks: parks until what the hook belongs to has come to its end by itself, and
+     * perhaps left behind what does outlive the thread. False: there is no point in that, or the
+     * deadline has passed. NULL: there never is one. */
+    bool (*settle)(struct fy_exit_hook *hook, int64_t deadline);
     /* What is to be done in the child of a fork, on the scheduler of the thread that forked
      * (task/fork.h); in sched->leftovers: on every other's. NULL: nothing. */
     void (*forked)(struct fy_exit_hook *hook);

@@ -27,6 +27,10 @@
 #include "task/io.h"
 #include "task/monitor.h"
 
+/* How long a thread that ends waits for connections that are being made, and that its own requests
+ * did not need in the end: the next thread's would have to dial anew. */
+#define SETTLE_MS 250
+
 /* All schedulers there ever were; only ever grows at its front. */
 static _Atomic(struct fy_sched *) all;
 
@@ -160,6 +164,59 @@ static void run_hooks(struct fy_link *hooks)
     }
 }
 
+static void run_hooks_but_settling(struct fy_link *hooks)
+{
+    struct fy_link *link = hooks->next;
+    while (link != hooks) {
+        struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
+        if (hook->settle != NULL) {
+            link = link->next;
+            continue;
+        }
+        fy_list_remove(link);
+        hook->run(hook);
+        link = hooks->next; /* others may have gone with it */
+    }
+}
+
+static bool settle_one(struct fy_link *hooks, int64_t deadline)
+{
+    FY_LIST_EACH(link, hooks)
+    {
+        struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
+        if (hook->settle != NULL && hook->settle(hook, deadline)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_settling(struct fy_link *hooks)
+{
+    FY_LIST_EACH(link, hooks)
+    {
+        if (FY_CONTAINER(link, struct fy_exit_hook, link)->settle != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* No function of the user's is called meanwhile: what could come to one is closed before. */
+static void settle(struct fy_sched *sched)
+{
+    if (!has_settling(&sched->exit_hooks)) {
+        return;
+    }
+    int64_t deadline = fy_after_ms(SETTLE_MS);
+    run_hooks_but_settling(&sched->exit_hooks);
+    fy_tasks_stop_users(sched);
+    while (settle_one(&sched->exit_hooks, deadline)) {
+        fy_yield(); /* the new connection's loops begin */
+    }
+    leave_in_harbour(sched);
+}
+
 /* Closes what does not outlive the thread. Its library tasks see their connections closed and end;
  * users' tasks that are still parked are discarded, as goroutines are when a program ends. */
 static void detach(void *arg)
@@ -169,6 +226,7 @@ static void detach(void *arg)
     fy_sched_lock(sched);
     fy_poll_now(); /* what others have posted is done while what it is about still stands */
     leave_in_harbour(sched);
+    settle(sched);
     run_hooks(&sched->exit_hooks);
     fy_poll_now(); /* and what they were about to post when the hooks stopped them */
     fy_tasks_finish(sched);

@@ -37,6 +37,9 @@ void fy_sched_become(struct fy_sched *sched);
 /* sched.c's: the same for one, under its lock, on the monitor's stack. */
 void fy_sched_attend(struct fy_sched *sched, struct fy_task *guest);
 
+/* sched.c's: users' tasks do not go on any more. For a thread that ends. */
+void fy_tasks_stop_users(struct fy_sched *sched);
+
 /* sched.c's: runs library tasks until none is left, without waiting; then discards every other task
  * but the root. For a thread that ends. */
 void fy_tasks_finish(struct fy_sched *sched);

@@ -258,5 +258,5 @@ int main(void)
         TRANSPORT_TEST(test_closing_while_threads_end),
         TRANSPORT_TEST(test_in_the_dump),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, https_world_make, https_world_free);
 }
