@@ -21,7 +21,11 @@ int64_t fy_shelf_after = 1000 * FY_MILLISECOND;
 /* Room for the live bytes of a loop's stack, and of one that waits beneath TLS. A stack with more of
  * them stays in place. */
 #define SHELF_BYTES 448
+#ifdef FY_TSAN
+#define DEEP_SHELF_BYTES 2048 /* its frames are larger */
+#else
 #define DEEP_SHELF_BYTES 1024
+#endif
 
 FY_SLAB_STATIC(shelves, SHELF_BYTES, FY_SLAB_CHUNK)
 FY_SLAB_STATIC(deep_shelves, DEEP_SHELF_BYTES, FY_SLAB_CHUNK)

@@ -21,7 +21,7 @@ struct sleeper {
 static void rest(void *arg)
 {
     struct sleeper *sleeper = arg;
-    volatile char kept[600];
+    volatile char kept[300];
     for (size_t i = 0; i < sizeof kept; i++) {
         kept[i] = (char)(i * 7);
     }
