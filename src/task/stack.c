@@ -48,6 +48,7 @@ struct slot {
 };
 
 struct slab {
+    struct fy_link link; /* in its kind's list of slabs */
     char *mapping;
     enum fy_stack_kind kind;
     size_t slots, used;
@@ -58,8 +59,11 @@ struct slab {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     struct fy_link free; /* of slots; warm ones first */
-    size_t warm;         /* how many of them keep their pages */
-    size_t empty_slabs;  /* slabs with no slot in use */
+    /* All of them. A slab none of whose slots is free is known to its tasks only, on stacks that a
+     * leak checker does not look into. */
+    struct fy_link slabs;
+    size_t warm;        /* how many of them keep their pages */
+    size_t empty_slabs; /* slabs with no slot in use */
     bool ready;
 } kinds[FY_STACK_KINDS];
 
@@ -146,6 +150,7 @@ static int refill(enum fy_stack_kind kind)
 {
     if (!kinds[kind].ready) {
         fy_list_init(&kinds[kind].free);
+        fy_list_init(&kinds[kind].slabs);
         kinds[kind].ready = true;
     }
     if (!fy_list_empty(&kinds[kind].free)) {
@@ -158,7 +163,7 @@ static int refill(enum fy_stack_kind kind)
     for (size_t i = slab->slots; i-- > 0;) {
         fy_list_push_front(&kinds[kind].free, &slab->slot[i].link);
     }
-    /* The free list holds the slab's slots. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+    fy_list_push_front(&kinds[kind].slabs, &slab->link);
     kinds[kind].empty_slabs++;
     return 0;
 }
@@ -192,6 +197,7 @@ static void slab_release(struct slab *slab)
             kinds[slab->kind].warm--;
         }
     }
+    fy_list_remove(&slab->link);
     slab_unmap(slab);
 }
 
