@@ -20,6 +20,9 @@
 /* "Connection Attempt Delay", RFC 8305 section 8. */
 #define ATTEMPT_DELAY (250 * FY_MILLISECOND)
 
+/* Of so many addresses the books are kept on the stack: a literal is one, localhost two. */
+#define FEW 4
+
 struct attempt {
     struct race *race;
     const struct fy_address *address;
@@ -95,14 +98,24 @@ static enum telling telling_of(int error)
     }
 }
 
+/* Whether anybody is told of connects: only then is an address made readable. */
+static bool is_traced(const struct fy_dial *dial)
+{
+    return dial->trace != NULL &&
+           (dial->trace->connect_start != NULL || dial->trace->connect_done != NULL);
+}
+
 /* Enters the result of an attempt that is over. */
 static void conclude(struct race *race, struct attempt *attempt)
 {
-    char text[FY_ADDRESS_TEXT];
-    ferry_error error = {0};
+    char text[FY_ADDRESS_TEXT] = "";
+    ferry_error error;
     bool failed = attempt->result != 0;
-    fy_address_text(attempt->address, text);
+    if (failed || is_traced(race->dial)) {
+        fy_address_text(attempt->address, text);
+    }
     if (failed) {
+        error = (ferry_error){0};
         fy_connect_failed(&error, -attempt->result, "tcp", text);
         enum telling telling = telling_of(-attempt->result);
         if (race->error.code == 0 || telling > race->telling) {
@@ -131,9 +144,11 @@ static void wait_for_connect(void *arg)
 static void begin_next(struct race *race)
 {
     struct attempt *attempt = &race->attempts[race->begun++];
-    char text[FY_ADDRESS_TEXT];
-    fy_address_text(attempt->address, text);
-    fy_trace_connect_start(race->dial, "tcp", text);
+    if (is_traced(race->dial)) {
+        char text[FY_ADDRESS_TEXT];
+        fy_address_text(attempt->address, text);
+        fy_trace_connect_start(race->dial, "tcp", text);
+    }
     attempt->result = fy_socket_stream_connect(&attempt->stream,
                                                (const struct sockaddr *)&attempt->address->sockaddr,
                                                attempt->address->len);
@@ -221,8 +236,14 @@ struct fy_stream *fy_race(const struct fy_dial *dial, const struct fy_addresses 
                           ferry_error *err)
 {
     struct race race = {.dial = dial, .count = addresses->count};
-    void **places = malloc(addresses->count * sizeof *places);
-    race.attempts = calloc(addresses->count, sizeof *race.attempts);
+    struct attempt few_attempts[FEW];
+    void *few_places[FEW];
+    void **places = few_places;
+    race.attempts = few_attempts;
+    if (race.count > FEW) {
+        places = malloc(race.count * sizeof *places);
+        race.attempts = malloc(race.count * sizeof *race.attempts);
+    }
     if (places == NULL || race.attempts == NULL) {
         fy_fail_memory(err);
         goto out;
@@ -237,7 +258,9 @@ struct fy_stream *fy_race(const struct fy_dial *dial, const struct fy_addresses 
         *err = race.error;
     }
 out:
-    free(race.attempts);
-    free(places);
+    if (race.count > FEW) {
+        free(race.attempts);
+        free(places);
+    }
     return race.winner;
 }

@@ -177,9 +177,8 @@ static ssize_t socket_writev(struct fy_stream *stream, const struct iovec *iov, 
             return failed;
         }
         /* One piece, as most requests are, has a shorter way through the kernel. */
-        ssize_t written = count == 1
-                              ? send(self->io.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-                              : sendmsg(self->io.fd, &message, MSG_NOSIGNAL);
+        ssize_t written = count == 1 ? send(self->io.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                                     : sendmsg(self->io.fd, &message, MSG_NOSIGNAL);
         if (written >= 0) {
             return written;
         }
@@ -331,19 +330,17 @@ static int set_nonblocking(int fd)
     return (flags & O_NONBLOCK) != 0 ? 0 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-struct fy_stream *fy_socket_stream_new(int fd)
+/* Over a non-blocking socket, which 'open' registers. */
+static struct fy_stream *stream_over(int fd, int (*open)(struct fy_io *io, int fd))
 {
     const int on = 1;
-    if (set_nonblocking(fd) != 0) {
-        return NULL;
-    }
     struct socket_stream *self = malloc(sizeof *self);
     if (self == NULL) {
         return NULL;
     }
     *self = (struct socket_stream){
         .stream = {.ops = &socket_ops, .read_deadline = FY_NEVER, .write_deadline = FY_NEVER}};
-    if (fy_io_open(&self->io, fd) != 0) {
+    if (open(&self->io, fd) != 0) {
         int error = errno;
         free(self);
         errno = error;
@@ -353,35 +350,47 @@ struct fy_stream *fy_socket_stream_new(int fd)
     return &self->stream;
 }
 
+struct fy_stream *fy_socket_stream_new(int fd)
+{
+    return set_nonblocking(fd) == 0 ? stream_over(fd, fy_io_open) : NULL;
+}
+
 /* ---------------------------------------------------------------------------------- connecting */
+
+/* The port of an address; 0: it has none. */
+static in_port_t port_of(const struct sockaddr *address)
+{
+    switch (address->sa_family) {
+    case AF_INET: return ((const struct sockaddr_in *)(const void *)address)->sin_port;
+    case AF_INET6: return ((const struct sockaddr_in6 *)(const void *)address)->sin6_port;
+    default: return 0;
+    }
+}
 
 /* A port of this machine that nobody listens on may be given to the very socket that dials it,
  * which then is connected to itself. */
-static bool connected_to_itself(int fd)
+static bool connected_to_itself(int fd, const struct sockaddr *dialed)
 {
     struct sockaddr_storage own = {0};
     struct sockaddr_storage peer = {0};
     socklen_t own_len = sizeof own;
     socklen_t peer_len = sizeof peer;
-    if (getsockname(fd, (struct sockaddr *)&own, &own_len) != 0 ||
-        (own.ss_family != AF_INET && own.ss_family != AF_INET6) ||
+    in_port_t port = port_of(dialed);
+    if (port == 0 || getsockname(fd, (struct sockaddr *)&own, &own_len) != 0 ||
+        port_of((struct sockaddr *)&own) != port ||
         getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0) {
         return false;
     }
     return own_len == peer_len && memcmp(&own, &peer, own_len) == 0;
 }
 
-static int connect_outcome(int fd)
+/* Begins, or asks again, and says how it stands: 0, -EINPROGRESS, or another -errno. */
+static int connect_once(int fd, const struct sockaddr *address, socklen_t len)
 {
-    int error = 0;
-    socklen_t len = sizeof error;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
-        error = errno;
+    if (connect(fd, address, len) == 0 || errno == EISCONN) {
+        return 0;
     }
-    if (error == 0 && connected_to_itself(fd)) {
-        error = ECONNREFUSED;
-    }
-    return -error;
+    return errno == EALREADY || errno == EINTR ? -EINPROGRESS : -errno;
 }
 
 int fy_socket_stream_connect(struct fy_stream **stream, const struct sockaddr *address,
@@ -392,39 +401,43 @@ int fy_socket_stream_connect(struct fy_stream **stream, const struct sockaddr *a
     if (fd < 0) {
         return -errno;
     }
-    int result = connect(fd, address, len) == 0 ? 0 : -errno;
-    if (result == -EINTR) {
-        result = -EINPROGRESS;
+    int result = connect_once(fd, address, len);
+    if (result == -EINPROGRESS) {
+        result = connect_once(fd, address, len); /* on this machine a handshake is over by now */
+    }
+    if (result == 0 && connected_to_itself(fd, address)) {
+        result = -ECONNREFUSED;
     }
     if (result != 0 && result != -EINPROGRESS) {
         goto fail;
     }
     /* Registered only now: a socket that is neither connected nor connecting counts as hung up. */
-    *stream = fy_socket_stream_new(fd);
+    *stream = stream_over(fd, result == 0 ? fy_io_open : fy_io_open_connecting);
     if (*stream == NULL) {
         result = -errno;
         goto fail;
     }
-    struct fy_io *io = &of(*stream)->io;
-    fy_io_drained(io); /* the registration has looked: what is there comes as an event */
-    if (result == 0) {
-        return 0;
-    }
-    fy_io_filled(io);
-    fy_poll_now(); /* on this machine a handshake is over by now */
-    if (!io->writable) {
-        return -EINPROGRESS;
-    }
-    result = connect_outcome(fd);
-    if (result == 0) {
-        return 0;
-    }
-    (*stream)->ops->free(*stream);
-    *stream = NULL;
+    fy_io_drained(&of(*stream)->io); /* the registration looks: what is there comes as an event */
     return result;
 fail:
     close(fd);
     return result;
+}
+
+static int connect_outcome(int fd)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t peer_len = sizeof peer;
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
+        error = errno;
+    }
+    if (error == 0 && getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0 &&
+        connected_to_itself(fd, (struct sockaddr *)&peer)) {
+        error = ECONNREFUSED;
+    }
+    return -error;
 }
 
 int fy_socket_stream_finish_connect(struct fy_stream *stream, const char *why)
