@@ -91,6 +91,16 @@ int fy_fail(ferry_error *err, int code, int os_errno, const char *format, ...)
     return -1;
 }
 
+int fy_fail_text(ferry_error *err, int code, const char *text)
+{
+    size_t len = strnlen(text, sizeof err->message - 1);
+    memcpy(err->message, text, len);
+    err->message[len] = '\0';
+    err->code = code;
+    err->os_errno = 0;
+    return -1;
+}
+
 int fy_fail_memory(ferry_error *err)
 {
     switch (errno) {

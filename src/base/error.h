@@ -15,6 +15,10 @@
 int fy_fail(ferry_error *err, int code, int os_errno, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Likewise with a sentence of the library's own, in which nothing has to be put or made harmless:
+ * for what is not a failure to most, such as why a connection was closed. */
+int fy_fail_text(ferry_error *err, int code, const char *text);
+
 /* Out of memory (or of another resource of the process, as errno has it). Returns -1. */
 int fy_fail_memory(ferry_error *err);
 

@@ -159,14 +159,10 @@ void fy_persist_conn_release(struct fy_persist_conn *conn)
     free(conn);
 }
 
-void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure failure,
-                           const ferry_error *why)
+/* conn->why says why. */
+static void end(struct fy_persist_conn *conn, enum fy_trip_failure failure)
 {
-    if (conn->is_closed) {
-        return;
-    }
     conn->is_closed = true;
-    conn->why = *why;
     conn->why_failure = failure;
     FY_HOST_COUNT_DOWN(conn->counts, connections);
     fy_list_remove(&conn->exit.link);
@@ -178,12 +174,22 @@ void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure fa
     }
 }
 
+void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure failure,
+                           const ferry_error *why)
+{
+    if (!conn->is_closed) {
+        conn->why = *why;
+        end(conn, failure);
+    }
+}
+
 void fy_persist_conn_close_for(struct fy_persist_conn *conn, enum fy_trip_failure failure, int code,
                                const char *why)
 {
-    ferry_error err = {0};
-    fy_fail(&err, code, 0, "%s", why);
-    fy_persist_conn_close(conn, failure, &err);
+    if (!conn->is_closed) {
+        fy_fail_text(&conn->why, code, why);
+        end(conn, failure);
+    }
 }
 
 void fy_persist_conn_loop_over(struct fy_persist_conn *conn)
