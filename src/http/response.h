@@ -18,6 +18,9 @@
 /* What a body's read_within comes back with when nothing has come. */
 #define FY_READ_LATER (-2)
 
+/* What a splice returns when the body's next bytes cannot be spliced: read() brings them. */
+#define FY_READ_COPY (-3)
+
 /* What a response's body can do. All are called under the lock of the response's scheduler. */
 struct fy_body_ops {
     /* As ferry_response_read; parks. Never called again after it has returned 0 or -1. */
@@ -25,6 +28,9 @@ struct fy_body_ops {
     /* Likewise, for at most ms milliseconds: FY_READ_LATER when they have passed without a byte,
      * which is no failure. NULL: this body never lets its reader wait. */
     ssize_t (*read_within)(void *body, void *buf, size_t len, int64_t ms, ferry_error *err);
+    /* As read, but into an empty pipe, without a copy; or FY_READ_COPY, and nothing has happened.
+     * NULL: never. */
+    ssize_t (*splice)(void *body, int pipe, size_t len, ferry_error *err);
     /* As ferry_response_write; NULL: this body cannot. */
     ssize_t (*write)(void *body, const void *buf, size_t len, ferry_error *err);
     /* The response is closed, whatever has been read; no read or write begins after this. may_park
@@ -41,7 +47,7 @@ struct ferry_response {
     int minor;          /* HTTP/1.minor */
     const char *reason; /* in the arena, as all strings here */
     const char *url;
-    int64_t length; /* as ferry_response_length() tells it */
+    int64_t length;        /* as ferry_response_length() tells it */
     struct fy_arena arena; /* the response itself is the first thing in it */
     struct fy_header header;
     struct fy_header announced; /* the trailer names that the head has, without values */
@@ -73,6 +79,16 @@ int fy_response_announce_trailers(ferry_response *res);
 
 /* Frees the memory, nothing else: for one that never reached the ledger, and by the close. */
 void fy_response_free(ferry_response *res);
+
+/* What a public function that reads stands between: enters the scheduler of a response, which is
+ * then not freed by a close that comes from another task meanwhile. NULL and *err when this is
+ * another thread's response. */
+struct fy_sched *fy_response_begin_use(ferry_response *res, ferry_error *err);
+void fy_response_end_use(ferry_response *res);
+
+/* In between: as ferry_response_read; and into an empty pipe, or FY_READ_COPY. */
+ssize_t fy_response_read_body(ferry_response *res, void *buf, size_t len, ferry_error *err);
+ssize_t fy_response_splice_body(ferry_response *res, int pipe, size_t len, ferry_error *err);
 
 /* Under the lock, on its own thread: closes as ferry_response_close does. */
 void fy_response_close(ferry_response *res);

@@ -122,6 +122,32 @@ static ssize_t socket_read(struct fy_stream *stream, void *buf, size_t len, cons
     }
 }
 
+/* How much the pipe takes does not depend on bytes alone: less than asked for says nothing about
+ * what is left, and the socket stays readable until it says that it is not. */
+static ssize_t socket_splice(struct fy_stream *stream, int pipe, size_t len, const char *why)
+{
+    struct socket_stream *self = of(stream);
+    for (;;) {
+        int failed = readable_turn(self, why);
+        if (failed != 0) {
+            return failed;
+        }
+        ssize_t got = splice(self->io.fd, NULL, pipe, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        if (got == 0 && self->error != 0) {
+            return -self->error;
+        }
+        if (got >= 0) {
+            return got;
+        }
+        switch (errno) {
+        case EAGAIN: nothing_there(&self->io); break;
+        case EINTR: break;
+        case EINVAL: return -ENOSYS;
+        default: return broken(self);
+        }
+    }
+}
+
 static bool socket_has_input(struct fy_stream *stream)
 {
     struct socket_stream *self = of(stream);
@@ -310,6 +336,7 @@ static const struct fy_stream_ops socket_ops = {
     .read = socket_read,
     .writev = socket_writev,
     .send_file = socket_send_file,
+    .splice = socket_splice,
     .wait_readable = socket_wait_readable,
     .has_input = socket_has_input,
     .try_read = socket_try_read,

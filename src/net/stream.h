@@ -33,6 +33,9 @@ struct fy_stream_ops {
      * from this file, read it and write instead. NULL: this kind of stream cannot, likewise. */
     ssize_t (*send_file)(struct fy_stream *stream, int fd, int64_t offset, size_t len,
                          const char *why);
+    /* As read, into an empty pipe, without a copy; -ENOSYS: it cannot be. NULL: this kind of stream
+     * cannot, likewise. */
+    ssize_t (*splice)(struct fy_stream *stream, int pipe, size_t len, const char *why);
     /* Until a read would not park: 0. Needs no buffer, which is how an idle connection is
      * watched. */
     int (*wait_readable)(struct fy_stream *stream, const char *why);

@@ -255,6 +255,20 @@ static bool is_too_late(const struct fy_exchange *exchange, int64_t deadline,
     return err->code == FERRY_ETIMEOUT && !exchange->conn->is_closed && fy_now() >= deadline;
 }
 
+/* What follows from what a read has brought. */
+static ssize_t conclude_read(struct fy_exchange *exchange, ssize_t got, ferry_error *err)
+{
+    if (got < 0) {
+        if (exchange->res != NULL) {
+            fy_error_prefix(err, "reading the body of %s", exchange->res->url);
+        }
+        settle(exchange, FY_FATE_ERROR);
+    } else if (at_end(exchange)) {
+        settle(exchange, FY_FATE_END);
+    }
+    return got;
+}
+
 static ssize_t read_until(struct fy_exchange *exchange, void *buf, size_t len, int64_t deadline,
                           ferry_error *err)
 {
@@ -277,15 +291,7 @@ static ssize_t read_until(struct fy_exchange *exchange, void *buf, size_t len, i
     if (got < 0 && is_too_late(exchange, deadline, err)) {
         return FY_READ_LATER;
     }
-    if (got < 0) {
-        if (exchange->res != NULL) {
-            fy_error_prefix(err, "reading the body of %s", exchange->res->url);
-        }
-        settle(exchange, FY_FATE_ERROR);
-    } else if (at_end(exchange)) {
-        settle(exchange, FY_FATE_END);
-    }
-    return got;
+    return conclude_read(exchange, got, err);
 }
 
 static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
@@ -296,6 +302,43 @@ static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
 static ssize_t body_read_within(void *self, void *buf, size_t len, int64_t ms, ferry_error *err)
 {
     return read_until(self, buf, len, fy_after_ms(ms), err);
+}
+
+/* Whether the body's next bytes can go from the socket to a pipe: they are in no buffer, nothing has
+ * to be taken apart, and the read that would say otherwise is not due. */
+static bool can_splice(const struct fy_exchange *exchange)
+{
+    const struct fy_persist_conn *conn = exchange->conn;
+    return !exchange->abandoned && exchange->fate == FY_FATE_NONE &&
+           (exchange->framing.kind == FY_BODY_LENGTH || exchange->framing.kind == FY_BODY_CLOSE) &&
+           conn->stream->ops->splice != NULL && fy_conn_input_len(&conn->input) == 0;
+}
+
+static ssize_t body_splice(void *self, int pipe, size_t len, ferry_error *err)
+{
+    struct fy_exchange *exchange = self;
+    if (!can_splice(exchange)) {
+        return FY_READ_COPY;
+    }
+    struct fy_stream *stream = exchange->conn->stream;
+    bool sized = exchange->framing.kind == FY_BODY_LENGTH;
+    exchange->reading = true;
+    ssize_t got = stream->ops->splice(
+        stream, pipe, sized && (uint64_t)exchange->left < len ? (size_t)exchange->left : len,
+        READING);
+    exchange->reading = false;
+    if (got == -ENOSYS) {
+        return FY_READ_COPY;
+    }
+    if (got < 0 || (got == 0 && (sized || exchange->conn->is_closed))) {
+        got = fail_read(exchange->conn, got, err);
+    } else if (sized) {
+        exchange->left -= got;
+    } else if (got == 0) {
+        exchange->conn->saw_end = true;
+        exchange->left = 0;
+    }
+    return conclude_read(exchange, got, err);
 }
 
 /* Another task may close the response meanwhile, and then its name is gone. */
@@ -385,6 +428,7 @@ static void body_release(void *self)
 
 static const struct fy_body_ops ops = {.read = body_read,
                                        .read_within = body_read_within,
+                                       .splice = body_splice,
                                        .close = body_close,
                                        .release = body_release};
 static const struct fy_body_ops tunnel_ops = {
