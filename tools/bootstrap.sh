@@ -44,6 +44,7 @@ test,check      cmd:promtool    prometheus              golang-github-prometheus
 test,check      gdb             gdb                     gdb                 gdb             gdb                 -
 test,check      criterion       libcriterion-dev        -                   -               -                   -
 test,check,bench pc:libcurl     libcurl4-openssl-dev    libcurl-devel       curl            curl-dev            curl
+test,check      cmd:ss          iproute2                iproute             iproute2        iproute2            iproute2mac
 test,check      cmd:openssl     openssl                 openssl             openssl         openssl             openssl
 test,check      unistring       libunistring-dev        libunistring-devel  libunistring    libunistring-dev    libunistring
 test,check      cmd:readelf     binutils                binutils            binutils        binutils            binutils

@@ -91,13 +91,11 @@ int fy_fail(ferry_error *err, int code, int os_errno, const char *format, ...)
     return -1;
 }
 
-int fy_fail_text(ferry_error *err, int code, const char *text)
+int fy_fail_plain(ferry_error *err, int code, const char *sentence)
 {
-    size_t len = strnlen(text, sizeof err->message - 1);
-    memcpy(err->message, text, len);
-    err->message[len] = '\0';
     err->code = code;
     err->os_errno = 0;
+    memcpy(err->message, sentence, strlen(sentence) + 1);
     return -1;
 }
 

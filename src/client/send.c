@@ -223,7 +223,7 @@ FERRY_API ferry_response *ferry_client_do_at(ferry_client *client, ferry_request
         return NULL;
     }
     struct fy_send outer =
-        req->send; /* a round tripper may send the request through a client of its own */
+        req->send;     /* a round tripper may send the request through a client of its own */
     ferry_error cause; /* large, and seldom more than its code */
     cause.code = client->refused.code;
     set_deadline(client, req);

@@ -32,8 +32,7 @@ static int grow(struct fy_header *header, struct fy_arena *arena, size_t capacit
 
 int fy_header_reserve(struct fy_header *header, struct fy_arena *arena, size_t more)
 {
-    return header->capacity - header->count >= more ? 0
-                                                    : grow(header, arena, header->count + more);
+    return header->capacity - header->count >= more ? 0 : grow(header, arena, header->count + more);
 }
 
 int fy_header_add(struct fy_header *header, struct fy_arena *arena, const char *name,

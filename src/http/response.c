@@ -3,6 +3,7 @@
  */
 #include "http/response.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,10 +136,20 @@ static void forget_users(struct fy_exit_hook *hook)
     drop_use(res);
 }
 
+/* In the child of a fork: likewise, where the thread is not there. */
+static void forget_lost_users(struct fy_exit_hook *hook)
+{
+    ferry_response *res = FY_CONTAINER(hook, ferry_response, leftover);
+    if (!atomic_load(&res->sched->alive)) {
+        forget_users(hook);
+    }
+}
+
 static void hold_use(ferry_response *res)
 {
     if (res->users++ == 0) {
         res->leftover.run = forget_users;
+        res->leftover.forked = forget_lost_users;
         fy_list_push_front(&res->sched->leftovers, &res->leftover.link);
     }
 }
@@ -150,6 +161,15 @@ struct fy_sched *fy_response_begin_use(ferry_response *res, ferry_error *err)
     struct fy_sched *sched = fy_enter();
     if (sched == NULL) {
         fy_fail_memory(err);
+        return NULL;
+    }
+    if (res->entry.inherited) {
+        fy_leave();
+        fy_fail(
+            err, FERRY_ETHREAD, 0,
+            "the response to %s was opened before the process was forked, and only the parent can "
+            "use it: send the request again in the child",
+            res->url);
         return NULL;
     }
     if (sched != res->sched) {
@@ -186,8 +206,9 @@ static int fail_closed(const ferry_response *res, const char *use, ferry_error *
                    use);
 }
 
-/* Into a buffer, or, where that is NULL, into a pipe. */
-static ssize_t take(ferry_response *res, void *buf, int pipe, size_t len, ferry_error *err)
+/* Between the beginning of a use and its end: reads into buf, or moves into the pipe where buf is
+ * NULL. */
+static ssize_t take_body(ferry_response *res, void *buf, int pipe, size_t len, ferry_error *err)
 {
     if (res->closed) {
         return fail_closed(res, "read", err); /* between two reads of one call */
@@ -205,14 +226,14 @@ static ssize_t take(ferry_response *res, void *buf, int pipe, size_t len, ferry_
     }
     res->reading = true;
     ssize_t got = buf != NULL ? res->ops->read(res->body, buf, len, err)
-                              : res->ops->splice(res->body, pipe, len, err);
+                              : res->ops->move(res->body, pipe, len, err);
     res->reading = false;
+    if (got == FY_MOVE_NOT) {
+        return got;
+    }
     res->entry.last_read = res->sched->now;
     if (res->closed) {
         return fail_closed(res, "read", err);
-    }
-    if (got == FY_READ_COPY) {
-        return got;
     }
     if (got > 0) {
         res->entry.bytes_read += got;
@@ -226,12 +247,12 @@ static ssize_t take(ferry_response *res, void *buf, int pipe, size_t len, ferry_
 
 ssize_t fy_response_read_body(ferry_response *res, void *buf, size_t len, ferry_error *err)
 {
-    return take(res, buf, -1, len, err);
+    return take_body(res, buf, -1, len, err);
 }
 
-ssize_t fy_response_splice_body(ferry_response *res, int pipe, size_t len, ferry_error *err)
+ssize_t fy_response_move_body(ferry_response *res, int pipe, size_t len, ferry_error *err)
 {
-    return res->ops->splice != NULL ? take(res, NULL, pipe, len, err) : FY_READ_COPY;
+    return res->ops->move != NULL ? take_body(res, NULL, pipe, len, err) : FY_MOVE_NOT;
 }
 
 FERRY_API ssize_t ferry_response_read(ferry_response *res, void *buf, size_t len, ferry_error *err)
@@ -290,7 +311,7 @@ static size_t first_capacity(const ferry_response *res, size_t max)
     return capacity < max || max > SIZE_MAX - 2 ? capacity : max + 2;
 }
 
-/* The rest of the body, between begin_use and end_use. */
+/* The rest of the body, in one use of it. */
 static char *read_rest(ferry_response *res, size_t max, size_t *len, ferry_error *err)
 {
     size_t capacity = first_capacity(res, max);

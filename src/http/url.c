@@ -28,7 +28,7 @@ struct pieces {
     const char *user; /* decoded, or NULL */
     const char *password;
     bool ipv6;
-    uint16_t port; /* 0: none given, and the scheme has no default */
+    uint16_t port;     /* 0: none given, and the scheme has no default */
     char port_text[7]; /* from port_at on, ":8080"; build()'s own */
     size_t port_at;
 };

@@ -20,7 +20,6 @@
 /* "Connection Attempt Delay", RFC 8305 section 8. */
 #define ATTEMPT_DELAY (250 * FY_MILLISECOND)
 
-/* Of so many addresses the books are kept on the stack: a literal is one, localhost two. */
 #define FEW 4
 
 struct attempt {
@@ -98,7 +97,7 @@ static enum telling telling_of(int error)
     }
 }
 
-/* Whether anybody is told of connects: only then is an address made readable. */
+/* An address is made into text only for those who read it. */
 static bool is_traced(const struct fy_dial *dial)
 {
     return dial->trace != NULL &&
@@ -108,14 +107,14 @@ static bool is_traced(const struct fy_dial *dial)
 /* Enters the result of an attempt that is over. */
 static void conclude(struct race *race, struct attempt *attempt)
 {
-    char text[FY_ADDRESS_TEXT] = "";
+    char text[FY_ADDRESS_TEXT];
     ferry_error error;
     bool failed = attempt->result != 0;
-    if (failed || is_traced(race->dial)) {
+    bool traced = is_traced(race->dial);
+    if (failed || traced) {
         fy_address_text(attempt->address, text);
     }
     if (failed) {
-        error = (ferry_error){0};
         fy_connect_failed(&error, -attempt->result, "tcp", text);
         enum telling telling = telling_of(-attempt->result);
         if (race->error.code == 0 || telling > race->telling) {
@@ -129,7 +128,9 @@ static void conclude(struct race *race, struct attempt *attempt)
         attempt->stream->ops->free(attempt->stream);
     }
     attempt->stream = NULL;
-    fy_trace_connect_done(race->dial, "tcp", text, failed ? &error : NULL);
+    if (traced) {
+        fy_trace_connect_done(race->dial, "tcp", text, failed ? &error : NULL);
+    }
 }
 
 /* ----------------------------------------------------------------------------------- attempts */
@@ -236,14 +237,12 @@ struct fy_stream *fy_race(const struct fy_dial *dial, const struct fy_addresses 
                           ferry_error *err)
 {
     struct race race = {.dial = dial, .count = addresses->count};
-    struct attempt few_attempts[FEW];
+    /* Most hosts have few addresses: for these nothing is allocated. */
     void *few_places[FEW];
-    void **places = few_places;
-    race.attempts = few_attempts;
-    if (race.count > FEW) {
-        places = malloc(race.count * sizeof *places);
-        race.attempts = malloc(race.count * sizeof *race.attempts);
-    }
+    struct attempt few_attempts[FEW];
+    bool few = race.count <= FEW;
+    void **places = few ? few_places : malloc(race.count * sizeof *places);
+    race.attempts = few ? few_attempts : malloc(race.count * sizeof *race.attempts);
     if (places == NULL || race.attempts == NULL) {
         fy_fail_memory(err);
         goto out;
@@ -258,7 +257,7 @@ struct fy_stream *fy_race(const struct fy_dial *dial, const struct fy_addresses 
         *err = race.error;
     }
 out:
-    if (race.count > FEW) {
+    if (!few) {
         free(race.attempts);
         free(places);
     }

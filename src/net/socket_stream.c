@@ -18,6 +18,7 @@
 
 #include "base/list.h"
 #include "base/sigpipe.h"
+#include "base/slab.h"
 #include "task/sched.h"
 
 /* A task whose peer never keeps it waiting lets others, timers and cancellations have a turn after
@@ -33,6 +34,8 @@ struct socket_stream {
     int error;
     unsigned calls; /* counts up */
 };
+
+FY_SLAB_STATIC(streams, sizeof(struct socket_stream), FY_SLAB_CHUNK)
 
 static struct socket_stream *of(struct fy_stream *stream)
 {
@@ -122,8 +125,7 @@ static ssize_t socket_read(struct fy_stream *stream, void *buf, size_t len, cons
     }
 }
 
-/* How much the pipe takes does not depend on bytes alone: less than asked for says nothing about
- * what is left, and the socket stays readable until it says that it is not. */
+/* Less than was asked for does not mean drained: the pipe may have had no place for more pieces. */
 static ssize_t socket_splice(struct fy_stream *stream, int pipe, size_t len, const char *why)
 {
     struct socket_stream *self = of(stream);
@@ -142,7 +144,7 @@ static ssize_t socket_splice(struct fy_stream *stream, int pipe, size_t len, con
         switch (errno) {
         case EAGAIN: nothing_there(&self->io); break;
         case EINTR: break;
-        case EINVAL: return -ENOSYS;
+        case EINVAL: return -EINVAL; /* not from this kind of socket: nothing is broken */
         default: return broken(self);
         }
     }
@@ -287,6 +289,9 @@ static ssize_t socket_try_read(struct fy_stream *stream, void *buf, size_t len)
         return -self->error;
     }
     if (got >= 0) {
+        if (got > 0 && (size_t)got < len) {
+            fy_io_drained(&self->io);
+        }
         return got;
     }
     if (errno == EINTR) {
@@ -329,14 +334,14 @@ static void socket_close(struct fy_stream *stream)
 static void socket_free(struct fy_stream *stream)
 {
     socket_close(stream);
-    free(of(stream));
+    fy_slab_give(&streams, of(stream));
 }
 
 static const struct fy_stream_ops socket_ops = {
     .read = socket_read,
+    .splice = socket_splice,
     .writev = socket_writev,
     .send_file = socket_send_file,
-    .splice = socket_splice,
     .wait_readable = socket_wait_readable,
     .has_input = socket_has_input,
     .try_read = socket_try_read,
@@ -357,11 +362,11 @@ static int set_nonblocking(int fd)
     return (flags & O_NONBLOCK) != 0 ? 0 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-/* Over a non-blocking socket, which 'open' registers. */
-static struct fy_stream *stream_over(int fd, int (*open)(struct fy_io *io, int fd))
+/* Of a descriptor that does not block, which 'open' registers. */
+static struct fy_stream *stream_new(int fd, int (*open)(struct fy_io *io, int fd))
 {
     const int on = 1;
-    struct socket_stream *self = malloc(sizeof *self);
+    struct socket_stream *self = fy_slab_take(&streams);
     if (self == NULL) {
         return NULL;
     }
@@ -369,7 +374,7 @@ static struct fy_stream *stream_over(int fd, int (*open)(struct fy_io *io, int f
         .stream = {.ops = &socket_ops, .read_deadline = FY_NEVER, .write_deadline = FY_NEVER}};
     if (open(&self->io, fd) != 0) {
         int error = errno;
-        free(self);
+        fy_slab_give(&streams, self);
         errno = error;
         return NULL;
     }
@@ -379,36 +384,47 @@ static struct fy_stream *stream_over(int fd, int (*open)(struct fy_io *io, int f
 
 struct fy_stream *fy_socket_stream_new(int fd)
 {
-    return set_nonblocking(fd) == 0 ? stream_over(fd, fy_io_open) : NULL;
+    return set_nonblocking(fd) == 0 ? stream_new(fd, fy_io_open) : NULL;
 }
 
 /* ---------------------------------------------------------------------------------- connecting */
 
-/* The port of an address; 0: it has none. */
-static in_port_t port_of(const struct sockaddr *address)
+static uint16_t port_of(const struct sockaddr *address)
 {
-    switch (address->sa_family) {
-    case AF_INET: return ((const struct sockaddr_in *)(const void *)address)->sin_port;
-    case AF_INET6: return ((const struct sockaddr_in6 *)(const void *)address)->sin6_port;
-    default: return 0;
-    }
+    return address->sa_family == AF_INET    ? ((const struct sockaddr_in *)address)->sin_port
+           : address->sa_family == AF_INET6 ? ((const struct sockaddr_in6 *)address)->sin6_port
+                                            : 0;
 }
 
 /* A port of this machine that nobody listens on may be given to the very socket that dials it,
- * which then is connected to itself. */
+ * which then is connected to itself. dialed: the address, if it is known. */
 static bool connected_to_itself(int fd, const struct sockaddr *dialed)
 {
     struct sockaddr_storage own = {0};
     struct sockaddr_storage peer = {0};
     socklen_t own_len = sizeof own;
     socklen_t peer_len = sizeof peer;
-    in_port_t port = port_of(dialed);
-    if (port == 0 || getsockname(fd, (struct sockaddr *)&own, &own_len) != 0 ||
-        port_of((struct sockaddr *)&own) != port ||
+    if (getsockname(fd, (struct sockaddr *)&own, &own_len) != 0 ||
+        port_of((struct sockaddr *)&own) == 0 ||
+        (dialed != NULL && port_of(dialed) != port_of((struct sockaddr *)&own)) ||
         getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0) {
         return false;
     }
     return own_len == peer_len && memcmp(&own, &peer, own_len) == 0;
+}
+
+/* The socket has become writable: 0, or -errno. Only one that has hung up can have failed. */
+static int connect_outcome(const struct fy_io *io, const struct sockaddr *dialed)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (io->hangup && getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
+        error = errno;
+    }
+    if (error == 0 && connected_to_itself(io->fd, dialed)) {
+        error = ECONNREFUSED;
+    }
+    return -error;
 }
 
 /* Begins, or asks again, and says how it stands: 0, -EINPROGRESS, or another -errno. */
@@ -432,14 +448,14 @@ int fy_socket_stream_connect(struct fy_stream **stream, const struct sockaddr *a
     if (result == -EINPROGRESS) {
         result = connect_once(fd, address, len); /* on this machine a handshake is over by now */
     }
-    if (result == 0 && connected_to_itself(fd, address)) {
+    if (result == 0 && port_of(address) != 0 && connected_to_itself(fd, address)) {
         result = -ECONNREFUSED;
     }
     if (result != 0 && result != -EINPROGRESS) {
         goto fail;
     }
     /* Registered only now: a socket that is neither connected nor connecting counts as hung up. */
-    *stream = stream_over(fd, result == 0 ? fy_io_open : fy_io_open_connecting);
+    *stream = stream_new(fd, result == 0 ? fy_io_open : fy_io_open_connecting);
     if (*stream == NULL) {
         result = -errno;
         goto fail;
@@ -451,27 +467,11 @@ fail:
     return result;
 }
 
-static int connect_outcome(int fd)
-{
-    struct sockaddr_storage peer = {0};
-    socklen_t peer_len = sizeof peer;
-    int error = 0;
-    socklen_t len = sizeof error;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
-        error = errno;
-    }
-    if (error == 0 && getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0 &&
-        connected_to_itself(fd, (struct sockaddr *)&peer)) {
-        error = ECONNREFUSED;
-    }
-    return -error;
-}
-
 int fy_socket_stream_finish_connect(struct fy_stream *stream, const char *why)
 {
     struct fy_io *io = &of(stream)->io;
     int failed = failure(io, fy_io_wait_writable(io, FY_NEVER, why));
-    return failed != 0 ? failed : connect_outcome(io->fd);
+    return failed != 0 ? failed : connect_outcome(io, NULL);
 }
 
 void fy_socket_stream_probe(struct fy_stream *stream, int64_t ms)

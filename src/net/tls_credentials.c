@@ -3,6 +3,7 @@
  * a configuration is made. The system's trust store is the same for all configurations, and loaded
  * once: most of it only when a server first shows a certificate that needs it.
  */
+#include "base/fork.h"
 #include "net/tls_internal.h"
 
 #include <errno.h>
@@ -91,6 +92,7 @@ static bool at_end(void)
 /* -------------------------------------------------------------------------------- whom to trust */
 
 static pthread_mutex_t system_lock = PTHREAD_MUTEX_INITIALIZER; /* guards both */
+FY_HELD_OVER_FORK(system_lock)
 static X509_STORE *system_store; /* with a hold of ours for the life of the process */
 static char *system_places;      /* which files and directories the environment named then */
 

@@ -18,6 +18,7 @@
 #include <openssl/ssl.h>
 
 #include "base/buffer.h"
+#include "base/fork.h"
 #include "base/list.h"
 #include "net/tls.h"
 
@@ -26,7 +27,8 @@
 /* Sessions that servers have given us, for the next connection. */
 struct fy_tls_sessions {
     pthread_mutex_t lock; /* guards both; nothing else is taken under it */
-    struct fy_link list;  /* newest first */
+    struct fy_fork_lock held;
+    struct fy_link list; /* newest first */
     unsigned count;
 };
 
@@ -64,7 +66,9 @@ int fy_tls_load_certificate(SSL_CTX *context, const ferry_tls_options *options, 
  * errno stays. Nothing may park in between. */
 static inline void fy_tls_begin(void)
 {
-    ERR_clear_error();
+    if (ERR_peek_error() != 0) { /* which costs a quarter of clearing what is clear */
+        ERR_clear_error();
+    }
     errno = 0;
 }
 bool fy_tls_lacked_memory(void);
@@ -95,6 +99,7 @@ struct fy_tls_stream {
         char *bytes;
         size_t start, end;
     } in;
+    bool dry;                 /* SSL has nothing in itself to be read: it needs more of in */
     bool waiting_frugally;    /* who has the turn to fill only waits: another may fill meanwhile */
     bool ended;               /* below has ended */
     struct fy_buffer out;     /* from SSL, for below */
@@ -133,6 +138,9 @@ int fy_tls_try_fill(struct fy_tls_stream *self);
 /* Frees the buffer if it is empty and nobody fills it: a stream on which nothing happens keeps
  * none. */
 void fy_tls_input_rest(struct fy_tls_stream *self);
+
+/* Frees it, whatever is in it. */
+void fy_tls_input_free(struct fy_tls_stream *self);
 
 /* Until all that SSL has written is with below. 0 or -errno. */
 int fy_tls_flush(struct fy_tls_stream *self, const char *why);

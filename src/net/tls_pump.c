@@ -3,11 +3,13 @@
  * functions park. SSL sees the buffers as a BIO that never waits. Called by the handshake and the
  * stream.
  */
+#include "base/fork.h"
 #include "net/tls_internal.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/slab.h"
 
 /* Two records of the greatest length (RFC 8446 section 5.2): the first read of a response often
  * brings tickets, too. */
@@ -63,6 +65,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 }
 
 static pthread_mutex_t bio_lock = PTHREAD_MUTEX_INITIALIZER;
+FY_HELD_OVER_FORK(bio_lock)
 static BIO_METHOD *bio_method; /* made once, for good; under the lock */
 static int bio_type;           /* likewise; there are few of them in a process */
 
@@ -114,10 +117,18 @@ static void turn_give(struct fy_tls_turn *turn)
 
 /* -------------------------------------------------------------------------------------- input */
 
+FY_SLAB_STATIC(inputs, INPUT_SIZE, (size_t)512 * 1024)
+
+void fy_tls_input_free(struct fy_tls_stream *self)
+{
+    fy_slab_give(&inputs, self->in.bytes);
+    self->in.bytes = NULL;
+}
+
 static int input_room(struct fy_tls_stream *self)
 {
     if (self->in.bytes == NULL) {
-        self->in.bytes = malloc(INPUT_SIZE);
+        self->in.bytes = fy_slab_take(&inputs);
     }
     return self->in.bytes != NULL ? 0 : -ENOMEM;
 }
@@ -125,8 +136,7 @@ static int input_room(struct fy_tls_stream *self)
 void fy_tls_input_rest(struct fy_tls_stream *self)
 {
     if (self->in.start == self->in.end && (!self->filling.taken || self->waiting_frugally)) {
-        free(self->in.bytes);
-        self->in.bytes = NULL;
+        fy_tls_input_free(self);
     }
 }
 
@@ -148,6 +158,7 @@ static int fill_frugally(struct fy_tls_stream *self, const char *why)
 {
     struct fy_stream *below = self->below;
     self->waiting_frugally = true;
+    (void)SSL_free_buffers(self->ssl); /* its own; not those that have something in them */
     int failed = below->ops->wait_readable(below, why);
     self->waiting_frugally = false;
     if (failed != 0 || self->in.start != self->in.end || self->ended) {

@@ -25,6 +25,7 @@ static void finish(struct fy_task *task, int chosen, void (*wake)(struct fy_task
     }
     fy_timer_disarm(&task->sched->timers, &select->timer);
     select->chosen = chosen;
+    select->cases = NULL;
     wake(task);
 }
 
@@ -113,6 +114,15 @@ static void time_out(struct fy_timer *timer)
     finish(FY_CONTAINER(timer, struct fy_task, select.timer), FY_SELECT_TIMED_OUT, fy_wake);
 }
 
+/* In Go's words. */
+static const char *kind_of_wait(const struct fy_case *cases, int count)
+{
+    if (count != 1) {
+        return "select";
+    }
+    return cases->direction == FY_SEND ? "chan send" : "chan receive";
+}
+
 int fy_select(struct fy_case *cases, int count, int64_t deadline, const char *why)
 {
     for (int i = 0; i < count; i++) {
@@ -138,7 +148,7 @@ int fy_select(struct fy_case *cases, int count, int64_t deadline, const char *wh
     if (deadline != FY_NEVER) {
         fy_timer_arm(&task->sched->timers, &task->select.timer, deadline, time_out);
     }
-    fy_park(why);
+    fy_park(kind_of_wait(cases, count), why);
     return task->select.chosen;
 }
 
@@ -178,7 +188,7 @@ void fy_chan_close(struct fy_chan *chan)
     }
     chan->closed = true;
     /* Several go on in the order in which they came. */
-    void (*wake)(struct fy_task *task) = is_one(&chan->receivers) ? fy_wake_next : fy_wake;
+    void (*wake)(struct fy_task * task) = is_one(&chan->receivers) ? fy_wake_next : fy_wake;
     while ((parked = first_case(&chan->receivers)) != NULL) {
         parked->value = NULL;
         finish_case(parked, false, wake);

@@ -37,7 +37,7 @@ struct fy_case {
 
 /* A parked task's select; part of every task, so that it is not on the stack. */
 struct fy_select {
-    struct fy_case *cases;
+    struct fy_case *cases; /* NULL: it is in none */
     int count;
     int chosen;
     struct fy_timer timer;

@@ -7,13 +7,17 @@
 #include "task/poller.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "task/io.h"
 
 #define NO_SLOT UINT32_MAX
+
+/* A page of them; each growth doubles that. */
+#define FIRST_SLOTS 256
 
 int fy_poller_open(struct fy_poller *poller)
 {
@@ -26,16 +30,30 @@ void fy_poller_close(struct fy_poller *poller)
     if (poller->fd >= 0) {
         close(poller->fd);
     }
-    free(poller->slots);
+    if (poller->slots != NULL) {
+        munmap(poller->slots, poller->slot_count * sizeof *poller->slots);
+    }
     *poller = (struct fy_poller){.fd = -1, .first_free = NO_SLOT};
+}
+
+/* On pages of their own: they grow in the midst of a burst, and from malloc() they would hold down
+ * what that leaves behind. */
+static struct fy_poller_slot *grow(struct fy_poller *poller, uint32_t count)
+{
+    size_t bytes = count * sizeof *poller->slots;
+    size_t before = poller->slot_count * sizeof *poller->slots;
+    void *slots =
+        before == 0 ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                    : mremap(poller->slots, before, bytes, MREMAP_MAYMOVE);
+    return slots != MAP_FAILED ? slots : NULL;
 }
 
 /* A free slot; NO_SLOT when out of memory. */
 static uint32_t slot_take(struct fy_poller *poller)
 {
     if (poller->first_free == NO_SLOT) {
-        uint32_t count = poller->slot_count == 0 ? 16 : poller->slot_count * 2;
-        struct fy_poller_slot *slots = realloc(poller->slots, count * sizeof *slots);
+        uint32_t count = poller->slot_count == 0 ? FIRST_SLOTS : poller->slot_count * 2;
+        struct fy_poller_slot *slots = grow(poller, count);
         if (slots == NULL) {
             return NO_SLOT;
         }
@@ -100,6 +118,43 @@ void fy_poller_withdraw(struct fy_poller *poller, struct fy_io *io)
 {
     (void)epoll_ctl(poller->fd, EPOLL_CTL_DEL, io->fd, NULL);
     slot_give_back(poller, io->slot);
+}
+
+void fy_poller_close_inherited(struct fy_poller *poller)
+{
+    for (uint32_t i = 0; i < poller->slot_count; i++) {
+        struct fy_io *io = poller->slots[i].io;
+        if (io != NULL && io->fd >= 0) {
+            close(io->fd);
+            io->fd = -1;
+        }
+    }
+    if (poller->fd >= 0) {
+        close(poller->fd);
+        poller->fd = -1;
+    }
+}
+
+void fy_poller_forget_inherited(struct fy_poller *poller)
+{
+    for (uint32_t i = 0; i < poller->slot_count; i++) {
+        struct fy_io *io = poller->slots[i].io;
+        if (io != NULL && io->fd < 0) {
+            slot_give_back(poller, i);
+            fy_io_wake_lost(io);
+        }
+    }
+}
+
+int fy_poller_reopen(struct fy_poller *poller, int number)
+{
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    if (fd >= 0 && number >= 0 && fd != number && dup3(fd, number, O_CLOEXEC) >= 0) {
+        close(fd);
+        fd = number;
+    }
+    poller->fd = fd;
+    return fd >= 0 ? 0 : -1;
 }
 
 int fy_poller_wait(int poller_fd, struct fy_poller_batch *batch, int timeout_ms)

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "base/slab.h"
 #include "task/clock.h"
 #include "task/io.h"
 #include "task/shelf.h"
@@ -34,6 +35,8 @@ static __attribute__((noinline)) void errno_set(int value)
     errno = value;
 }
 
+FY_SLAB_STATIC(tasks, sizeof(struct fy_task), FY_SLAB_CHUNK)
+
 /* The task that was left is over: its stack can go now. */
 static void bury(struct fy_sched *sched)
 {
@@ -44,8 +47,8 @@ static void bury(struct fy_sched *sched)
     sched->over = NULL;
     fy_sanitizer_end(&task->sanitizer);
     fy_stack_free(&task->stack);
-    free(task->shelf);
-    free(task);
+    fy_shelf_drop(task);
+    fy_slab_give(&tasks, task);
 }
 
 static void arrived(struct fy_task *self)
@@ -203,8 +206,7 @@ static struct fy_task *pick(struct fy_sched *sched)
     }
     struct fy_task *heir = sched->heir;
     sched->heir = NULL;
-    if (heir != NULL && !fy_list_empty(&heir->ready) &&
-        ++sched->inherited < HEIRS_IN_A_ROW) {
+    if (heir != NULL && !fy_list_empty(&heir->ready) && ++sched->inherited < HEIRS_IN_A_ROW) {
         fy_list_remove(&heir->ready);
         return heir;
     }
@@ -233,13 +235,14 @@ static void give_way(struct fy_task *self)
     } while (!self->woken || !fy_list_empty(&self->ready));
 }
 
-void fy_park(const char *why)
+void fy_park(const char *on, const char *why)
 {
     struct fy_task *self = fy_self();
     if (self->woken) {
         fy_list_remove(&self->ready);
     } else {
         int saved_errno = errno_get();
+        self->on = on;
         self->why = why;
         self->since = self->sched->now;
         give_way(self);
@@ -305,6 +308,7 @@ void fy_yield(void)
         poll_now(self->sched);
     }
     fy_wake(self);
+    self->on = "runnable";
     self->why = "ready to go on";
     self->since = self->sched->now;
     give_way(self);
@@ -391,10 +395,10 @@ struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack_k
                               const char *name, void (*fn)(void *arg), void *arg)
 {
     struct fy_sched *sched = fy_sched_running();
-    struct fy_task *task = malloc(sizeof *task);
+    struct fy_task *task = fy_slab_take(&tasks);
     struct fy_stack stack;
     if (task == NULL || fy_stack_new(&stack, stack_kind) != 0) {
-        free(task);
+        fy_slab_give(&tasks, task);
         errno = ENOMEM;
         return NULL;
     }
@@ -405,10 +409,19 @@ struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack_k
     task->top = (char *)top;
     task->stopped = fy_switch_prepare(stack.low, task->top, begin, task);
     fy_task_register(task, sched);
+    task->on = "runnable";
     task->why = "ready to begin";
     task->since = sched->now;
+    task->creator = sched->current->number;
     fy_wake(task);
     return task;
+}
+
+void fy_task_tell(struct fy_task *task, void (*function)(void *arg), const char *file, int line)
+{
+    task->function = function;
+    task->file = file;
+    task->line = line;
 }
 
 /* ------------------------------------------------------------------------- when a thread ends */

@@ -4,9 +4,10 @@
  * One rule holds everywhere. A scheduler is guarded by one lock; whoever runs or touches anything
  * in it holds that lock. Its thread drops the lock while it sleeps in the poller and whenever it is
  * outside ferry: public functions begin with fy_enter() and end with fy_leave(), and a call out to
- * a function of the user's is put between fy_leave() and fy_enter(). Nobody ever holds two
- * schedulers' locks: what moves from one to another is taken out of the first under its lock, and
- * put into the second under that one's. What lies under more than one scheduler (a
+ * a function of the user's is put between fy_leave() and fy_enter(). Nobody ever holds the locks of
+ * two threads' schedulers: what moves from one to another is taken out of the first under its lock,
+ * and put into the second under that one's. (Of one that has no thread the lock may be taken under
+ * one's own: who holds that waits for nobody.) What lies under more than one scheduler (a
  * transport's pool) has a lock of its own, taken last and never held while parking.
  *
  * The lock is handed from task to task at a switch, so it has no owner: it is a semaphore.
@@ -19,6 +20,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/list.h"
 #include "task/chan.h"
@@ -29,7 +31,7 @@
 #include "task/switch.h"
 #include "task/timer.h"
 
-struct ferry_snapshot_connection;
+struct fy_snapshot_connection;
 struct fy_lookup_channel;
 
 enum fy_task_kind {
@@ -50,8 +52,8 @@ struct fy_task {
     enum fy_task_kind kind;
     void (*fn)(void *arg);
     void *arg;
-    struct fy_stack stack; /* zero for a thread */
-    char *top;             /* where on it the task began: what lies above is not used */
+    struct fy_stack stack;   /* zero for a thread */
+    char *top;               /* where on it the task began: what lies above is not used */
     struct fy_select select; /* while it is parked in one */
     bool shelvable;          /* while it is parked nothing outside points into its stack */
     void *shelf;             /* what was live of its stack, from malloc(); NULL: that is in place */
@@ -60,10 +62,15 @@ struct fy_task {
     uint64_t number;     /* 1, 2, 3 ... in the order of their beginning, in the whole process */
     const char *name;    /* "read loop"; static */
     uint64_t connection; /* the connection it serves; 0: none */
+    const char *on;      /* how it is parked, in Go's words: "select", "IO wait"; static */
     const char *why;     /* what it is parked on; static; NULL: not parked */
     int64_t since;       /* when it parked */
+    void (*function)(void *arg); /* the user's own, of a user's task; NULL: the library's */
+    uint64_t creator;            /* the number of the task that started it; 0: none did */
+    const char *file;            /* and where, of a user's task; static; NULL: unknown */
+    int line;
     /* watch/snapshot.h's: says what connection it stands for; NULL: for none. */
-    void (*describe)(const struct fy_task *task, struct ferry_snapshot_connection *connection);
+    void (*describe)(const struct fy_task *task, struct fy_snapshot_connection *connection);
 };
 
 /* Something to be done in a scheduler, left there by another thread. Lives in whoever posts it,
@@ -79,6 +86,13 @@ struct fy_post {
 struct fy_exit_hook {
     struct fy_link link;
     void (*run)(struct fy_exit_hook *hook);
+    /* In sched->exit_hooks, tried before: moves what the hook belongs to from the thread's scheduler
+     * into the running one, the harbour, under the locks of both. False: it cannot, and run is
+     * called. NULL: it never can. */
+    bool (*outlive)(struct fy_exit_hook *hook);
+    /* What is to be done in the child of a fork, on the scheduler of the thread that forked
+     * (task/fork.h); in sched->leftovers: on every other's. NULL: nothing. */
+    void (*forked)(struct fy_exit_hook *hook);
 };
 
 struct fy_sched {
@@ -86,6 +100,7 @@ struct fy_sched {
     pthread_mutex_t turn;    /* whoever finds the lock taken waits for it one at a time, in here */
     atomic_int outsiders;    /* other threads that want the lock: its own lets them go first */
     struct fy_task root;     /* the thread itself */
+    pid_t thread_id;         /* the system's name for it */
     struct fy_task *current; /* who runs */
     struct fy_task *guest; /* the monitor, while it runs unattended tasks here; NULL: it does not */
     bool sleeps;           /* the thread is in the poller, and sees to everything itself */
@@ -102,7 +117,8 @@ struct fy_sched {
     struct fy_poller poller;
     struct fy_poller_batch batch; /* of whoever polls: one at a time */
     struct fy_timers timers;
-    struct fy_timer shelving; /* shelf.c's */
+    struct fy_timer shelving;      /* shelf.c's: looks for stacks to be put away */
+    int64_t look_every;            /* likewise: until its next look */
     int64_t now;                   /* the time of the last poll: good enough for "since when" */
     struct fy_spares spares;       /* buffers for connections that have something to read */
     struct fy_spares exchanges;    /* transport/exchange.c's, which sets its size */
@@ -120,8 +136,13 @@ struct fy_sched {
     atomic_bool look_at_contexts;    /* some context was cancelled */
     atomic_int poking; /* how many are between finding this scheduler and having written */
     atomic_bool alive; /* it has a thread */
+    bool is_harbour;   /* it never has one: thread.c */
     struct fy_sched
         *next; /* in the list of all there ever were; they are used again, never freed */
+    /* What this thread has taken out of another scheduler and not yet put into its own; for a fork that
+     * comes in between. Set under the other's lock, cleared under this one's. NULL: nothing. */
+    struct fy_io *arriving_io;
+    struct fy_exit_hook *arriving;
 };
 
 /* Takes the lock of this thread's scheduler, which is made at the first call. NULL when out of
@@ -145,9 +166,13 @@ void fy_sched_unlock(struct fy_sched *sched);
 struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack, const char *name,
                               void (*fn)(void *arg), void *arg);
 
-/* Stops until fy_wake(); at once if that came since the last time. why is static, and says for the
- * dump what is waited for. */
-void fy_park(const char *why);
+/* What the dump says of a user's task that was just started: its function, and the place in the
+ * program that started it (file is static; NULL: unknown). */
+void fy_task_tell(struct fy_task *task, void (*function)(void *arg), const char *file, int line);
+
+/* Stops until fy_wake(); at once if that came since the last time. Both are static and for the dump:
+ * on is the kind of wait ("select"), why says what is waited for. */
+void fy_park(const char *on, const char *why);
 
 /* Lets a task that is, or will be, parked go on. Under its scheduler's lock. */
 void fy_wake(struct fy_task *task);
@@ -156,6 +181,10 @@ void fy_wake(struct fy_task *task);
  * next, while what it was handed is in the processor's cache. The others get their turn all the same,
  * after a few such hand-overs in a row. */
 void fy_wake_next(struct fy_task *task);
+
+/* In the child of a fork, in the hooks of the scheduler that is the child's: whether a task goes on there.
+ * The one that forked does, and the thread itself. */
+bool fy_task_survives(const struct fy_task *task);
 
 /* Whether a task is parked, be it woken by now and waiting for its turn: then it can be taken
  * elsewhere. Else it is in a function of the user's. Under its scheduler's lock, and not of the
@@ -194,8 +223,19 @@ void fy_cancels_check(struct fy_sched *sched);
  */
 void fy_cancels_forget(struct fy_sched *sched);
 
+/* Who is to be told, in the child of a fork, of each scheduler that was there: what it has besides tasks is
+ * the parent's. Static; entered by a constructor. */
+struct fy_fork_listener {
+    struct fy_fork_listener *next;
+    void (*inherited)(struct fy_sched *sched);
+};
+void fy_fork_listen(struct fy_fork_listener *listener);
+
 /* Calls visit for each scheduler, those without a thread too, under its lock; the caller holds
  * none. */
 void fy_sched_each(void (*visit)(struct fy_sched *sched, void *arg), void *arg);
+
+/* go.c's: as ferry_num_tasks(), but the caller does not become one: for those who only look. */
+int fy_count_tasks(void);
 
 #endif

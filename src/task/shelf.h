@@ -11,8 +11,12 @@
 
 #include "task/sched.h"
 
+/* After how much time (as fy_now() counts it) a parked task's stack is put away: a second. Only tests,
+ * at their beginning, say otherwise. */
+extern int64_t fy_shelf_after;
+
 /* The running task is about to park, and nothing points into its stack until it goes on: if that
- * takes longer than a second, it may be put away. */
+ * takes long, it may be put away. */
 void fy_shelf_allow(struct fy_task *self);
 
 /* It goes on: from here on it may not. */
@@ -22,6 +26,9 @@ static inline void fy_shelf_refuse(struct fy_task *self)
 }
 
 void fy_shelf_put_back(struct fy_task *task);
+
+/* It will not go on: what is put away of it is freed. */
+void fy_shelf_drop(struct fy_task *task);
 
 /* Before a task is switched to. */
 static inline void fy_shelf_restore(struct fy_task *task)

@@ -4,7 +4,6 @@
 #include "task/spare.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include "task/sanitizer.h"
 
@@ -18,7 +17,7 @@ void *fy_spare_take(struct fy_spares *spares)
 {
     void **piece = spares->first;
     if (piece == NULL) {
-        return malloc(spares->bytes);
+        return fy_slab_take(spares->slab);
     }
     spares->first = *piece;
     spares->count--;
@@ -33,13 +32,13 @@ void fy_spare_give(struct fy_spares *spares, void *buffer)
         spares->first = piece;
         spares->count++;
     } else {
-        free(buffer);
+        fy_slab_give(spares->slab, buffer);
     }
 }
 
 void fy_spares_free(struct fy_spares *spares)
 {
     while (spares->first != NULL) {
-        free(fy_spare_take(spares));
+        fy_slab_give(spares->slab, fy_spare_take(spares));
     }
 }

@@ -16,9 +16,23 @@ void fy_posts_run(struct fy_sched *sched);
 /* sched.c's: enters a task into the scheduler's books. */
 void fy_task_register(struct fy_task *task, struct fy_sched *sched);
 
+/* Runs at once what is ready in the harbour, where threads that have ended leave idle connections.
+ * From any thread that is out of ferry; else the monitor does it when it next looks. */
+void fy_harbour_attend(void);
+
 /* Has the monitor run what is ready and unattended in each scheduler whose thread is out of ferry.
  */
 void fy_scheds_attend(struct fy_task *guest);
+
+/* For a fork (fork.c): takes the locks of all schedulers, and lets nobody make or end one, until they are
+ * given back. In the child: leaves only one in the list of all (NULL: none) and returns the others, linked
+ * by next; gives a scheduler a poller, by the number that the old one had, and a wake descriptor; and makes
+ * a scheduler this thread's. */
+void fy_scheds_freeze(void);
+void fy_scheds_thaw(void);
+struct fy_sched *fy_scheds_keep(struct fy_sched *own);
+void fy_sched_reopen(struct fy_sched *sched, int number);
+void fy_sched_become(struct fy_sched *sched);
 
 /* sched.c's: the same for one, under its lock, on the monitor's stack. */
 void fy_sched_attend(struct fy_sched *sched, struct fy_task *guest);

@@ -14,8 +14,10 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "http/chunk.h"
 #include "task/clock.h"
+#include "transport/abandon.h"
 #include "transport/held_memory.h"
 #include "transport/idle_pool.h"
 #include "transport/persist_conn.h"
@@ -255,22 +257,32 @@ static bool is_too_late(const struct fy_exchange *exchange, int64_t deadline,
     return err->code == FERRY_ETIMEOUT && !exchange->conn->is_closed && fy_now() >= deadline;
 }
 
-/* What follows from what a read has brought. */
-static ssize_t conclude_read(struct fy_exchange *exchange, ssize_t got, ferry_error *err)
+/* Bytes of a body by length from the socket into a pipe, once nothing of them is buffered. */
+static ssize_t move_some(struct fy_exchange *exchange, int pipe, size_t len, ferry_error *err)
 {
-    if (got < 0) {
-        if (exchange->res != NULL) {
-            fy_error_prefix(err, "reading the body of %s", exchange->res->url);
-        }
-        settle(exchange, FY_FATE_ERROR);
-    } else if (at_end(exchange)) {
-        settle(exchange, FY_FATE_END);
+    struct fy_persist_conn *conn = exchange->conn;
+    struct fy_stream *stream = conn->stream;
+    if (exchange->framing.kind != FY_BODY_LENGTH || exchange->left == 0 ||
+        fy_conn_input_len(&conn->input) > 0 || stream->ops->splice == NULL) {
+        return FY_MOVE_NOT;
     }
+    if ((uint64_t)exchange->left < len) {
+        len = (size_t)exchange->left;
+    }
+    ssize_t got = stream->ops->splice(stream, pipe, len, READING);
+    if (got == -EINVAL) {
+        return FY_MOVE_NOT; /* a kind of socket that has no splice() */
+    }
+    if (got <= 0) {
+        return fail_read(conn, got, err);
+    }
+    exchange->left -= got;
     return got;
 }
 
-static ssize_t read_until(struct fy_exchange *exchange, void *buf, size_t len, int64_t deadline,
-                          ferry_error *err)
+/* Into buf, or, where that is NULL, into the pipe. */
+static ssize_t read_until(struct fy_exchange *exchange, void *buf, int pipe, size_t len,
+                          int64_t deadline, ferry_error *err)
 {
     if (exchange->abandoned) {
         return fy_fail(err, FERRY_EABANDONED, 0,
@@ -285,60 +297,40 @@ static ssize_t read_until(struct fy_exchange *exchange, void *buf, size_t len, i
     const int64_t own = stream->read_deadline;
     exchange->reading = true;
     stream->read_deadline = deadline < own ? deadline : own;
-    ssize_t got = fy_body_read_some(exchange, buf, len, true, err);
+    ssize_t got = buf != NULL ? fy_body_read_some(exchange, buf, len, true, err)
+                              : move_some(exchange, pipe, len, err);
     stream->read_deadline = own;
     exchange->reading = false;
+    if (got == FY_MOVE_NOT) {
+        return got;
+    }
     if (got < 0 && is_too_late(exchange, deadline, err)) {
         return FY_READ_LATER;
     }
-    return conclude_read(exchange, got, err);
+    if (got < 0) {
+        if (exchange->res != NULL) {
+            fy_error_prefix(err, "reading the body of %s", exchange->res->url);
+        }
+        settle(exchange, FY_FATE_ERROR);
+    } else if (at_end(exchange)) {
+        settle(exchange, FY_FATE_END);
+    }
+    return got;
 }
 
 static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
 {
-    return read_until(self, buf, len, FY_NEVER, err);
+    return read_until(self, buf, -1, len, FY_NEVER, err);
 }
 
 static ssize_t body_read_within(void *self, void *buf, size_t len, int64_t ms, ferry_error *err)
 {
-    return read_until(self, buf, len, fy_after_ms(ms), err);
+    return read_until(self, buf, -1, len, fy_after_ms(ms), err);
 }
 
-/* Whether the body's next bytes can go from the socket to a pipe: they are in no buffer, nothing has
- * to be taken apart, and the read that would say otherwise is not due. */
-static bool can_splice(const struct fy_exchange *exchange)
+static ssize_t body_move(void *self, int pipe, size_t len, ferry_error *err)
 {
-    const struct fy_persist_conn *conn = exchange->conn;
-    return !exchange->abandoned && exchange->fate == FY_FATE_NONE &&
-           (exchange->framing.kind == FY_BODY_LENGTH || exchange->framing.kind == FY_BODY_CLOSE) &&
-           conn->stream->ops->splice != NULL && fy_conn_input_len(&conn->input) == 0;
-}
-
-static ssize_t body_splice(void *self, int pipe, size_t len, ferry_error *err)
-{
-    struct fy_exchange *exchange = self;
-    if (!can_splice(exchange)) {
-        return FY_READ_COPY;
-    }
-    struct fy_stream *stream = exchange->conn->stream;
-    bool sized = exchange->framing.kind == FY_BODY_LENGTH;
-    exchange->reading = true;
-    ssize_t got = stream->ops->splice(
-        stream, pipe, sized && (uint64_t)exchange->left < len ? (size_t)exchange->left : len,
-        READING);
-    exchange->reading = false;
-    if (got == -ENOSYS) {
-        return FY_READ_COPY;
-    }
-    if (got < 0 || (got == 0 && (sized || exchange->conn->is_closed))) {
-        got = fail_read(exchange->conn, got, err);
-    } else if (sized) {
-        exchange->left -= got;
-    } else if (got == 0) {
-        exchange->conn->saw_end = true;
-        exchange->left = 0;
-    }
-    return conclude_read(exchange, got, err);
+    return read_until(self, NULL, pipe, len, FY_NEVER, err);
 }
 
 /* Another task may close the response meanwhile, and then its name is gone. */
@@ -418,7 +410,15 @@ static void body_close(void *self, bool may_park)
         }
     }
     exchange->res = NULL;
-    FY_HOST_COUNT_DOWN(exchange->counts, open_responses);
+    if (exchange->process == fy_fork_count()) {
+        FY_HOST_COUNT_DOWN(exchange->counts, open_responses);
+    }
+}
+
+/* In the child of a fork. */
+static void watch_no_more(const struct fy_ledger_entry *entry)
+{
+    fy_abandon_unwatch(entry->holder);
 }
 
 static void body_release(void *self)
@@ -428,7 +428,7 @@ static void body_release(void *self)
 
 static const struct fy_body_ops ops = {.read = body_read,
                                        .read_within = body_read_within,
-                                       .splice = body_splice,
+                                       .move = body_move,
                                        .close = body_close,
                                        .release = body_release};
 static const struct fy_body_ops tunnel_ops = {
@@ -457,6 +457,7 @@ void fy_body_attach(struct fy_exchange *exchange, ferry_response *res)
     res->entry.connection = exchange->conn->number;
     res->entry.held_memory = fy_held_memory;
     res->entry.holder = exchange;
+    res->entry.on_inherited = watch_no_more;
     res->entry.holds_connection = exchange->framing.kind != FY_BODY_NONE;
     FY_HOST_COUNT(exchange->counts, open_responses);
 }

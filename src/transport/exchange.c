@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/fork.h"
 #include "http/request.h"
+#include "http/response.h"
 #include "task/sched.h"
 #include "transport/abandon.h"
 #include "transport/persist_conn.h"
@@ -15,11 +17,13 @@
 /* How many a scheduler keeps: as many as end and begin between two polls. */
 #define SPARE_EXCHANGES 128
 
+FY_SLAB_STATIC(exchanges, sizeof(struct fy_exchange), FY_SLAB_CHUNK)
+
 struct fy_exchange *fy_exchange_new(ferry_transport *transport, ferry_request *req)
 {
     struct fy_sched *sched = fy_sched_running();
     struct fy_spares *spares = &sched->exchanges;
-    spares->bytes = sizeof(struct fy_exchange);
+    spares->slab = &exchanges;
     spares->most = SPARE_EXCHANGES;
     struct fy_exchange *exchange = fy_spare_take(spares);
     if (exchange == NULL) {
@@ -29,6 +33,7 @@ struct fy_exchange *fy_exchange_new(ferry_transport *transport, ferry_request *r
     exchange->holds = 1;
     exchange->sched = sched;
     exchange->req = req;
+    exchange->process = fy_fork_count();
     exchange->transport = transport;
     exchange->put_trace = req->trace.size != 0 ? req->trace.put_idle_conn : NULL;
     exchange->trace_arg = req->trace_arg;
@@ -74,6 +79,15 @@ void fy_exchange_body_done(const ferry_request *req)
         fy_leave();
         body->done(body->done_arg);
         (void)fy_enter();
+    }
+}
+
+void fy_exchange_close_delivered(struct fy_exchange *exchange)
+{
+    ferry_response *res = exchange->delivered;
+    exchange->delivered = NULL;
+    if (res != NULL) {
+        fy_response_close(res);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/slab.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "transport/idle_pool.h"
@@ -20,6 +21,8 @@
 #define ANSWER_GRACE_MS 250
 
 static atomic_uint_least64_t next_number = 1;
+
+FY_SLAB_STATIC(connections, sizeof(struct fy_persist_conn), FY_SLAB_CHUNK)
 
 /* ------------------------------------------------------------------------------ birth and death */
 
@@ -34,12 +37,12 @@ static void look_if_idle(struct fy_timer *timer)
     if (conn->is_closed) {
         return;
     }
-    if (conn->is_idle && now - conn->idle_since >= limit) {
+    int64_t since = fy_pool_idle_since(conn, now);
+    if (now - since >= limit) {
         fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
                                   "the connection was idle for too long");
         return;
     }
-    int64_t since = conn->is_idle ? conn->idle_since : now;
     fy_timer_arm(&conn->sched->timers, timer, since + limit, look_if_idle);
 }
 
@@ -50,25 +53,37 @@ static void close_with_thread(struct fy_exit_hook *hook)
                               "the thread that the connection belonged to has ended");
 }
 
+/* In the child of a fork: nothing goes out on it, and it stays the parent's. */
+static void close_in_child(struct fy_exit_hook *hook)
+{
+    fy_persist_conn_close_for(FY_CONTAINER(hook, struct fy_persist_conn, exit), FY_TRIP_FAILED,
+                              FERRY_ECANCELED,
+                              "the process was forked, and the connection is the parent's");
+}
+
+static bool outlive_thread(struct fy_exit_hook *hook);
+
 static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_host *host,
                                           struct fy_stream *stream, struct fy_tls_info *tls,
                                           const struct fy_route *route)
 {
-    struct fy_persist_conn *conn = calloc(1, sizeof *conn);
+    struct fy_persist_conn *conn = fy_slab_take(&connections);
     if (conn == NULL) {
         return NULL;
     }
+    *conn = (struct fy_persist_conn){0};
     conn->holds = 1;
     conn->transport = transport;
     fy_transport_hold(transport);
     conn->host = host;
     conn->counts = host->counts;
     conn->counted = true;
-    conn->sched = fy_sched_running();
+    struct fy_sched *sched = fy_sched_running();
+    conn->sched = sched;
     conn->stream = stream;
     conn->tls = tls;
     fy_route_copy(&conn->route, route);
-    conn->input.spares = &conn->sched->spares;
+    conn->input.spares = &sched->spares;
     conn->number = atomic_fetch_add_explicit(&next_number, 1, memory_order_relaxed);
     fy_chan_init(&conn->to_read, conn->to_read_place, 1);
     fy_chan_init(&conn->to_write, conn->to_write_place, 1);
@@ -80,8 +95,9 @@ static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_
     return conn;
 }
 
-/* The connection enters the running scheduler's books: at its birth, and when it has moved. */
-static void settle_here(struct fy_persist_conn *conn)
+/* The connection enters the running scheduler's books: at its birth, and when it has moved. since:
+ * from when on it may be idle. */
+static void settle_here(struct fy_persist_conn *conn, int64_t since)
 {
     struct fy_sched *sched = fy_sched_running();
     conn->sched = sched;
@@ -89,7 +105,7 @@ static void settle_here(struct fy_persist_conn *conn)
     fy_list_push_front(&sched->exit_hooks, &conn->exit.link);
     if (conn->transport->set.idle_timeout_ms >= 0) {
         fy_timer_arm(&sched->timers, &conn->idle_timer,
-                     fy_after_ms(conn->transport->set.idle_timeout_ms), look_if_idle);
+                     since + conn->transport->set.idle_timeout_ms * FY_MILLISECOND, look_if_idle);
     }
 }
 
@@ -125,7 +141,9 @@ struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct f
     FY_HOST_COUNT(conn->counts, connections);
     conn->read_task->describe = fy_persist_conn_describe;
     conn->exit.run = close_with_thread;
-    settle_here(conn);
+    conn->exit.outlive = outlive_thread;
+    conn->exit.forked = close_in_child;
+    settle_here(conn, fy_now());
     return conn;
 
 no_read_loop:
@@ -144,6 +162,13 @@ void fy_persist_conn_hold(struct fy_persist_conn *conn)
     conn->holds++;
 }
 
+/* For want of memory to say it in. */
+static const ferry_error unexplained = {
+    .code = FERRY_ENOMEM,
+    .os_errno = ENOMEM,
+    .message = "the connection is closed, and there was no memory to remember why",
+};
+
 void fy_persist_conn_release(struct fy_persist_conn *conn)
 {
     if (--conn->holds > 0) {
@@ -155,14 +180,32 @@ void fy_persist_conn_release(struct fy_persist_conn *conn)
     fy_tls_info_release(conn->tls);
     fy_route_end(&conn->route);
     fy_conn_input_free(&conn->input);
+    if (conn->why != &unexplained) {
+        free((void *)conn->why);
+    }
     fy_transport_release(conn->transport);
-    free(conn);
+    fy_slab_give(&connections, conn);
 }
 
-/* conn->why says why. */
-static void end(struct fy_persist_conn *conn, enum fy_trip_failure failure)
+/* Not part of every connection, most of which are open. */
+static const ferry_error *keep(const ferry_error *why)
 {
+    ferry_error *copy = malloc(sizeof *copy);
+    if (copy == NULL) {
+        return &unexplained;
+    }
+    *copy = *why;
+    return copy;
+}
+
+void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure failure,
+                           const ferry_error *why)
+{
+    if (conn->is_closed) {
+        return;
+    }
     conn->is_closed = true;
+    conn->why = keep(why);
     conn->why_failure = failure;
     FY_HOST_COUNT_DOWN(conn->counts, connections);
     fy_list_remove(&conn->exit.link);
@@ -174,22 +217,12 @@ static void end(struct fy_persist_conn *conn, enum fy_trip_failure failure)
     }
 }
 
-void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure failure,
-                           const ferry_error *why)
-{
-    if (!conn->is_closed) {
-        conn->why = *why;
-        end(conn, failure);
-    }
-}
-
 void fy_persist_conn_close_for(struct fy_persist_conn *conn, enum fy_trip_failure failure, int code,
                                const char *why)
 {
-    if (!conn->is_closed) {
-        fy_fail_text(&conn->why, code, why);
-        end(conn, failure);
-    }
+    ferry_error err;
+    fy_fail_plain(&err, code, why);
+    fy_persist_conn_close(conn, failure, &err);
 }
 
 void fy_persist_conn_loop_over(struct fy_persist_conn *conn)
@@ -241,14 +274,33 @@ static void detach(struct fy_persist_conn *conn)
     fy_task_detach(conn->write_task);
 }
 
-static void attach(struct fy_persist_conn *conn)
+/* 0, or -errno: then it can only be closed. */
+static int attach(struct fy_persist_conn *conn, int64_t since)
 {
+    fy_sched_running()->arriving = NULL;
     fy_task_attach(conn->read_task);
     fy_task_attach(conn->write_task);
-    settle_here(conn);
-    if (conn->stream->ops->attach(conn->stream) != 0) {
-        fy_persist_conn_close_for(conn, FY_TRIP_NOTHING_WRITTEN, FERRY_ENOMEM,
-                                  "an idle connection could not be moved to another thread");
+    settle_here(conn, since);
+    return conn->stream->ops->attach(conn->stream);
+}
+
+static void close_unmoved(struct fy_persist_conn *conn)
+{
+    fy_persist_conn_close_for(conn, FY_TRIP_NOTHING_WRITTEN, FERRY_ENOMEM,
+                              "an idle connection could not be moved to another thread");
+}
+
+/* The lock of the scheduler that has the connection: if its thread was just ending, that is the
+ * harbour by now, which it does not leave but for the caller. */
+static struct fy_sched *lock_home(struct fy_persist_conn *conn)
+{
+    for (;;) {
+        struct fy_sched *home = conn->sched;
+        fy_sched_lock(home);
+        if (home == conn->sched) {
+            return home;
+        }
+        fy_sched_unlock(home);
     }
 }
 
@@ -256,11 +308,11 @@ static void attach(struct fy_persist_conn *conn)
  * leads to it. */
 bool fy_persist_conn_move_here(struct fy_persist_conn *conn)
 {
-    struct fy_sched *there = conn->sched;
     fy_leave();
-    fy_sched_lock(there);
+    struct fy_sched *there = lock_home(conn);
     bool moves = can_move(conn);
     if (moves) {
+        fy_sched_running()->arriving = &conn->exit;
         detach(conn);
     } else if (conn->is_closed) {
         fy_persist_conn_release(conn);
@@ -270,7 +322,32 @@ bool fy_persist_conn_move_here(struct fy_persist_conn *conn)
     fy_sched_unlock(there);
     (void)fy_enter(); /* cannot fail: this thread has its scheduler */
     if (moves) {
-        attach(conn);
+        conn->is_fetched = false;
+        if (attach(conn, fy_now()) != 0) {
+            close_unmoved(conn);
+        }
+    }
+    return moves;
+}
+
+/* It stays where it is in the pool's books: who asks for a connection in this very moment finds it
+ * there, or waits for pool.lock. One that a request on another thread has been given is found by that
+ * one in the harbour. */
+static bool outlive_thread(struct fy_exit_hook *hook)
+{
+    struct fy_persist_conn *conn = FY_CONTAINER(hook, struct fy_persist_conn, exit);
+    struct fy_pool *pool = &conn->transport->pool;
+    int attached = 0;
+    pthread_mutex_lock(&pool->lock);
+    bool moves = pool->monitored && !pool->freed && (conn->is_idle || conn->is_fetched) &&
+                 can_move(conn) && conn->read_task->unattended && conn->write_task->unattended;
+    if (moves) {
+        detach(conn);
+        attached = attach(conn, conn->idle_since);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (attached != 0) {
+        close_unmoved(conn);
     }
     return moves;
 }
@@ -283,7 +360,7 @@ int fy_persist_conn_fail_read(const struct fy_persist_conn *conn, ssize_t got, c
     const char *failure =
         conn->stream->ops->failure != NULL ? conn->stream->ops->failure(conn->stream) : NULL;
     if (conn->is_closed) {
-        *err = conn->why; /* not its consequence, "canceled" */
+        *err = *conn->why; /* not its consequence, "canceled" */
         return -1;
     }
     switch (got) {
@@ -307,7 +384,7 @@ int fy_persist_conn_fail_read(const struct fy_persist_conn *conn, ssize_t got, c
 int fy_persist_conn_fail_write(const struct fy_persist_conn *conn, int result, ferry_error *err)
 {
     if (conn->is_closed) {
-        *err = conn->why;
+        *err = *conn->why;
         return -1;
     }
     return fy_fail(err, result == -ENOMEM ? FERRY_ENOMEM : FERRY_EWRITE, -result, "%s%s",
@@ -369,6 +446,7 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
         };
         switch (fy_select(cases, TRIP_CASES, deadline, "waiting for the response")) {
         case ANSWERED:
+            exchange->delivered = NULL;
             if (cases[ANSWERED].value != NULL) {
                 return cases[ANSWERED].value;
             }
@@ -395,7 +473,7 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
             if (exchange->answer_comes) {
                 break;
             }
-            *err = conn->why;
+            *err = *conn->why;
             *failure = conn->why_failure;
             return NULL;
         case WRITTEN:
@@ -424,11 +502,7 @@ static void abandon(struct fy_persist_conn *conn, struct fy_exchange *exchange,
     fy_persist_conn_close(conn, FY_TRIP_FAILED, err);
     fy_chan_receive(&exchange->written, NULL, "waiting for the request's body to be let go");
     fy_persist_conn_wait_gone(conn);
-    /* The answer may have come in the very moment of a cancel. */
-    struct fy_case late = FY_RECEIVE_FROM(&exchange->answer);
-    if (fy_select(&late, 1, FY_AT_ONCE, "") == 0 && late.value != NULL) {
-        fy_response_close(late.value);
-    }
+    fy_exchange_close_delivered(exchange);
 }
 
 ferry_response *fy_persist_conn_round_trip(struct fy_persist_conn *conn,
@@ -437,7 +511,7 @@ ferry_response *fy_persist_conn_round_trip(struct fy_persist_conn *conn,
 {
     if (conn->is_closed) {
         /* It closed while it was handed over: nothing of the request has gone out on it. */
-        *err = conn->why;
+        *err = *conn->why;
         *failure = FY_TRIP_NOTHING_WRITTEN;
         return NULL;
     }

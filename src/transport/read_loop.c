@@ -27,8 +27,8 @@
  * up. */
 #define WRITE_GRACE_MS 50
 
-/* What is seldom needed, and takes room, is not inlined: a read loop fits into one page of stack, as
- * long as it does not come there. */
+/* What takes room on the stack is not inlined: a read loop fits into one page, and when it is idle,
+ * and put away, into a few hundred bytes. */
 #define APART __attribute__((noinline))
 
 /* ------------------------------------------------------------------------------- the first byte */
@@ -89,7 +89,7 @@ static void fail_first_byte(struct fy_exchange *exchange, ssize_t got)
     ferry_error *err = &exchange->read_error;
     exchange->failure = FY_TRIP_READ_FAILED;
     if (conn->is_closed) {
-        *err = conn->why;
+        *err = *conn->why;
         exchange->failure = conn->why_failure;
     } else if (got == 0 || got == -FY_TRUNCATED) {
         conn->saw_end = true;
@@ -214,6 +214,9 @@ static bool await_body_fate(struct fy_exchange *exchange)
         close_canceled(exchange);
     }
     fy_exchange_unwatch(exchange);
+    if (chosen != 0) {
+        fy_abandon_unwatch(exchange); /* there is nothing that could be taken away */
+    }
     if (chosen != 0 && exchange->res != NULL) {
         exchange->res->entry.holds_connection = false; /* it goes, whoever is still to close that */
     }
@@ -228,11 +231,12 @@ static bool await_body_fate(struct fy_exchange *exchange)
 
 static void deliver(struct fy_exchange *exchange, ferry_response *res)
 {
+    exchange->delivered = res;
     (void)fy_chan_try_send(&exchange->answer, res); /* its one place is free: there is one answer */
 }
 
 /* One response, from its first byte to its connection's fate. */
-static bool serve(struct fy_exchange *exchange, ssize_t got)
+static APART bool serve(struct fy_exchange *exchange, ssize_t got)
 {
     struct fy_persist_conn *conn = exchange->conn;
     if (got <= 0) {

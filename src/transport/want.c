@@ -38,6 +38,7 @@ static void hand_over(struct fy_persist_conn *conn, struct fy_want *want)
         fy_list_remove(&want->queue_link);
         want->holds--;
     }
+    want->given = conn;
     (void)fy_chan_try_send(&want->ready, conn); /* its one place is free */
 }
 
@@ -47,6 +48,7 @@ void fy_want_promise(struct fy_persist_conn *conn, struct fy_want *want)
 {
     unlist(&conn->transport->pool, want);
     want->promised = conn;
+    conn->is_fetched = true;
     want->promised_in_queue = want->queued;
     if (want->queued) {
         want->queued = false;

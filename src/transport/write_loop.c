@@ -74,7 +74,7 @@ static ssize_t call_reader(struct writing *w, char *buffer, size_t len)
     (void)fy_enter();
     w->conn->in_user_function = false;
     if (w->conn->is_closed) {
-        *w->err = w->conn->why;
+        *w->err = *w->conn->why;
         return -1;
     }
     if (got < 0 && body->failure != NULL) {
@@ -398,8 +398,10 @@ static enum fy_write_state write_request(struct writing *w, struct fy_buffer *he
     return write_body(w) == 0 ? FY_WRITE_WHOLE : FY_WRITE_FAILED;
 }
 
-/* Writes one request and reports it: false when the connection is of no more use for writing. */
-static bool serve(struct fy_persist_conn *conn, struct fy_exchange *exchange)
+/* Writes one request and reports it: false when the connection is of no more use for writing. Not
+ * inlined, so that a loop with nothing to write has little on its stack. */
+static __attribute__((noinline)) bool serve(struct fy_persist_conn *conn,
+                                            struct fy_exchange *exchange)
 {
     struct writing w = {
         .conn = conn, .exchange = exchange, .req = exchange->req, .err = &exchange->write_error};
