@@ -362,8 +362,8 @@ static int set_nonblocking(int fd)
     return (flags & O_NONBLOCK) != 0 ? 0 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-/* Of a descriptor that does not block. */
-static struct fy_stream *stream_new(int fd)
+/* Of a descriptor that does not block, which 'open' registers. */
+static struct fy_stream *stream_new(int fd, int (*open)(struct fy_io *io, int fd))
 {
     const int on = 1;
     struct socket_stream *self = fy_slab_take(&streams);
@@ -372,7 +372,7 @@ static struct fy_stream *stream_new(int fd)
     }
     *self = (struct socket_stream){
         .stream = {.ops = &socket_ops, .read_deadline = FY_NEVER, .write_deadline = FY_NEVER}};
-    if (fy_io_open(&self->io, fd) != 0) {
+    if (open(&self->io, fd) != 0) {
         int error = errno;
         fy_slab_give(&streams, self);
         errno = error;
@@ -384,7 +384,7 @@ static struct fy_stream *stream_new(int fd)
 
 struct fy_stream *fy_socket_stream_new(int fd)
 {
-    return set_nonblocking(fd) == 0 ? stream_new(fd) : NULL;
+    return set_nonblocking(fd) == 0 ? stream_new(fd, fy_io_open) : NULL;
 }
 
 /* ---------------------------------------------------------------------------------- connecting */
@@ -427,6 +427,15 @@ static int connect_outcome(const struct fy_io *io, const struct sockaddr *dialed
     return -error;
 }
 
+/* Begins, or asks again, and says how it stands: 0, -EINPROGRESS, or another -errno. */
+static int connect_once(int fd, const struct sockaddr *address, socklen_t len)
+{
+    if (connect(fd, address, len) == 0 || errno == EISCONN) {
+        return 0;
+    }
+    return errno == EALREADY || errno == EINTR ? -EINPROGRESS : -errno;
+}
+
 int fy_socket_stream_connect(struct fy_stream **stream, const struct sockaddr *address,
                              socklen_t len)
 {
@@ -435,35 +444,23 @@ int fy_socket_stream_connect(struct fy_stream **stream, const struct sockaddr *a
     if (fd < 0) {
         return -errno;
     }
-    int result = connect(fd, address, len) == 0 ? 0 : -errno;
-    if (result == -EINTR) {
-        result = -EINPROGRESS;
+    int result = connect_once(fd, address, len);
+    if (result == -EINPROGRESS) {
+        result = connect_once(fd, address, len); /* on this machine a handshake is over by now */
+    }
+    if (result == 0 && port_of(address) != 0 && connected_to_itself(fd, address)) {
+        result = -ECONNREFUSED;
     }
     if (result != 0 && result != -EINPROGRESS) {
         goto fail;
     }
     /* Registered only now: a socket that is neither connected nor connecting counts as hung up. */
-    *stream = stream_new(fd);
+    *stream = stream_new(fd, result == 0 ? fy_io_open : fy_io_open_connecting);
     if (*stream == NULL) {
         result = -errno;
         goto fail;
     }
-    struct fy_io *io = &of(*stream)->io;
-    fy_io_drained(io); /* the registration has looked: what is there comes as an event */
-    if (result == 0) {
-        return 0;
-    }
-    fy_io_filled(io);
-    fy_poll_now(); /* on this machine a handshake is over by now */
-    if (!io->writable) {
-        return -EINPROGRESS;
-    }
-    result = connect_outcome(io, address);
-    if (result == 0) {
-        return 0;
-    }
-    (*stream)->ops->free(*stream);
-    *stream = NULL;
+    fy_io_drained(&of(*stream)->io); /* the registration looks: what is there comes as an event */
     return result;
 fail:
     close(fd);

@@ -11,15 +11,29 @@
 #include "task/clock.h"
 #include "task/sched.h"
 
-int fy_io_open(struct fy_io *io, int fd)
+static int open_as(struct fy_io *io, int fd, bool connecting)
 {
     struct fy_sched *sched = fy_sched_running();
-    *io = (struct fy_io){.fd = fd, .sched = sched, .readable = true, .writable = true};
+    *io = (struct fy_io){.fd = fd,
+                         .sched = sched,
+                         .readable = !connecting,
+                         .writable = !connecting,
+                         .watches_writing = connecting};
     if (fy_poller_add(&sched->poller, io) != 0) {
         io->fd = -1;
         return -1;
     }
     return 0;
+}
+
+int fy_io_open(struct fy_io *io, int fd)
+{
+    return open_as(io, fd, false);
+}
+
+int fy_io_open_connecting(struct fy_io *io, int fd)
+{
+    return open_as(io, fd, true);
 }
 
 static void finish(struct fy_io_waiter *waiter, enum fy_io_result result)
@@ -110,7 +124,13 @@ enum fy_io_result fy_io_wait_writable(struct fy_io *io, int64_t deadline, const 
     if (io->fd < 0) {
         return FY_IO_CLOSED;
     }
-    return io->writable ? FY_IO_READY : wait_as(&io->writer, deadline, why);
+    if (io->writable) {
+        return FY_IO_READY;
+    }
+    if (!io->watches_writing) {
+        fy_poller_watch_writing(&io->sched->poller, io);
+    }
+    return wait_as(&io->writer, deadline, why);
 }
 
 void fy_io_ready(struct fy_io *io, bool readable, bool writable, bool hangup)

@@ -30,6 +30,7 @@ struct fy_io {
     /* What the poller saw and nobody has used up since. They start true: the first call finds out.
      */
     bool readable, writable;
+    bool watches_writing; /* the poller is to tell of room for writing, too */
     bool hangup; /* the peer is done sending, or the connection failed: a read will not wait */
     struct fy_io_waiter reader, writer; /* at most one for each direction */
 };
@@ -37,6 +38,9 @@ struct fy_io {
 /* Registers a non-blocking descriptor with the running scheduler and takes it over. On -1 (errno)
  * the descriptor is still the caller's. */
 int fy_io_open(struct fy_io *io, int fd);
+
+/* The same for a socket that is connecting: it becomes writable when that is over. */
+int fy_io_open_connecting(struct fy_io *io, int fd);
 
 /* Closes the descriptor; whoever waits gets FY_IO_CLOSED. Again and again if you like. */
 void fy_io_close(struct fy_io *io);

@@ -42,8 +42,12 @@ struct fy_poller {
 int fy_poller_open(struct fy_poller *poller);
 void fy_poller_close(struct fy_poller *poller);
 
-/* Registers io->fd for both directions, edge-triggered, and sets io->slot. -1 with errno. */
+/* Registers io->fd, edge-triggered, and sets io->slot: for reading, and for writing as well where
+ * io->watches_writing says so. -1 with errno. */
 int fy_poller_add(struct fy_poller *poller, struct fy_io *io);
+
+/* From now on for writing as well; if there is room already, the next wait says so. */
+void fy_poller_watch_writing(struct fy_poller *poller, struct fy_io *io);
 
 /* Forgets io, whose descriptor is about to be closed (which takes it out of the kernel's set). */
 void fy_poller_remove(struct fy_poller *poller, struct fy_io *io);

@@ -1,6 +1,8 @@
 /*
  * The poller on epoll. One EPOLL_CTL_ADD for a descriptor's life with a scheduler; closing the
- * descriptor ends the registration, so that only one which moves costs an EPOLL_CTL_DEL.
+ * descriptor ends the registration, so that only one which moves costs an EPOLL_CTL_DEL. It is for
+ * reading: an EPOLLOUT of a socket that can be written to, as nearly all can all the time, would
+ * only make the first wait return for nothing. Who has to wait for room asks for it then, once.
  */
 #include "task/poller.h"
 
@@ -75,6 +77,16 @@ static void slot_give_back(struct fy_poller *poller, uint32_t slot)
     poller->first_free = slot;
 }
 
+static int control(const struct fy_poller *poller, int operation, const struct fy_io *io,
+                   uint32_t slot)
+{
+    struct epoll_event event = {
+        .events = EPOLLIN | EPOLLRDHUP | EPOLLET | (io->watches_writing ? EPOLLOUT : 0U),
+        .data.u64 = (uint64_t)poller->slots[slot].generation << 32 | slot,
+    };
+    return epoll_ctl(poller->fd, operation, io->fd, &event);
+}
+
 int fy_poller_add(struct fy_poller *poller, struct fy_io *io)
 {
     uint32_t slot = slot_take(poller);
@@ -82,17 +94,19 @@ int fy_poller_add(struct fy_poller *poller, struct fy_io *io)
         errno = ENOMEM;
         return -1;
     }
-    struct epoll_event event = {
-        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-        .data.u64 = (uint64_t)poller->slots[slot].generation << 32 | slot,
-    };
-    if (epoll_ctl(poller->fd, EPOLL_CTL_ADD, io->fd, &event) != 0) {
+    if (control(poller, EPOLL_CTL_ADD, io, slot) != 0) {
         slot_give_back(poller, slot);
         return -1;
     }
     poller->slots[slot].io = io;
     io->slot = slot;
     return 0;
+}
+
+void fy_poller_watch_writing(struct fy_poller *poller, struct fy_io *io)
+{
+    io->watches_writing = true;
+    (void)control(poller, EPOLL_CTL_MOD, io, io->slot); /* it is registered: cannot fail */
 }
 
 void fy_poller_remove(struct fy_poller *poller, struct fy_io *io)

@@ -36,7 +36,8 @@ struct fy_dial_job {
     bool place_lost;      /* the thread ends, and the place has been given back already */
     struct fy_chan canceled;
     struct fy_exit_hook exit;
-    char *name, *host_port; /* copies: the dial may outlive the request */
+    /* Copies, behind this struct: the dial may outlive the request. */
+    char *name, *host_port;
     uint16_t port;
     bool secure;            /* https */
     bool in_handshake;      /* TLS is being agreed on */
@@ -64,8 +65,6 @@ static void job_free(struct fy_dial_job *job)
     want_release(job->want);
     fy_transport_release(job->transport);
     ferry_context_free(job->context);
-    free(job->name);
-    free(job->host_port);
     free(job->user_agent);
     fy_route_end(&job->route);
     free(job);
@@ -244,14 +243,17 @@ static struct fy_dial_job *job_new(struct fy_want *want)
     const ferry_request *req = want->req;
     const char *user_agent =
         want->route->proxy != NULL && !want->route->absolute ? fy_request_user_agent(req) : NULL;
-    struct fy_dial_job *job = calloc(1, sizeof *job);
+    size_t name_size = strlen(req->url.host) + 1;
+    size_t host_port_size = strlen(req->url.host_port) + 1;
+    struct fy_dial_job *job = malloc(sizeof *job + name_size + host_port_size);
     if (job == NULL) {
         return NULL;
     }
+    *job = (struct fy_dial_job){0};
     fy_list_init(&job->exit.link);
     fy_chan_init(&job->canceled, NULL, 0);
-    job->name = strdup(req->url.host);
-    job->host_port = strdup(req->url.host_port);
+    job->name = memcpy(job + 1, req->url.host, name_size);
+    job->host_port = memcpy(job->name + name_size, req->url.host_port, host_port_size);
     job->port = req->url.port;
     job->user_agent = user_agent != NULL ? strdup(user_agent) : NULL;
     fy_route_copy(&job->route, want->route);
@@ -267,8 +269,7 @@ static struct fy_dial_job *job_new(struct fy_want *want)
     job->begun = fy_now();
     job->trace = req->trace;
     job->trace_arg = req->trace_arg;
-    if (job->name == NULL || job->host_port == NULL ||
-        (user_agent != NULL && job->user_agent == NULL)) {
+    if (user_agent != NULL && job->user_agent == NULL) {
         job_free(job);
         return NULL;
     }

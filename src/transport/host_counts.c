@@ -72,10 +72,27 @@ static char *without_credentials(const char *setting)
     return text;
 }
 
+/* The entry of a host that has been counted before and has no proxy with credentials, whose entry's
+ * name would have to be made first; else NULL. A host comes and goes with its connections. */
+static struct fy_host_counts *find(const struct fy_hosts_counted *hosts, const struct fy_host *host)
+{
+    if (strchr(host->proxy, '@') != NULL) {
+        return NULL;
+    }
+    const struct fy_host_counts wanted = {
+        .scheme = host->scheme, .host = host->host_port, .proxy = host->proxy};
+    struct fy_host_counts **found = tfind(&wanted, &hosts->tree, compare);
+    return found != NULL ? *found : NULL;
+}
+
 /* A host's entry, in the tree and at the end of the list; NULL when out of memory. */
 static struct fy_host_counts *find_or_make(struct fy_hosts_counted *hosts,
                                            const struct fy_host *host)
 {
+    struct fy_host_counts *known = find(hosts, host);
+    if (known != NULL) {
+        return known;
+    }
     struct fy_host_counts *counts = calloc(1, sizeof *counts);
     if (counts == NULL) {
         return NULL;

@@ -25,33 +25,41 @@ struct fy_host *fy_host_find(struct fy_pool *pool, const struct fy_host_key *key
     return found != NULL ? *found : NULL;
 }
 
-static void host_free(struct fy_host *host)
+/* Copies a text to *place, and moves that behind it. */
+static char *copy_text(char **place, const char *text)
 {
-    free(host->scheme);
-    free(host->host_port);
-    free(host->proxy);
-    free(host);
+    char *copy = *place;
+    *place = stpcpy(copy, text) + 1;
+    return copy;
+}
+
+/* With its texts behind it: it comes and goes with its connections. */
+static struct fy_host *host_new(const struct fy_host_key *key)
+{
+    size_t texts = strlen(key->scheme) + strlen(key->host_port) + strlen(key->proxy) + 3;
+    struct fy_host *host = malloc(sizeof *host + texts);
+    if (host == NULL) {
+        return NULL;
+    }
+    *host = (struct fy_host){0};
+    char *place = (char *)(host + 1);
+    host->scheme = copy_text(&place, key->scheme);
+    host->host_port = copy_text(&place, key->host_port);
+    host->proxy = copy_text(&place, key->proxy);
+    fy_list_init(&host->idle);
+    fy_list_init(&host->waiters);
+    fy_list_init(&host->queue);
+    return host;
 }
 
 struct fy_host *fy_host_find_or_make(struct fy_pool *pool, const struct fy_host_key *key)
 {
     struct fy_host *host = fy_host_find(pool, key);
-    if (host != NULL) {
+    if (host != NULL || (host = host_new(key)) == NULL) {
         return host;
     }
-    host = calloc(1, sizeof *host);
-    if (host == NULL) {
-        return NULL;
-    }
-    fy_list_init(&host->idle);
-    fy_list_init(&host->waiters);
-    fy_list_init(&host->queue);
-    host->scheme = strdup(key->scheme);
-    host->host_port = strdup(key->host_port);
-    host->proxy = strdup(key->proxy);
-    if (host->scheme == NULL || host->host_port == NULL || host->proxy == NULL ||
-        tsearch(host, &pool->hosts, compare_hosts) == NULL) {
-        host_free(host);
+    if (tsearch(host, &pool->hosts, compare_hosts) == NULL) {
+        free(host);
         return NULL;
     }
     return host;
@@ -62,6 +70,6 @@ void fy_host_prune(struct fy_pool *pool, struct fy_host *host)
 {
     if (host->conns == 0 && host->dials == 0 && fy_list_empty(&host->waiters)) {
         tdelete(host, &pool->hosts, compare_hosts);
-        host_free(host);
+        free(host);
     }
 }

@@ -354,8 +354,8 @@ static void an_old_event_finds_nobody(void)
     check_socketpair(ends);
     check_socketpair(others);
     CHECK_INT(fy_poller_open(&poller), 0);
-    struct fy_io old = {.fd = ends[0]};
-    struct fy_io successor = {.fd = others[0]};
+    struct fy_io old = {.fd = ends[0], .watches_writing = true};
+    struct fy_io successor = {.fd = others[0], .watches_writing = true};
     CHECK_INT(fy_poller_add(&poller, &old), 0);
     CHECK_INT(write(ends[1], "x", 1), 1);
     CHECK_INT(collect(&poller, &batch), 1);
