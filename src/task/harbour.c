@@ -134,6 +134,11 @@ static void settle(struct fy_sched *sched)
 
 void fy_harbour_leave_all(struct fy_sched *sched)
 {
+    /* A loop may have handed its response over and not yet come to rest. */
+    fy_tasks_stop_users(sched);
+    for (int round = 0; round < 16 && !fy_list_empty(&sched->ready); round++) {
+        fy_yield();
+    }
     leave(sched);
     settle(sched);
 }
