@@ -17,7 +17,6 @@
 
 static char **urls; /* NULL at the end */
 static sem_t places;
-static pthread_barrier_t all_done;
 static atomic_int answered;
 
 static void fetch(const char *url)
@@ -46,8 +45,6 @@ static void *work(void *arg)
             sem_post(&places);
         }
     }
-    pthread_barrier_wait(
-        &all_done); /* a pool's threads stay: one that ends closes its connections */
     return NULL;
 }
 
@@ -62,7 +59,6 @@ int main(int argc, char **argv)
     }
     urls = argv + 1;
     sem_init(&places, 0, AT_A_TIME);
-    pthread_barrier_init(&all_done, NULL, THREADS);
     for (int i = 0; i < THREADS; i++) {
         if (pthread_create(&threads[i], NULL, work, NULL) != 0) {
             fprintf(stderr, "no thread\n");

@@ -1323,7 +1323,8 @@ FERRY_API void ferry_event_stream_free(ferry_event_stream *stream);
 
 /* A task is a function with a stack of its own, of 256 KiB. Tasks belong to the thread that started
  * them and run, one at a time, while that thread waits in ferry: in a request, a group's wait, a
- * sleep, ferry_poll(). A thread that ends closes its connections and discards its tasks; it does so
+ * sleep, ferry_poll(). A thread that ends discards its tasks and closes its connections, but for idle
+ * ones, which stay in the pool (unless the transport has disable_monitor); it does so
  * when its own function returns or calls pthread_exit(): not in a task, nor by pthread_cancel() while
  * it is in ferry. Its open responses stay to be closed. A process may end at any time, in any way. */
 

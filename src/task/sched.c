@@ -298,6 +298,7 @@ void fy_task_attach(struct fy_task *task)
     if (task->woken) {
         fy_list_push_back(&sched->ready, &task->ready);
     }
+    fy_shelf_watch(task);
 }
 
 void fy_yield(void)

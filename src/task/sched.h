@@ -140,7 +140,7 @@ struct fy_sched {
     atomic_bool look_at_contexts;    /* some context was cancelled */
     atomic_int poking; /* how many are between finding this scheduler and having written */
     atomic_bool alive; /* it has a thread */
-    bool is_harbour;   /* it never has one: thread.c */
+    bool is_harbour;   /* it never has one: harbour.c */
     struct fy_sched
         *next; /* in the list of all there ever were; they are used again, never freed */
     /* What this thread has taken out of another scheduler and not yet put into its own; for a fork that

@@ -132,9 +132,14 @@ static void look(struct fy_timer *timer)
 
 void fy_shelf_allow(struct fy_task *self)
 {
-    struct fy_sched *sched = self->sched;
     self->shelvable = can_shelve();
-    if (self->shelvable && !sched->shelving.armed) {
+    fy_shelf_watch(self);
+}
+
+void fy_shelf_watch(const struct fy_task *task)
+{
+    struct fy_sched *sched = task->sched;
+    if (task->shelvable && task->shelf == NULL && !sched->shelving.armed) {
         sched->look_every = LOOK_EVERY;
         fy_timer_arm(&sched->timers, &sched->shelving, sched->now + fy_shelf_after, look);
     }

@@ -19,6 +19,9 @@ extern int64_t fy_shelf_after;
  * takes long, it may be put away. */
 void fy_shelf_allow(struct fy_task *self);
 
+/* A task has come from another scheduler: it may be one that is to be put away. */
+void fy_shelf_watch(const struct fy_task *task);
+
 /* It goes on: from here on it may not. */
 static inline void fy_shelf_refuse(struct fy_task *self)
 {

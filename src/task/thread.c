@@ -2,13 +2,6 @@
  * Schedulers and their threads. A scheduler's struct is never freed: a signal handler may be
  * walking the list of them at any time. When its thread has ended it waits in the list for the next
  * new thread.
- *
- * One of them never has a thread: the harbour, where idle connections lie whose threads have ended,
- * until another thread's request takes them along as from any scheduler. The monitor sees to it as
- * it does to those whose threads are away. (The ended thread's own scheduler could have lived on
- * with them; but then each would keep its descriptors, and a hundred threads that end at once would
- * leave two hundred.) It has a poller while it has something in it, and no wake descriptor: nobody
- * sleeps there.
  */
 #include "task/thread.h"
 
@@ -24,12 +17,8 @@
 
 #include "base/debug.h"
 #include "task/clock.h"
+#include "task/harbour.h"
 #include "task/io.h"
-#include "task/monitor.h"
-
-/* How long a thread that ends waits for connections that are being made, and that its own requests
- * did not need in the end: the next thread's would have to dial anew. */
-#define SETTLE_MS 250
 
 /* All schedulers there ever were; only ever grows at its front. */
 static _Atomic(struct fy_sched *) all;
@@ -38,10 +27,6 @@ static _Atomic(struct fy_sched *) all;
 static pthread_mutex_t lives = PTHREAD_MUTEX_INITIALIZER;
 
 FY_SLAB_STATIC(buffers, FY_SPARE_BYTES, 16 * FY_SPARE_BYTES)
-
-/* Made with the first scheduler: so it is visited last, after those that its connections come from.
- * NULL: there is none, and connections are closed with their threads. Written under lives. */
-static _Atomic(struct fy_sched *) harbour;
 
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key; /* its destructor sees a thread end */
@@ -110,51 +95,6 @@ void fy_sched_unlock(struct fy_sched *sched)
 
 /* ------------------------------------------------------------------------------------ the end */
 
-/* Under its lock, and as it: until there is nothing in it the monitor looks after it. */
-static bool harbour_open(struct fy_sched *sched)
-{
-    if (sched->poller.fd < 0) {
-        if (fy_poller_open(&sched->poller) != 0) {
-            return false;
-        }
-        fy_monitor_watch(1);
-    }
-    sched->now = fy_now();
-    return true;
-}
-
-static void harbour_close_if_empty(struct fy_sched *sched)
-{
-    if (sched->poller.fd >= 0 && fy_list_empty(&sched->tasks)) {
-        fy_poller_close(&sched->poller);
-        fy_spares_free(&sched->spares);
-        fy_monitor_watch(-1);
-    }
-}
-
-/* Moves what outlives the thread, under both locks: at no time is it in neither scheduler, so that
- * nobody can miss it. */
-static void leave_in_harbour(struct fy_sched *sched)
-{
-    struct fy_sched *there = atomic_load(&harbour);
-    if (there == NULL || fy_list_empty(&sched->exit_hooks) || !fy_monitor_runs()) {
-        return;
-    }
-    fy_sched_lock(there);
-    mine_set(there);
-    if (harbour_open(there)) {
-        FY_LIST_EACH_SAFE(link, &sched->exit_hooks)
-        {
-            struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
-            if (hook->outlive != NULL) {
-                (void)hook->outlive(hook);
-            }
-        }
-    }
-    mine_set(sched);
-    fy_sched_unlock(there);
-}
-
 static void run_hooks(struct fy_link *hooks)
 {
     struct fy_link *link;
@@ -162,59 +102,6 @@ static void run_hooks(struct fy_link *hooks)
         struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
         hook->run(hook);
     }
-}
-
-static void run_hooks_but_settling(struct fy_link *hooks)
-{
-    struct fy_link *link = hooks->next;
-    while (link != hooks) {
-        struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
-        if (hook->settle != NULL) {
-            link = link->next;
-            continue;
-        }
-        fy_list_remove(link);
-        hook->run(hook);
-        link = hooks->next; /* others may have gone with it */
-    }
-}
-
-static bool settle_one(struct fy_link *hooks, int64_t deadline)
-{
-    FY_LIST_EACH(link, hooks)
-    {
-        struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
-        if (hook->settle != NULL && hook->settle(hook, deadline)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_settling(struct fy_link *hooks)
-{
-    FY_LIST_EACH(link, hooks)
-    {
-        if (FY_CONTAINER(link, struct fy_exit_hook, link)->settle != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* No function of the user's is called meanwhile: what could come to one is closed before. */
-static void settle(struct fy_sched *sched)
-{
-    if (!has_settling(&sched->exit_hooks)) {
-        return;
-    }
-    int64_t deadline = fy_after_ms(SETTLE_MS);
-    run_hooks_but_settling(&sched->exit_hooks);
-    fy_tasks_stop_users(sched);
-    while (settle_one(&sched->exit_hooks, deadline)) {
-        fy_yield(); /* the new connection's loops begin */
-    }
-    leave_in_harbour(sched);
 }
 
 /* Closes what does not outlive the thread. Its library tasks see their connections closed and end;
@@ -225,8 +112,7 @@ static void detach(void *arg)
     mine_set(sched);
     fy_sched_lock(sched);
     fy_poll_now(); /* what others have posted is done while what it is about still stands */
-    leave_in_harbour(sched);
-    settle(sched);
+    fy_harbour_leave_all(sched);
     run_hooks(&sched->exit_hooks);
     fy_poll_now(); /* and what they were about to post when the hooks stopped them */
     fy_tasks_finish(sched);
@@ -287,8 +173,8 @@ static struct fy_sched *make(bool is_harbour)
 /* One that has lost its thread, or a new one. */
 static struct fy_sched *find_or_make(void)
 {
-    if (atomic_load(&harbour) == NULL) {
-        atomic_store(&harbour, make(true));
+    if (!fy_harbour_is_there()) {
+        fy_harbour_set(make(true));
     }
     for (struct fy_sched *sched = atomic_load(&all); sched != NULL; sched = sched->next) {
         if (!atomic_load(&sched->alive) && !sched->is_harbour) {
@@ -395,40 +281,13 @@ void fy_leave(void)
 
 /* ----------------------------------------------------------------------------- while it is away */
 
-/* Under its lock. */
-static void attend_harbour(struct fy_sched *sched, struct fy_task *guest)
-{
-    struct fy_sched *before = mine_get();
-    if (sched->poller.fd >= 0) {
-        mine_set(sched);
-        fy_sched_attend(sched, guest);
-        harbour_close_if_empty(sched);
-        mine_set(before);
-    }
-}
-
-void fy_harbour_attend(void)
-{
-    struct fy_sched *sched = atomic_load(&harbour);
-    struct fy_task guest = {.kind = FY_TASK_LIBRARY, .name = "harbour"};
-    if (sched == NULL || fy_switch_adopt(&guest.stopped) != 0) {
-        return; /* the monitor will do it */
-    }
-    fy_list_init(&guest.ready);
-    fy_sanitizer_adopt(&guest.sanitizer);
-    fy_sched_lock(sched);
-    attend_harbour(sched, &guest);
-    fy_sched_unlock(sched);
-    fy_switch_forget(&guest.stopped);
-}
-
 static void attend_if_away(struct fy_sched *sched, struct fy_task *guest)
 {
     if (sem_trywait(&sched->lock) != 0) {
         return; /* somebody is at it */
     }
     if (sched->is_harbour) {
-        attend_harbour(sched, guest);
+        fy_harbour_visit(sched, guest);
     } else if (atomic_load(&sched->alive) && !sched->sleeps) {
         mine_set(sched);
         fy_sched_attend(sched, guest);
@@ -516,7 +375,7 @@ static void each_alive(bool alive, void (*visit)(struct fy_sched *sched))
 }
 
 /* Whoever holds the lock of one that has a thread may wait for that of one that has none
- * (fy_sched_post_home, leave_in_harbour), and not the other way round. */
+ * (fy_sched_post_home, fy_harbour_leave_all), and not the other way round. */
 void fy_scheds_freeze(void)
 {
     pthread_mutex_lock(&lives);
@@ -546,7 +405,7 @@ struct fy_sched *fy_scheds_keep(struct fy_sched *own)
         own->next = NULL;
     }
     atomic_store(&all, own);
-    atomic_store(&harbour, NULL); /* the next thread makes another */
+    fy_harbour_set(NULL); /* the next thread makes another */
     return lost;
 }
 

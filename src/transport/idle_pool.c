@@ -12,8 +12,8 @@
 
 #include "base/error.h"
 #include "task/clock.h"
+#include "task/harbour.h"
 #include "task/monitor.h"
-#include "task/thread.h"
 #include "transport/pool_books.h"
 
 int fy_pool_init(ferry_transport *transport)

@@ -122,6 +122,32 @@ static void test_the_child_dials_its_own(void **state)
     free(received);
 }
 
+/* The same with a connection whose thread has ended before. */
+static void *use_once(void *arg)
+{
+    struct family *family = arg;
+    (void)got(family->transport, origin_url(family->origin, "/parent"), "1");
+    return NULL;
+}
+
+static void test_connections_that_have_outlived_their_thread(void **state)
+{
+    struct family family = {.origin = serve_with(state, serve_identity, NULL),
+                            .transport = transport_with(state, NULL)};
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, use_once, &family), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(idle_of(family.transport, family.origin), 1);
+    pid_t child = fork_and_watch();
+    if (child == 0) {
+        use_and_free(&family);
+    }
+    await_well(child);
+    assert_int_equal(idle_of(family.transport, family.origin), 1);
+    assert_got(get(family.transport, origin_url(family.origin, "/parent")), 200, "1");
+}
+
 /* It keeps nothing of the parent's open: what the parent closes is closed, however long the child lives and
  * though it never calls ferry. */
 static void test_the_child_holds_nothing_open(void **state)
@@ -588,6 +614,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TRANSPORT_TEST(test_the_child_dials_its_own),
+        TRANSPORT_TEST(test_connections_that_have_outlived_their_thread),
         TRANSPORT_TEST(test_the_child_holds_nothing_open),
         TRANSPORT_TEST(test_a_child_of_a_child),
         TRANSPORT_TEST(test_the_child_has_a_monitor),
