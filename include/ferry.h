@@ -621,6 +621,17 @@ enum ferry_put_result {
  * number that is none. The string is static. */
 FERRY_API const char *ferry_put_result_string(int result);
 
+/* A connection, as a trace is told of it. Valid during the call. */
+typedef struct ferry_connection_info {
+    size_t size;               /* sizeof(ferry_connection_info), as the library has it */
+    uint64_t number;           /* as the dump and the ledger name it: 1, 2, 3 ... */
+    const char *local;         /* "192.0.2.7:51234"; "": a Unix socket, or unknown */
+    const char *remote;        /* the server's address, or the proxy's; or a Unix socket's path */
+    const char *proxy;         /* "proxy.example:3128", the proxy that it goes through; "": none */
+    uint64_t requests;         /* that it had been given before this one */
+    const ferry_tls_info *tls; /* with the server; NULL: none */
+} ferry_connection_info;
+
 /* Callbacks along a request's way, in the manner of Go's httptrace; any may be NULL. arg is the one
  * given to ferry_request_set_trace(). They run inside the tasks that do the work, on the request's
  * thread. Strings and errors are valid during the call. A request that is sent again on another
@@ -678,6 +689,19 @@ typedef struct ferry_trace {
     /* As wrote_head, before it, with what was written: request line and fields, each with its CRLF,
      * and the empty line; len bytes, no NUL. Credentials and cookies are in it. */
     void (*wrote_head_text)(void *arg, const char *head, size_t len);
+
+    /* A head has been read, an interim response's too: as it came, byte for byte, with the empty line;
+     * len bytes, no NUL. Also what the library takes out of the response (Content-Encoding). */
+    void (*got_head_text)(void *arg, const char *head, size_t len);
+
+    /* As got_conn, after it, with what there is to know of the connection. */
+    void (*got_connection)(void *arg, const ferry_connection_info *info);
+
+    /* An HTTP proxy has been asked for a tunnel (CONNECT), and has answered with this status: the heads
+     * as they went and came, interim ones included; len bytes, no NUL. Once more each when it asks for
+     * Digest credentials. Credentials are in the first. */
+    void (*tunnel_wrote_head_text)(void *arg, const char *head, size_t len);
+    void (*tunnel_got_head_text)(void *arg, int status, const char *head, size_t len);
 } ferry_trace;
 
 /* Follows the request's next sends. The struct is copied. arg is borrowed until the request is

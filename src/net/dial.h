@@ -38,7 +38,7 @@ struct fy_dial {
     void *dial_arg;
     ferry_context *context;   /* for the user's own; NULL: none */
     int64_t request_deadline; /* likewise; fy_now() time; FY_NEVER: none */
-    /* dns_* (when there is a lookup to wait for) and connect_*: all of the struct, whatever its
+    /* dns_* (when there is a lookup to wait for), connect_* and tunnel_*: all of the struct, whatever its
      * size says. Called outside the lock, one at a time, from the task that dials. NULL: none. */
     const ferry_trace *trace;
     void *trace_arg;

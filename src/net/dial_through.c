@@ -50,6 +50,8 @@ static struct fy_stream *through_http(const struct fy_dial *dial, const struct f
         .max_header_fields = through->max_header_fields,
         .deadline = dial->deadline,
         .canceled = dial->canceled,
+        .trace = dial->trace,
+        .trace_arg = dial->trace_arg,
     };
     /* A challenge is answered once, and on another connection: most proxies close the one that they
      * have refused something on. */

@@ -304,6 +304,11 @@ static void socket_free(struct fy_stream *stream)
     free(of(stream));
 }
 
+static int socket_descriptor(const struct fy_stream *stream)
+{
+    return FY_CONTAINER(stream, const struct socket_stream, stream)->io.fd;
+}
+
 static const struct fy_stream_ops socket_ops = {
     .read = socket_read,
     .writev = socket_writev,
@@ -317,6 +322,7 @@ static const struct fy_stream_ops socket_ops = {
     .shutdown_write = socket_shutdown_write,
     .close = socket_close,
     .free = socket_free,
+    .descriptor = socket_descriptor,
 };
 
 static int set_nonblocking(int fd)

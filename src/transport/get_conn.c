@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "http/request.h"
 #include "net/connect.h"
+#include "net/stream_ends.h"
 #include "transport/idle_pool.h"
 #include "transport/trace.h"
 #include "transport/want.h"
@@ -515,6 +516,26 @@ static struct fy_persist_conn *find_conn(ferry_transport *transport, ferry_reque
     }
 }
 
+/* Tells the trace what it will hardly ever ask for, only if it does. */
+static void trace_connection(ferry_request *req, const struct fy_persist_conn *conn)
+{
+    struct fy_stream_ends ends;
+    if (req->trace.got_connection == NULL) {
+        return;
+    }
+    fy_stream_ends(conn->stream, &ends);
+    const ferry_connection_info info = {
+        .size = sizeof info,
+        .number = conn->number,
+        .local = ends.local_text,
+        .remote = ends.remote_text,
+        .proxy = conn->route.proxy != NULL ? conn->route.proxy->host_port : "",
+        .requests = conn->requests,
+        .tls = conn->tls != NULL ? &conn->tls->shown : NULL,
+    };
+    FY_TRACE(req, got_connection, &info);
+}
+
 struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *req,
                                     const struct fy_route *route, struct fy_cancel *cancel,
                                     ferry_error *err)
@@ -534,6 +555,7 @@ struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *r
             FY_HOST_COUNT(conn->counts, reuses);
         }
         FY_TRACE(req, got_conn, conn->reused, idle_ms);
+        trace_connection(req, conn);
     }
     return conn;
 }

@@ -21,6 +21,7 @@ struct reading {
     struct fy_persist_conn *conn;
     struct fy_exchange *exchange;
     size_t head_bytes;
+    struct fy_buffer text; /* the present head as it came, if a trace wants it */
     ferry_error *err;
 };
 
@@ -63,6 +64,12 @@ static struct fy_parse parse_begin(const struct fy_persist_conn *conn)
 /* A line has been parsed and copied. */
 static int line_taken(struct reading *r, const struct fy_parse *parse)
 {
+    if (r->exchange->req->trace.got_head_text != NULL) {
+        fy_buffer_append(&r->text, parse->bytes, parse->at);
+        if (r->text.failed) {
+            return fy_fail_memory(r->err);
+        }
+    }
     fy_conn_input_take(&r->conn->input, parse->at);
     r->head_bytes += parse->at;
     return r->head_bytes > r->conn->transport->set.max_header_bytes ? fail_too_long(r) : 0;
@@ -133,10 +140,12 @@ static ferry_response *read_head(struct reading *r)
         fy_fail_memory(r->err);
         return NULL;
     }
+    r->text.len = 0;
     if (read_status_line(r, res) != 0 || read_fields(r, res) != 0) {
         fy_response_free(res);
         return NULL;
     }
+    FY_TRACE(r->exchange->req, got_head_text, r->text.bytes, r->text.len);
     return res;
 }
 
@@ -193,18 +202,18 @@ static int prepare_decoding(struct reading *r, ferry_response *res,
     return fy_decoded_body_new(res, max, decoded) == 0 ? 0 : fy_fail_memory(r->err);
 }
 
-ferry_response *fy_response_read(struct fy_exchange *exchange, ferry_error *err)
+static ferry_response *read_answer(struct reading *r)
 {
-    struct reading r = {.conn = exchange->conn, .exchange = exchange, .err = err};
+    struct fy_exchange *exchange = r->exchange;
     for (;;) {
-        ferry_response *res = read_head(&r);
+        ferry_response *res = read_head(r);
         if (res == NULL) {
             return NULL;
         }
         /* 101 is an answer: from then on the connection speaks another protocol. */
         if (res->status >= 200 || res->status == 101) {
             struct fy_decoded_body *decoded = NULL;
-            if (finish(&r, res) != 0 || prepare_decoding(&r, res, &decoded) != 0) {
+            if (finish(r, res) != 0 || prepare_decoding(r, res, &decoded) != 0) {
                 fy_response_free(res);
                 return NULL;
             }
@@ -219,4 +228,12 @@ ferry_response *fy_response_read(struct fy_exchange *exchange, ferry_error *err)
         note_interim(exchange, res);
         fy_response_free(res);
     }
+}
+
+ferry_response *fy_response_read(struct fy_exchange *exchange, ferry_error *err)
+{
+    struct reading r = {.conn = exchange->conn, .exchange = exchange, .err = err};
+    ferry_response *res = read_answer(&r);
+    fy_buffer_free(&r.text);
+    return res;
 }
