@@ -1018,6 +1018,40 @@ typedef struct ferry_transport_options {
      * the ledger says so, and ferry_stats counts it. It is still to be closed. A bound on what a
      * forgotten response can cost. Default: never. */
     int64_t abandoned_ms;
+
+    /* Copied. Where connections come from, those to proxies too: an address of this machine
+     * ("192.0.2.7", "::1"; only addresses of its kind are dialed then), a network interface ("eth0",
+     * SO_BINDTODEVICE of socket(7)), both, or neither. Default: as the system has it. */
+    const char *local_address;
+    const char *interface;
+
+    /* The port of this machine's that they come from; with last_local_port the first and the last of
+     * a range, of which each takes one that is free. Default: the system's choice. */
+    int local_port;
+    int last_local_port;
+
+    /* 4 or 6: only addresses of IPv4, or of IPv6, are dialed. Default: both. */
+    int ip_version;
+
+    /* How long one address is tried before the next one is tried beside it (RFC 8305 section 5).
+     * Default 250; -1: the next one's turn comes when this one has failed. */
+    int64_t fallback_delay_ms;
+
+    /* Copied; ends with a NULL. "host:port:to-host:to-port", the form of curl's --connect-to:
+     * "example.org:443:staging.example.org:8443". What a URL has at that host and port is connected
+     * to at the other, by a tunnel if through an HTTP proxy, and all else (Host field, TLS) stays as the
+     * URL has it. An empty host or port in front fits any, one behind is the URL's. The first that fits
+     * counts. One that cannot be read makes every request that dials fail with FERRY_EINVAL. Default:
+     * none. */
+    const char *const *connect_to;
+
+    /* When true: what is to be sent may wait until what was sent before is acknowledged, so that
+     * fewer packets go out (Nagle's algorithm, RFC 896; TCP_NODELAY of tcp(7) is not set). */
+    int delay_small_writes;
+
+    /* When true: every connection to a server begins with a line that tells it the connection's own two
+     * ends (the PROXY protocol, version 1, of HAProxy), before anything else, TLS included. */
+    int send_proxy_protocol;
 } ferry_transport_options;
 
 /* Pointers to a compound literal with its size filled in:

@@ -388,14 +388,17 @@ static int connect_outcome(int fd)
 }
 
 int fy_socket_stream_connect(struct fy_stream **stream, const struct sockaddr *address,
-                             socklen_t len)
+                             socklen_t len, const struct fy_local_end *local)
 {
     *stream = NULL;
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -errno;
     }
-    int result = connect(fd, address, len) == 0 ? 0 : -errno;
+    int result = fy_local_end_apply(local, fd, address->sa_family);
+    if (result == 0 && connect(fd, address, len) != 0) {
+        result = -errno;
+    }
     if (result == -EINTR) {
         result = -EINPROGRESS;
     }

@@ -6,6 +6,7 @@
 #include "transport/get_conn.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ struct fy_dial_job {
     struct fy_chan canceled;
     struct fy_exit_hook exit;
     char *name, *host_port; /* copies: the dial may outlive the request */
+    char *detour;           /* where it goes instead, as a host_port; NULL: there */
     uint16_t port;
     bool secure;            /* https */
     bool in_handshake;      /* TLS is being agreed on */
@@ -66,6 +68,7 @@ static void job_free(struct fy_dial_job *job)
     ferry_context_free(job->context);
     free(job->name);
     free(job->host_port);
+    free(job->detour);
     free(job->user_agent);
     fy_route_end(&job->route);
     free(job);
@@ -121,15 +124,43 @@ static int set_through(struct fy_through *through, const struct fy_dial_job *job
     return through->tls != NULL ? 0 : -1;
 }
 
+/* Where the way leads, if not to the URL's host: connect_to. */
+static int take_detour(struct fy_dial_job *job, struct fy_dial *dial, ferry_error *err)
+{
+    const struct fy_detours *detours = &job->transport->set.detours;
+    if (detours->refused.code != 0) {
+        *err = detours->refused;
+        return -1;
+    }
+    if (!fy_detours_find(detours, &dial->host, &dial->port)) {
+        return 0;
+    }
+    bool brackets = strchr(dial->host, ':') != NULL;
+    if (asprintf(&job->detour, "%s%s%s:%d", brackets ? "[" : "", dial->host, brackets ? "]" : "",
+                 dial->port) < 0) {
+        job->detour = NULL;
+        return fy_fail_memory(err);
+    }
+    dial->host_port = job->detour;
+    return 0;
+}
+
 static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_info **info,
                                         ferry_error *err)
 {
     const struct fy_transport_settings *set = &job->transport->set;
-    struct fy_connect connect = {.handshake_timeout_ms = set->tls_handshake_timeout_ms,
+    struct fy_connect connect = {.name = job->name,
+                                 .name_port = job->host_port,
+                                 .proxy_protocol = set->send_proxy_protocol,
+                                 .handshake_timeout_ms = set->tls_handshake_timeout_ms,
                                  .in_handshake = &job->in_handshake};
     struct fy_through through;
     struct fy_dial_times times = {0};
     *info = NULL;
+    if (set->local.refused.code != 0) {
+        *err = set->local.refused;
+        return NULL;
+    }
     if (job->secure && (connect.tls = fy_transport_tls(&job->transport->tls, err)) == NULL) {
         return NULL;
     }
@@ -144,6 +175,8 @@ static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_i
         .host_port = job->host_port,
         .port = job->port,
         .unix_socket = set->unix_socket,
+        .local = &set->local,
+        .attempt_delay_ms = set->fallback_delay_ms,
         .resolver = &job->transport->resolver,
         .deadline = fy_after_ms(set->dial_timeout_ms),
         .canceled = &job->canceled,
@@ -156,6 +189,9 @@ static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_i
         .trace_arg = job->trace_arg,
         .times = &times,
     };
+    if (take_detour(job, &connect.dial, err) != 0) {
+        return NULL;
+    }
     struct fy_stream *stream = fy_connect(&connect, info, err);
     fy_timed_dial(job->counts, &times);
     return stream;

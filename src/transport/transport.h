@@ -16,6 +16,8 @@
 #include <ferry.h>
 
 #include "base/list.h"
+#include "net/detours.h"
+#include "net/local_end.h"
 #include "net/resolve.h"
 #include "transport/host_counts.h"
 #include "transport/route.h"
@@ -35,6 +37,10 @@ struct fy_transport_settings {
     int64_t max_decoded_bytes; /* -1: no limit */
     int64_t drain_bytes;       /* -1: never */
     int64_t drain_ms;
+    int64_t fallback_delay_ms; /* -1: no limit */
+    bool send_proxy_protocol;
+    struct fy_local_end local;
+    struct fy_detours detours;
     char *unix_socket;
     ferry_dial_fn dial;
     void *dial_arg;
