@@ -389,6 +389,17 @@ FERRY_API void ferry_request_set_close(ferry_request *req, int close);
  * or has a space or a control byte in it. NULL: from the URL. */
 FERRY_API int ferry_request_set_target(ferry_request *req, const char *target);
 
+/* With yes true the request says HTTP/1.0 of itself (RFC 1945), for servers that do badly with 1.1. A
+ * body of unknown length, or with trailers, then cannot be sent (FERRY_EINVAL from the send), an
+ * "Expect: 100-continue" is not waited for, and the connection is kept only if the server says
+ * "keep-alive". */
+FERRY_API void ferry_request_set_http_1_0(ferry_request *req, int yes);
+
+/* With yes true the response's body is read as it is on the wire: chunk sizes and trailer section of a
+ * chunked one (RFC 9112 section 7.1) stand in it, and no content coding is taken off. Where it ends is
+ * found as always. */
+FERRY_API void ferry_request_set_raw_body(ferry_request *req, int yes);
+
 /* Cancels or ends the request, its body's reading included, with the context. Borrowed; NULL:
  * none. */
 FERRY_API void ferry_request_set_context(ferry_request *req, ferry_context *context);
@@ -1052,6 +1063,11 @@ typedef struct ferry_transport_options {
     /* When true: every connection to a server begins with a line that tells it the connection's own two
      * ends (the PROXY protocol, version 1, of HAProxy), before anything else, TLS included. */
     int send_proxy_protocol;
+
+    /* When true: Content-Length fields of responses count for nothing; what has no chunks lasts until
+     * the server closes the connection, and its length is unknown. For servers that announce nonsense;
+     * with those that keep connections open it waits for their patience to end. */
+    int ignore_content_length;
 } ferry_transport_options;
 
 /* Pointers to a compound literal with its size filled in:

@@ -47,6 +47,7 @@ void fy_exchange_release(struct fy_exchange *exchange)
         fy_persist_conn_release(exchange->conn);
     }
     fy_route_end(&exchange->route);
+    fy_buffer_free(&exchange->lines);
     free(exchange);
 }
 

@@ -164,15 +164,20 @@ static void note_interim(struct fy_exchange *exchange, const ferry_response *int
 static int frame(struct reading *r, ferry_response *res)
 {
     char detail[64];
-    const char *method = r->exchange->req->method;
-    const char *refused = fy_framing_decide(&r->exchange->framing, method, res->minor, res->status,
-                                            &res->header, detail);
+    const ferry_request *req = r->exchange->req;
+    struct fy_framing *framing = &r->exchange->framing;
+    bool ignore_length = r->exchange->transport->set.ignore_content_length;
+    const char *refused = fy_framing_decide(framing, req->method, res->minor, res->status,
+                                            &res->header, ignore_length, detail);
     if (refused != NULL) {
         return fy_fail(r->err, FERRY_EPROTOCOL, 0, "malformed response: %s%s%s", refused,
                        detail[0] != '\0' ? " " : "", detail);
     }
-    res->length = r->exchange->framing.announced;
-    if (r->exchange->framing.kind == FY_BODY_CHUNKED && fy_response_announce_trailers(res) != 0) {
+    if (req->http_1_0 && !fy_header_lists(&res->header, "Connection", "keep-alive")) {
+        framing->keep_alive = false; /* it answers with 1.1, but to a request that cannot persist */
+    }
+    res->length = framing->announced;
+    if (framing->kind == FY_BODY_CHUNKED && fy_response_announce_trailers(res) != 0) {
         return fy_fail_memory(r->err);
     }
     return 0;

@@ -49,6 +49,7 @@ static int settle(struct fy_transport_settings *set, const ferry_transport_optio
         .dial = given->dial,
         .dial_arg = given->dial_arg,
         .fallback_delay_ms = choose(given->fallback_delay_ms, 250),
+        .ignore_content_length = given->ignore_content_length != 0,
         .send_proxy_protocol = given->send_proxy_protocol != 0,
     };
     if (fy_local_end_init(&set->local, given) != 0 ||

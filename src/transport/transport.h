@@ -39,6 +39,7 @@ struct fy_transport_settings {
     int64_t drain_ms;
     int64_t fallback_delay_ms; /* -1: no limit */
     bool send_proxy_protocol;
+    bool ignore_content_length;
     struct fy_local_end local;
     struct fy_detours detours;
     char *unix_socket;

@@ -59,11 +59,9 @@ static void send_in_bytes(struct origin_conn *conn, void *arg)
 static void test_heads_that_come_in_pieces(void **state)
 {
     struct origin *origin = serve_with(state, send_in_bytes, NULL);
-    struct origin *cut =
-        serve_replies(state,
-                      (const struct origin_reply[]){
-                          {.bytes = "HTTP/1.1 200 OK\r\nContent-Le", .then = ORIGIN_THEN_CLOSE}},
-                      1);
+    static const struct origin_reply half[] = {
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Le", .then = ORIGIN_THEN_CLOSE}};
+    struct origin *cut = serve_replies(state, half, 1);
     ferry_transport *transport = transport_with(state, NULL);
     struct log log = {0};
     ferry_request *req = wire_request("GET", origin, "/");
