@@ -972,7 +972,8 @@ typedef struct ferry_transport_options {
 
     /* Copied. The proxy of all requests: "host:3128", "http://user:password@host:3128",
      * "https://...", "socks5://..." (names are looked up here, and the proxy is told addresses),
-     * "socks5h://..." (the proxy looks names up; RFC 1928). Ports are 80, 443 and 1080 where none
+     * "socks5h://..." (the proxy looks names up; RFC 1928), "socks4://..." and "socks4a://..."
+     * (likewise, IPv4 only, and of the credentials only the name). Ports are 80, 443 and 1080 where none
      * is given; what is no letter or digit in a name or password is percent-encoded.
      *
      * An http URL goes through an HTTP or HTTPS proxy in absolute form (RFC 9112 section 3.2.2),
