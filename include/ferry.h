@@ -592,6 +592,24 @@ typedef struct ferry_tls_options {
 
     /* When true: every connection makes a full handshake. */
     int disable_resumption;
+
+    /* Groups for the key exchange ("curves"), as OpenSSL names them, in the order in which they are
+     * liked: "X25519:P-256". Default: OpenSSL's. */
+    const char *groups;
+
+    /* What the certificate and the key are: "PEM", "DER" (one certificate, or one key), or "P12" (PKCS
+     * #12: certificate, key and issuers in one; key_password opens it, and key_file is not read). Of
+     * any case. Default: "PEM". */
+    const char *certificate_type;
+    const char *key_type;
+
+    /* A file with the public key, or a certificate, that pinned_public_keys would name by its hash: PEM
+     * or DER. Counts beside those. */
+    const char *pinned_public_key_file;
+
+    /* When true: the server has to send, with its certificate, its issuer's word that it is not
+     * revoked (OCSP stapling, RFC 6066 section 8), checked and in date; else FERRY_ECERTIFICATE. */
+    int require_status;
 } ferry_tls_options;
 
 /* What was agreed in a TLS handshake. */
