@@ -1341,6 +1341,11 @@ FERRY_API int ferry_form_add_reader(ferry_form *form, const char *name, ferry_re
                                     const char *filename, const char *content_type,
                                     ferry_error *err);
 
+/* Adds a header field to the part that was added last. FERRY_EINVAL when there is none, or for a name
+ * or a value that no field can have. */
+FERRY_API int ferry_form_add_field(ferry_form *form, const char *name, const char *value,
+                                   ferry_error *err);
+
 /* The form as it is now becomes the request's body, with its Content-Type and, unless a reader's
  * length is unknown, Content-Length; it can be sent again, unless a reader cannot be rewound.
  * Borrowed until the request is freed or given another body; for one request at a time. What is
