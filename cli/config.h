@@ -43,11 +43,13 @@ enum auth_kind { AUTH_BASIC, AUTH_DIGEST, AUTH_ANY };
 struct tls_config {
     const char *ca_file, *ca_directory, *crl_file;
     const char *certificate; /* FILE[:password] */
+    const char *certificate_type, *key_type;
     const char *key, *key_password;
     const char *pinned_keys;
     const char *ciphers, *cipher_suites;
     int min_version, max_version; /* enum ferry_tls_version; 0: ferry's own */
-    bool insecure;
+    const char *groups; /* --curves */
+    bool insecure, require_status;
 };
 
 /* One group of flags. Durations in milliseconds, 0: not set; sizes in bytes, 0: not set. */
@@ -106,7 +108,7 @@ struct config {
     const char *unix_socket, *abstract_unix_socket, *interface, *local_port;
     int ip_version; /* 4, 6; 0: both */
     int64_t connect_timeout_ms, keep_alive_ms, happy_eyeballs_ms;
-    bool no_keep_alive;
+    bool no_keep_alive, delay_small_writes, haproxy_protocol, ignore_content_length;
 
     /* Limits. */
     int64_t max_time_ms, limit_rate, max_filesize, speed_limit, speed_time_ms;

@@ -23,6 +23,7 @@ enum cli_exit {
     CLI_RESUME = 36,
     CLI_INTERFACE = 45,
     CLI_REDIRECTS = 47,
+    CLI_RECEIVE_FAILED = 56,
     CLI_CERTIFICATE = 58, /* our own */
     CLI_CIPHER = 59,
     CLI_TOO_BIG = 63,
@@ -30,7 +31,8 @@ enum cli_exit {
     CLI_LOGIN = 67,
     CLI_CA_FILE = 77,
     CLI_CRL_FILE = 82,
-    CLI_PINNED = 90
+    CLI_PINNED = 90,
+    CLI_STAPLED = 91 /* the stapled OCSP response */
 };
 
 /* The exit status for a request that failed with err. */

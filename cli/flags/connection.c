@@ -5,14 +5,6 @@
 
 #include "flags/values.h"
 
-static enum flag_word does_nothing(struct run_config *run, const char *value, const char **why)
-{
-    (void)run;
-    (void)value;
-    (void)why;
-    return FLAG_FINE;
-}
-
 static enum flag_word take_rate(struct run_config *run, const char *value, const char **why)
 {
     int64_t ms;
@@ -60,8 +52,8 @@ const struct flag flags_connection[] = {
      .argument = "SECONDS", .help = "time between TCP's keep-alive probes"},
     {"no-keepalive", 0, FLAG_OFF, AT(no_keep_alive), .in = IN_CONNECTION,
      .help = "no TCP keep-alive probes"},
-    {"tcp-nodelay", 0, FLAG_DOES, .take = does_nothing, .in = IN_CONNECTION,
-     .help = "TCP_NODELAY, which ferry sets anyway"},
+    {"no-tcp-nodelay", 0, FLAG_OFF, AT(delay_small_writes), .in = IN_CONNECTION,
+     .help = "without TCP_NODELAY: small pieces may wait to be sent together"},
     {"limit-rate", 0, FLAG_BYTES, AT(limit_rate), .in = IN_CONNECTION, .argument = "SPEED",
      .help = "bytes a second, at most: 200k", .example = "--limit-rate 1M -O https://example.com/big"},
     {"max-filesize", 0, FLAG_BYTES, AT(max_filesize), .in = IN_CONNECTION, .argument = "BYTES",

@@ -13,12 +13,20 @@ static enum flag_word take_with_scheme(struct run_config *run, const char *schem
 {
     const char *host = strstr(value, "://");
     host = host ? host + 3 : value;
-    char *proxy = word_keep(scheme, strlen(scheme) + strlen(host) + 1);
-    if (!proxy)
-        return FLAG_NO_MEMORY;
-    strcpy(proxy + strlen(scheme), host);
-    run->last->proxy = proxy;
-    return FLAG_FINE;
+    run->last->proxy = word_join(scheme, host);
+    return run->last->proxy ? FLAG_FINE : FLAG_NO_MEMORY;
+}
+
+static enum flag_word take_socks4(struct run_config *run, const char *value, const char **why)
+{
+    (void)why;
+    return take_with_scheme(run, "socks4://", value);
+}
+
+static enum flag_word take_socks4a(struct run_config *run, const char *value, const char **why)
+{
+    (void)why;
+    return take_with_scheme(run, "socks4a://", value);
 }
 
 static enum flag_word take_socks5(struct run_config *run, const char *value, const char **why)
@@ -44,7 +52,7 @@ static enum flag_word does_nothing(struct run_config *run, const char *value, co
 
 const struct flag flags_proxy[] = {
     {"proxy", 'x', FLAG_TEXT, AT(proxy), .in = IN_PROXY | IN_IMPORTANT, .argument = "PROXY",
-     .help = "go through this proxy: [http|https|socks5|socks5h://]HOST[:PORT]",
+     .help = "go through this proxy: [http|https|socks4|socks4a|socks5|socks5h://]HOST[:PORT]",
      .more = "\"\" uses none, whatever the environment (http_proxy, https_proxy, all_proxy) says. "
              "The port is 1080 unless given, as in curl; 443 for https.",
      .example = "-x http://proxy.example:3128 https://example.com/"},
@@ -61,6 +69,12 @@ const struct flag flags_proxy[] = {
     {"noproxy", 0, FLAG_TEXT, AT(no_proxy), .in = IN_PROXY, .argument = "HOSTS",
      .help = "hosts that are reached without a proxy, separated by commas; * is all",
      .example = "--noproxy localhost,.example.org -x proxy:3128 https://www.example.org/"},
+    {"socks4", 0, FLAG_TAKES, .take = take_socks4, .in = IN_PROXY, .argument = "HOST[:PORT]",
+     .help = "a SOCKS4 proxy, which is told IPv4 addresses"},
+    {"socks4a", 0, FLAG_TAKES, .take = take_socks4a, .in = IN_PROXY, .argument = "HOST[:PORT]",
+     .help = "a SOCKS4 proxy that looks names up by itself"},
+    {"haproxy-protocol", 0, FLAG_SWITCH, AT(haproxy_protocol), .in = IN_PROXY | IN_HTTP,
+     .help = "begin connections with a line that names their two ends, as load balancers do"},
     {"socks5", 0, FLAG_TAKES, .take = take_socks5, .in = IN_PROXY, .argument = "HOST[:PORT]",
      .help = "a SOCKS5 proxy that is told addresses"},
     {"socks5-hostname", 0, FLAG_TAKES, .take = take_socks5_hostname, .in = IN_PROXY,

@@ -21,11 +21,40 @@ static enum flag_word take_tls_max(struct run_config *run, const char *value, co
     return FLAG_FINE;
 }
 
-static enum flag_word take_pem(struct run_config *run, const char *value, const char **why)
+/* What certificates and keys are written in: the library's own spelling. */
+static enum flag_word take_type(const char **place, const char *value, const char **why)
 {
-    (void)run;
-    *why = "PEM, which is what ferry reads (openssl turns others into it)";
-    return strcasecmp(value, "PEM") == 0 ? FLAG_FINE : FLAG_BAD;
+    static const char *const types[] = {"PEM", "DER", "P12"};
+    *why = "PEM, DER or P12";
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (strcasecmp(value, types[i]) == 0) {
+            *place = types[i];
+            return FLAG_FINE;
+        }
+    }
+    return FLAG_BAD;
+}
+
+static enum flag_word take_cert_type(struct run_config *run, const char *value, const char **why)
+{
+    return take_type(&run->last->tls.certificate_type, value, why);
+}
+
+static enum flag_word take_key_type(struct run_config *run, const char *value, const char **why)
+{
+    return take_type(&run->last->tls.key_type, value, why);
+}
+
+static enum flag_word take_proxy_cert_type(struct run_config *run, const char *value,
+                                           const char **why)
+{
+    return take_type(&run->last->proxy_tls.certificate_type, value, why);
+}
+
+static enum flag_word take_proxy_key_type(struct run_config *run, const char *value,
+                                          const char **why)
+{
+    return take_type(&run->last->proxy_tls.key_type, value, why);
 }
 
 const struct flag flags_tls[] = {
@@ -39,20 +68,24 @@ const struct flag flags_tls[] = {
     {"cert", 'E', FLAG_TEXT, AT(tls.certificate), .in = IN_TLS, .argument = "FILE[:PASSWORD]",
      .help = "our certificate (PEM), for servers that ask",
      .example = "--cert me.pem --key me.key https://example.com/"},
-    {"cert-type", 0, FLAG_TAKES, .take = take_pem, .in = IN_TLS, .argument = "PEM",
-     .help = "what --cert is written in: PEM"},
+    {"cert-type", 0, FLAG_TAKES, .take = take_cert_type, .in = IN_TLS, .argument = "TYPE",
+     .help = "what --cert is written in: PEM, DER or P12"},
     {"key", 0, FLAG_TEXT, AT(tls.key), .in = IN_TLS, .argument = "FILE",
      .help = "the key of our certificate; in the same file unless said"},
-    {"key-type", 0, FLAG_TAKES, .take = take_pem, .in = IN_TLS, .argument = "PEM",
-     .help = "what --key is written in: PEM"},
+    {"key-type", 0, FLAG_TAKES, .take = take_key_type, .in = IN_TLS, .argument = "TYPE",
+     .help = "what --key is written in: PEM, DER or P12"},
+    {"curves", 0, FLAG_TEXT, AT(tls.groups), .in = IN_TLS, .argument = "LIST",
+     .help = "the groups for the key exchange, in order, separated by colons",
+     .example = "--curves X25519:P-256 https://example.com/"},
+    {"cert-status", 0, FLAG_SWITCH, AT(tls.require_status), .in = IN_TLS,
+     .help = "the server must staple a good OCSP response"},
     {"pass", 0, FLAG_TEXT, AT(tls.key_password), .in = IN_TLS | IN_AUTH, .argument = "PHRASE",
      .help = "the password of the key"},
     {"crlfile", 0, FLAG_TEXT, AT(tls.crl_file), .in = IN_TLS, .argument = "FILE",
      .help = "refuse the certificates that these lists revoke (PEM)"},
     {"pinnedpubkey", 0, FLAG_TEXT, AT(tls.pinned_keys), .in = IN_TLS, .argument = "HASHES",
      .help = "the server's key must be this: sha256//BASE64, several by semicolons",
-     .more = "A file with the key in it, which curl takes as well, is to be turned into its hash: "
-             "openssl pkey -pubin -in key.pem -outform der | openssl dgst -sha256 -binary | base64",
+     .more = "Or the name of a file with the key itself, PEM or DER.",
      .example = "--pinnedpubkey sha256//YhKJKSzoTt2b5FP18fvpHo7fJYqQCjAa3HWY3tvRMwE= "
                 "https://example.com/"},
     {"tlsv1", '1', FLAG_SETS, AT(tls.min_version), .value = FERRY_TLS_1_2, .in = IN_TLS,
@@ -84,12 +117,12 @@ const struct flag flags_tls[] = {
      .argument = "DIRECTORY", .help = "--capath for HTTPS proxies"},
     {"proxy-cert", 0, FLAG_TEXT, AT(proxy_tls.certificate), .in = IN_PROXY | IN_TLS,
      .argument = "FILE[:PASSWORD]", .help = "--cert for HTTPS proxies"},
-    {"proxy-cert-type", 0, FLAG_TAKES, .take = take_pem, .in = IN_PROXY | IN_TLS,
-     .argument = "PEM", .help = "what --proxy-cert is written in: PEM"},
+    {"proxy-cert-type", 0, FLAG_TAKES, .take = take_proxy_cert_type, .in = IN_PROXY | IN_TLS,
+     .argument = "TYPE", .help = "what --proxy-cert is written in: PEM, DER or P12"},
     {"proxy-key", 0, FLAG_TEXT, AT(proxy_tls.key), .in = IN_PROXY | IN_TLS, .argument = "FILE",
      .help = "--key for HTTPS proxies"},
-    {"proxy-key-type", 0, FLAG_TAKES, .take = take_pem, .in = IN_PROXY | IN_TLS,
-     .argument = "PEM", .help = "what --proxy-key is written in: PEM"},
+    {"proxy-key-type", 0, FLAG_TAKES, .take = take_proxy_key_type, .in = IN_PROXY | IN_TLS,
+     .argument = "TYPE", .help = "what --proxy-key is written in: PEM, DER or P12"},
     {"proxy-pass", 0, FLAG_TEXT, AT(proxy_tls.key_password), .in = IN_PROXY | IN_TLS | IN_AUTH,
      .argument = "PHRASE", .help = "--pass for HTTPS proxies"},
     {"proxy-crlfile", 0, FLAG_TEXT, AT(proxy_tls.crl_file), .in = IN_PROXY | IN_TLS,

@@ -13,16 +13,35 @@ struct word {
 
 static struct word *words; /* the command's one thread only */
 
-char *word_keep(const char *text, size_t len)
+/* Room for len bytes and a NUL. */
+static char *make_word(size_t len)
 {
     struct word *word = malloc(sizeof *word + len + 1);
     if (!word)
         return NULL;
-    memcpy(word->text, text, len);
     word->text[len] = '\0';
     word->next = words;
     words = word;
     return word->text;
+}
+
+char *word_keep(const char *text, size_t len)
+{
+    char *word = make_word(len);
+    if (word)
+        memcpy(word, text, len);
+    return word;
+}
+
+char *word_join(const char *first, const char *second)
+{
+    size_t first_len = strlen(first), second_len = strlen(second);
+    char *word = make_word(first_len + second_len);
+    if (word) {
+        memcpy(word, first, first_len);
+        memcpy(word + first_len, second, second_len);
+    }
+    return word;
 }
 
 void words_forget(void)

@@ -10,6 +10,9 @@
 /* A copy, NUL-terminated, that lasts until words_forget(); NULL when out of memory. */
 char *word_keep(const char *text, size_t len);
 
+/* Likewise both, one behind the other. */
+char *word_join(const char *first, const char *second);
+
 void words_forget(void);
 
 #endif

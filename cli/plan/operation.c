@@ -81,7 +81,7 @@ static bool fill(const struct operations *operations, struct operation *operatio
     if (operations->index < config->output_count) {
         const struct output_choice *choice = &config->outputs[operations->index];
         operation->output = choice->kind;
-        if (choice->kind == OUTPUT_FILE &&
+        if (choice->file &&
             !(operation->output_file =
                   glob_name(&operations->urls, operations->url, choice->file)))
             return false;
