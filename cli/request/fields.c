@@ -126,14 +126,9 @@ static void put_credentials(struct transfer *transfer, ferry_request *req)
         return;
     } else if (config->bearer) {
         put_text(transfer, req, "Authorization", joined("Bearer", " ", config->bearer));
-    } else if (config->user && !fields_have(&transfer->group->headers, "Authorization")) {
-        char *user = strndup(config->user, strcspn(config->user, ":"));
-        const char *password = strchr(config->user, ':');
-        if (basic)
-            ferry_request_set_basic_auth(req, user, password ? password + 1 : "");
-        else
-            ferry_request_set_header(req, "Authorization", NULL); /* the URL's, if any, neither */
-        free(user);
+    } else if (transfer->user && basic &&
+               !fields_have(&transfer->group->headers, "Authorization")) {
+        ferry_request_set_basic_auth(req, transfer->user, transfer->password);
     }
 }
 

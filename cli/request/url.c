@@ -157,6 +157,14 @@ bool url_credentials(const char *url, char **user, char **password)
     return *user && *password;
 }
 
+void url_drop_credentials(char *url)
+{
+    char *site = strstr(url, "://");
+    char *at = site ? memrchr(site + 3, '@', strcspn(site + 3, "/?#")) : NULL;
+    if (at)
+        memmove(site + 3, at + 1, strlen(at + 1) + 1);
+}
+
 bool url_same_origin(const char *a, const char *b)
 {
     size_t a_len = (size_t)(path_of(a) - a), b_len = (size_t)(path_of(b) - b);

@@ -30,6 +30,9 @@ char *url_file_name(const char *url);
 /* User and password out of the URL, percent-decoded. *user is NULL if it has none. */
 bool url_credentials(const char *url, char **user, char **password);
 
+/* Cuts them out of it, in place. */
+void url_drop_credentials(char *url);
+
 /* Whether both are of one scheme, host and port, as texts in normalised form. */
 bool url_same_origin(const char *a, const char *b);
 

@@ -66,11 +66,12 @@ static bool readable(const char *path)
 }
 
 /* "" is the library's word for the user's own file; NULL: none, or there is no such file. */
-static const char *netrc_of(const struct config *config)
+static const char *netrc_of(const struct transfer *transfer)
 {
+    const struct config *config = transfer->config;
     const char *home = getenv("HOME"), *named = getenv("NETRC");
     char path[512];
-    if (config->user || config->bearer)
+    if (transfer->user || config->bearer)
         return NULL;
     if (config->netrc_file)
         return readable(config->netrc_file) ? config->netrc_file : NULL;
@@ -87,20 +88,11 @@ static ferry_client *make_client(struct transfer *transfer)
     const struct config *config = transfer->config;
     bool digest = config->auth != AUTH_BASIC && !transfer->basic_after_all && !config->bearer &&
                   (transfer->own_origin || config->location_trusted);
-    char *user = NULL, *password = NULL;
-    if (digest && config->user) {
-        const char *colon = strchr(config->user, ':');
-        user = strndup(config->user, strcspn(config->user, ":"));
-        password = strdup(colon ? colon + 1 : "");
-    } else if (digest) {
-        url_credentials(transfer->url, &user, &password);
-    }
-    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(
-        .transport = transfer->group->transport, .max_redirects = -1, .digest_user = user,
-        .digest_password = password, .netrc = netrc_of(config), .hsts = transfer->group->hsts));
-    free(user);
-    free(password);
-    return client;
+    return ferry_client_new(FERRY_CLIENT_OPTIONS(
+        .transport = transfer->group->transport, .max_redirects = -1,
+        .digest_user = digest ? transfer->user : NULL,
+        .digest_password = digest ? transfer->password : NULL, .netrc = netrc_of(transfer),
+        .hsts = transfer->group->hsts));
 }
 
 /* ---- One hop ---- */

@@ -79,6 +79,7 @@ struct transfer {
     struct operation *operation;
     char *url; /* of the hop that it is at; owned */
     const char *method;
+    char *user, *password; /* of -u, or of the URL; NULL: none. Owned */
     struct body body;
     bool body_dropped; /* a redirect has turned the POST into a GET */
     struct sink sink;

@@ -75,26 +75,36 @@ static int make_url(struct transfer *transfer)
     return more ? add_query(transfer, more) : failed_silently(transfer, status);
 }
 
-static int check_url(struct transfer *transfer)
+static int check_scheme(struct transfer *transfer)
 {
-    const struct config *config = transfer->config;
-    char scheme[16], *user, *password;
+    char scheme[16];
     url_scheme(transfer->url, scheme, sizeof scheme);
     if (!url_scheme_allowed("=http,https", scheme))
         return transfer_failed(transfer, CLI_PROTOCOL, "%s: ferry speaks http and https, not %s",
                                transfer->url, scheme);
-    if (!url_scheme_allowed(config->protocols, scheme))
+    if (!url_scheme_allowed(transfer->config->protocols, scheme))
         return transfer_failed(transfer, CLI_PROTOCOL, "%s: --proto does not allow %s",
                                transfer->url, scheme);
-    bool fine = url_credentials(transfer->url, &user, &password);
-    bool named = user != NULL;
-    free(user);
-    free(password);
-    if (!fine)
-        return transfer_failed(transfer, CLI_NO_MEMORY, "out of memory");
-    if (named && config->disallow_user)
-        return transfer_failed(transfer, CLI_LOGIN, "there are credentials in the URL");
     return CLI_OK;
+}
+
+/* -u goes before what the URL says. From here on the URL has none. */
+static int take_credentials(struct transfer *transfer)
+{
+    const struct config *config = transfer->config;
+    bool fine = url_credentials(transfer->url, &transfer->user, &transfer->password);
+    if (transfer->user && config->disallow_user)
+        return transfer_failed(transfer, CLI_LOGIN, "there are credentials in the URL");
+    url_drop_credentials(transfer->url);
+    if (config->user) {
+        const char *colon = strchr(config->user, ':');
+        free(transfer->user);
+        free(transfer->password);
+        transfer->user = strndup(config->user, strcspn(config->user, ":"));
+        transfer->password = strdup(colon ? colon + 1 : "");
+        fine = transfer->user && transfer->password;
+    }
+    return fine ? CLI_OK : transfer_failed(transfer, CLI_NO_MEMORY, "out of memory");
 }
 
 /* -C: a number, or as much as is in the file. */
@@ -123,7 +133,9 @@ static int prepare(struct transfer *transfer)
     const struct operation *operation = transfer->operation;
     int status = make_url(transfer);
     if (status == CLI_OK)
-        status = check_url(transfer);
+        status = check_scheme(transfer);
+    if (status == CLI_OK)
+        status = take_credentials(transfer);
     if (status == CLI_OK) {
         status = sink_begin(&transfer->sink, operation, !transfer->run->flags->no_styled_output);
         if (status != CLI_OK)
@@ -249,6 +261,8 @@ int transfer_run(struct run *run, struct operation *operation)
     body_close(&transfer.body);
     free(transfer.sink.path);
     free(transfer.url);
+    free(transfer.user);
+    free(transfer.password);
     forget_try(&transfer);
     return status;
 }
