@@ -1,8 +1,11 @@
 /*
- * exit_code.c: from ferry's error codes to exit statuses. The numbers are curl's (its manual page,
- * EXIT CODES): 3 is a malformed URL there too.
+ * exit_code.c: from ferry's error codes to exit statuses.
  */
 #include "exit_code.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
 
 static const int exit_codes[] = {
     [FERRY_EINVAL] = 43,        /* a bad argument inside the program */
@@ -22,11 +25,35 @@ static const int exit_codes[] = {
     [FERRY_EBODY] = 26,         /* the request's body could not be read */
     [FERRY_ECLOSED] = 56,       [FERRY_EABANDONED] = 56,
     [FERRY_ETHREAD] = 56,       [FERRY_EUNSUPPORTED] = 4, /* not in this build */
+    [FERRY_ETLS] = 35,          /* the handshake */
+    [FERRY_ECERTIFICATE] = 60,  /* the server's certificate */
+    [FERRY_EREDIRECT] = 47,     /* too many redirects */
+    [FERRY_EPROXY] = 97,        /* the proxy's handshake */
 };
+
+static bool is_of_this_side(int os_errno)
+{
+    return os_errno == EADDRNOTAVAIL || os_errno == EADDRINUSE || os_errno == ENODEV;
+}
 
 int cli_exit_code(const ferry_error *err)
 {
+    if (err->code == FERRY_ECONNECT && is_of_this_side(err->os_errno))
+        return CLI_INTERFACE;
     if (err->code > 0 && (size_t)err->code < sizeof exit_codes / sizeof *exit_codes)
         return exit_codes[err->code];
     return CLI_FAILED;
+}
+
+const char *cli_exit_hint(int status)
+{
+    switch (status) {
+    case 6: return "is the name spelled right?";
+    case 7: return "is the server running, and is the port right?";
+    case 35: return "is it an https port, and does it speak TLS 1.2 or 1.3?";
+    case 47: return "--max-redirs allows more";
+    case 58: return "--cert and --key are to name PEM files that belong together";
+    case 60: return "--cacert FILE trusts an authority of your own; -k checks nothing";
+    default: return NULL;
+    }
 }
