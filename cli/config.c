@@ -20,9 +20,9 @@ void config_free_all(struct config *first)
 {
     while (first) {
         struct config *next = first->next;
-        struct texts *const lists[] = {&first->urls,          &first->uploads, &first->headers,
-                                       &first->url_queries,   &first->cookies,
-                                       &first->proxy_headers, &first->resolve, &first->connect_to};
+        struct texts *const lists[] = {
+            &first->urls,    &first->uploads,       &first->headers, &first->url_queries,
+            &first->cookies, &first->proxy_headers, &first->resolve, &first->connect_to};
         for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
             free(lists[i]->items);
         free(first->outputs);

@@ -48,7 +48,7 @@ struct tls_config {
     const char *pinned_keys;
     const char *ciphers, *cipher_suites;
     int min_version, max_version; /* enum ferry_tls_version; 0: ferry's own */
-    const char *groups; /* --curves */
+    const char *groups;           /* --curves */
     bool insecure, require_status;
 };
 

@@ -25,10 +25,10 @@ static const int exit_codes[] = {
     [FERRY_EBODY] = 26,         /* the request's body could not be read */
     [FERRY_ECLOSED] = 56,       [FERRY_EABANDONED] = 56,
     [FERRY_ETHREAD] = 56,       [FERRY_EUNSUPPORTED] = 4, /* not in this build */
-    [FERRY_ETLS] = 35,          /* the handshake */
-    [FERRY_ECERTIFICATE] = 60,  /* the server's certificate */
-    [FERRY_EREDIRECT] = 47,     /* too many redirects */
-    [FERRY_EPROXY] = 97,        /* the proxy's handshake */
+    [FERRY_ETLS] = 35,                                    /* the handshake */
+    [FERRY_ECERTIFICATE] = 60,                            /* the server's certificate */
+    [FERRY_EREDIRECT] = 47,                               /* too many redirects */
+    [FERRY_EPROXY] = 97,                                  /* the proxy's handshake */
 };
 
 static bool is_of_this_side(int os_errno)

@@ -76,9 +76,10 @@ const struct flag flags_follow[] = {
      .help = "with several URLs: stop at the first failure"},
     {"retry", 0, FLAG_NUMBER, AT(retry), .in = IN_CURL | IN_IMPORTANT, .argument = "NUMBER",
      .help = "try so many times again after failures that may pass",
-     .more = "These are timeouts, names that are not found, and the statuses 408, 429, 500, 502, "
-             "503 and 504. The wait is what Retry-After asks for, else 1 second, then twice as long "
-             "each time.",
+     .more =
+         "These are timeouts, names that are not found, and the statuses 408, 429, 500, 502, "
+         "503 and 504. The wait is what Retry-After asks for, else 1 second, then twice as long "
+         "each time.",
      .example = "--retry 3 https://example.com/"},
     {"retry-all-errors", 0, FLAG_SWITCH, AT(retry_all_errors), .in = IN_CURL,
      .help = "with --retry: after any failure"},
@@ -86,7 +87,7 @@ const struct flag flags_follow[] = {
      .help = "with --retry: also if the connection is refused"},
     {"retry-delay", 0, FLAG_SECONDS, AT(retry_delay_ms), .in = IN_CURL, .argument = "SECONDS",
      .help = "with --retry: always wait so long"},
-    {"retry-max-time", 0, FLAG_SECONDS, AT(retry_max_time_ms), .in = IN_CURL,
-     .argument = "SECONDS", .help = "with --retry: do not begin another try after so long"},
+    {"retry-max-time", 0, FLAG_SECONDS, AT(retry_max_time_ms), .in = IN_CURL, .argument = "SECONDS",
+     .help = "with --retry: do not begin another try after so long"},
     LAST_ROW,
 };

@@ -55,7 +55,8 @@ const struct flag flags_output[] = {
     {"xattr", 0, FLAG_SWITCH, AT(xattr), .in = IN_MISC | IN_OUTPUT,
      .help = "keep URL and type in the file's extended attributes"},
     {"write-out", 'w', FLAG_TEXT, AT(write_out), .in = IN_VERBOSE | IN_IMPORTANT,
-     .argument = "FORMAT", .help = "print this after each transfer: %{http_code}, %{time_total} ...",
+     .argument = "FORMAT",
+     .help = "print this after each transfer: %{http_code}, %{time_total} ...",
      .more = "Variables are curl's, %{json} is all of them, %header{name} a field of the response, "
              "%{stderr} sends the rest to standard error; %{conn_id}, %{conn_reused}, %{conn_kept} "
              "are ferry's own. @FILE reads the format from a file. `ferry help write-out` lists "

@@ -149,8 +149,7 @@ static bool take_word(struct words *words, const char *word)
     return word[1] == '-' ? take_long(words, word + 2) : take_letters(words, word + 1);
 }
 
-bool flags_take_long(struct run_config *run, const char *name, const char *value,
-                     const char *where)
+bool flags_take_long(struct run_config *run, const char *name, const char *value, const char *where)
 {
     struct words words = {.run = run, .where = where};
     const struct flag *flag = flag_by_name(name, strlen(name));

@@ -81,13 +81,14 @@ const struct flag flags_request[] = {
      .example = "-X DELETE https://example.com/notes/7"},
     {"header", 'H', FLAG_LIST, AT(headers), .in = IN_HTTP | IN_IMPORTANT, .argument = "FIELD",
      .help = "send this header field; @FILE: those in a file",
-     .more = "\"Name: value\" takes the place of a field that would be sent anyway, \"Name:\" keeps "
-             "it from being sent, \"Name;\" sends it without a value. In a file each line is one; "
-             "@- reads standard input.",
+     .more =
+         "\"Name: value\" takes the place of a field that would be sent anyway, \"Name:\" keeps "
+         "it from being sent, \"Name;\" sends it without a value. In a file each line is one; "
+         "@- reads standard input.",
      .example = "-H 'Accept: application/json' https://example.com/"},
     {"user-agent", 'A', FLAG_TEXT, AT(user_agent), .in = IN_HTTP | IN_IMPORTANT, .argument = "NAME",
-     .help = "send this User-Agent instead of ferry/VERSION",
-     .more = "An empty name sends none.", .example = "-A 'Mozilla/5.0' https://example.com/"},
+     .help = "send this User-Agent instead of ferry/VERSION", .more = "An empty name sends none.",
+     .example = "-A 'Mozilla/5.0' https://example.com/"},
     {"referer", 'e', FLAG_TEXT, AT(referer), .in = IN_HTTP, .argument = "URL",
      .help = "send this Referer",
      .more = "With \";auto\" at its end (or as all of it) each redirect that -L follows gets the "
@@ -107,8 +108,7 @@ const struct flag flags_request[] = {
      .argument = "DATA", .help = "as --data, but \"@\" is only a letter",
      .example = "--data-raw '@home' https://example.com/"},
     {"data-urlencode", 0, FLAG_TAKES, .take = take_data_urlencode,
-     .in = IN_HTTP | IN_POST | IN_UPLOAD, .argument = "DATA",
-     .help = "as --data, percent-encoded",
+     .in = IN_HTTP | IN_POST | IN_UPLOAD, .argument = "DATA", .help = "as --data, percent-encoded",
      .more = "\"text\" and \"=text\" encode the text; \"name=text\" leaves the name as it is; "
              "\"@file\" and \"name@file\" encode what is in a file.",
      .example = "--data-urlencode 'q=fish & chips' https://example.com/search"},
@@ -118,7 +118,8 @@ const struct flag flags_request[] = {
              "anything between.",
      .example = "--json '{\"drink\": \"coffee\"}' https://example.com/orders"},
     {"form", 'F', FLAG_TAKES, .take = take_form, .in = IN_HTTP | IN_UPLOAD | IN_IMPORTANT,
-     .argument = "NAME=CONTENT", .help = "POST a multipart form; @FILE sends a file, <FILE its text",
+     .argument = "NAME=CONTENT",
+     .help = "POST a multipart form; @FILE sends a file, <FILE its text",
      .more = "Behind the content may stand ;type=TYPE and ;filename=NAME. Several files for one "
              "name are separated by commas. @- and <- read standard input.",
      .example = "-F profile=@portrait.jpg -F 'text=<bio.txt;type=text/plain' https://example.com/"},
@@ -139,8 +140,7 @@ const struct flag flags_request[] = {
              "URL, in order; {a,b} and [1-3] in it stand for several files.",
      .example = "-T report.pdf https://example.com/inbox/"},
     {"head", 'I', FLAG_SWITCH, AT(head), .in = IN_HTTP | IN_IMPORTANT,
-     .help = "ask with HEAD, and print the response's head",
-     .example = "-I https://example.com/"},
+     .help = "ask with HEAD, and print the response's head", .example = "-I https://example.com/"},
     {"range", 'r', FLAG_TEXT, AT(range), .in = IN_HTTP, .argument = "RANGE",
      .help = "ask for these bytes only: 0-499, -500, 9500-",
      .more = "Several are separated by commas. A server may send everything all the same.",

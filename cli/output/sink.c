@@ -20,8 +20,7 @@
 #define MOST_NUMBERS 100    /* --no-clobber tries so many names */
 #define LOOKS_AT_BYTES 2000 /* for a NUL, before it goes to a terminal */
 
-static int fail(struct sink *sink, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+static int fail(struct sink *sink, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static int fail(struct sink *sink, const char *format, ...)
 {
@@ -177,8 +176,9 @@ int sink_write(struct sink *sink, const char *bytes, size_t len)
     size_t looked_at = len < LOOKS_AT_BYTES ? len : LOOKS_AT_BYTES;
     if (!sink->path && !sink->asked_stdout && sink->bytes < LOOKS_AT_BYTES && looked_at > 0 &&
         isatty(STDOUT_FILENO) && memchr(bytes, '\0', looked_at))
-        return fail(sink, "the body is binary, and would make a mess of the terminal; -o FILE saves "
-                          "it, -o - prints it all the same");
+        return fail(sink,
+                    "the body is binary, and would make a mess of the terminal; -o FILE saves "
+                    "it, -o - prints it all the same");
     return write_bytes(sink, bytes, len);
 }
 

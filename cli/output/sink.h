@@ -17,17 +17,17 @@
 
 struct sink {
     const struct config *config;
-    char *path;         /* NULL: standard output. Owned */
-    bool from_header;   /* -J has named it: an existing file stays */
-    bool asked_stdout;  /* -o -: a terminal gets whatever comes */
-    bool append;        /* -C */
-    bool open;          /* fd is */
-    bool style;         /* names in heads are bold: a terminal looks on */
+    char *path;        /* NULL: standard output. Owned */
+    bool from_header;  /* -J has named it: an existing file stays */
+    bool asked_stdout; /* -o -: a terminal gets whatever comes */
+    bool append;       /* -C */
+    bool open;         /* fd is */
+    bool style;        /* names in heads are bold: a terminal looks on */
     int fd;
-    int64_t begin;      /* where this transfer's bytes begin in the file */
-    int64_t bytes;      /* written by this try */
-    int status;         /* the first failure; CLI_OK: none */
-    char message[300];  /* what it was */
+    int64_t begin;     /* where this transfer's bytes begin in the file */
+    int64_t bytes;     /* written by this try */
+    int status;        /* the first failure; CLI_OK: none */
+    char message[300]; /* what it was */
 };
 
 /* Names the file, by -o, -O, --output-dir. CLI_OK; else the status, and sink->message. */

@@ -64,9 +64,9 @@ static void print_named(struct output *output, const char *name, size_t len)
 static void print_field(struct output *output, const char *name, size_t len)
 {
     char *text = strndup(name, len);
-    char *value =
-        text && output->transfer->result.head ? head_field(output->transfer->result.head, text)
-                                              : NULL;
+    char *value = text && output->transfer->result.head
+                      ? head_field(output->transfer->result.head, text)
+                      : NULL;
     if (value)
         fputs(value, output->out);
     free(value);

@@ -78,10 +78,10 @@ static char *count_fields(const struct transfer *transfer)
     return number(count);
 }
 
-#define VALUE(function, expression)                                 \
-    static char *function(const struct transfer *t)                 \
-    {                                                               \
-        return expression;                                          \
+#define VALUE(function, expression)                 \
+    static char *function(const struct transfer *t) \
+    {                                               \
+        return expression;                          \
     }
 
 VALUE(certs, ((void)t, strdup("")))

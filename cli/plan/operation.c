@@ -31,9 +31,8 @@ static int begin_url(struct operations *operations, int *status)
 {
     const struct config *config = operations->config;
     const char *url = config->urls.items[operations->index];
-    const char *upload = operations->index < config->uploads.count
-                             ? config->uploads.items[operations->index]
-                             : "";
+    const char *upload =
+        operations->index < config->uploads.count ? config->uploads.items[operations->index] : "";
     const char *why;
     size_t at;
     if (glob_parse(&operations->urls, url, config->globoff, &why, &at) < 0)
@@ -69,11 +68,11 @@ static void go_on(struct operations *operations)
 static bool fill(const struct operations *operations, struct operation *operation)
 {
     const struct config *config = operations->config;
-    *operation = (struct operation){.config = config,
-                                    .group = operations->group,
-                                    .url_number = operations->url_number,
-                                    .output = config->remote_name_all ? OUTPUT_REMOTE_NAME
-                                                                      : OUTPUT_STDOUT};
+    *operation =
+        (struct operation){.config = config,
+                           .group = operations->group,
+                           .url_number = operations->url_number,
+                           .output = config->remote_name_all ? OUTPUT_REMOTE_NAME : OUTPUT_STDOUT};
     operation->url = glob_text(&operations->urls, operations->url);
     if (operations->uploads.count > 0 &&
         !(operation->upload = glob_text(&operations->uploads, operations->upload)))
@@ -82,8 +81,7 @@ static bool fill(const struct operations *operations, struct operation *operatio
         const struct output_choice *choice = &config->outputs[operations->index];
         operation->output = choice->kind;
         if (choice->file &&
-            !(operation->output_file =
-                  glob_name(&operations->urls, operations->url, choice->file)))
+            !(operation->output_file = glob_name(&operations->urls, operations->url, choice->file)))
             return false;
     }
     return operation->url != NULL;

@@ -70,7 +70,7 @@ static void drop_line_ends(char *bytes, size_t *len)
         if (bytes[i] != '\r' && bytes[i] != '\n' && bytes[i] != '\0')
             bytes[kept++] = bytes[i];
     }
-    bytes[*len = kept] = '\0';
+    bytes[ *len = kept] = '\0';
 }
 
 /* As a form's value: a space becomes a "+" in curl's data, "%20" in its query. */
@@ -160,7 +160,8 @@ char *data_url_query(const struct config *config, int *status)
     for (size_t i = 0; fine && i < config->url_queries.count; i++) {
         const char *text = config->url_queries.items[i];
         size_t piece_len;
-        char *piece = text[0] == '+' ? strdup(text + 1) : urlencoded(text, true, &piece_len, status);
+        char *piece =
+            text[0] == '+' ? strdup(text + 1) : urlencoded(text, true, &piece_len, status);
         if (piece)
             fprintf(out, "%s%s", i > 0 ? "&" : "", piece);
         fine = piece != NULL;

@@ -109,8 +109,7 @@ static const char *take_part(struct date *date, const char *text)
         letters++;
     if (letters > 0)
         return take_name(date, text, letters) ? text + letters : NULL;
-    if ((*text == '+' || *text == '-') && strspn(text + 1, "0123456789") == 4 &&
-        date->seconds >= 0)
+    if ((*text == '+' || *text == '-') && strspn(text + 1, "0123456789") == 4 && date->seconds >= 0)
         return take_zone(date, text);
     return strchr(" ,-/\t", *text) ? text + 1 : NULL;
 }

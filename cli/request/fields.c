@@ -93,8 +93,7 @@ bool fields_expand(const struct texts *from, struct texts *to, int *status)
 /* ---- One request ---- */
 
 /* A field of ferry's own, unless the user has that name. */
-static void put(struct transfer *transfer, ferry_request *req, const char *name,
-                const char *value)
+static void put(struct transfer *transfer, ferry_request *req, const char *name, const char *value)
 {
     if (value && !fields_have(&transfer->group->headers, name))
         ferry_request_add_header(req, name, value);
@@ -201,7 +200,8 @@ static bool put_own(struct transfer *transfer, ferry_request *req, const char *t
     bool fine = copy && field_parse(copy, &name, &value);
     if (!copy)
         return false;
-    bool content_of_dropped = transfer->body_dropped && fine && strcasecmp(name, "Content-Type") == 0;
+    bool content_of_dropped =
+        transfer->body_dropped && fine && strcasecmp(name, "Content-Type") == 0;
     if (!fine || is_framing(name) || content_of_dropped ||
         (is_for_origin_only(name) && !credentials_may(transfer))) {
         free(copy);

@@ -19,9 +19,9 @@ const char *form_type_of(const char *file)
     static const struct {
         const char *ending, *type;
     } types[] = {
-        {".gif", "image/gif"},       {".jpg", "image/jpeg"},      {".jpeg", "image/jpeg"},
-        {".png", "image/png"},       {".svg", "image/svg+xml"},   {".txt", "text/plain"},
-        {".htm", "text/html"},       {".html", "text/html"},      {".pdf", "application/pdf"},
+        {".gif", "image/gif"},       {".jpg", "image/jpeg"},    {".jpeg", "image/jpeg"},
+        {".png", "image/png"},       {".svg", "image/svg+xml"}, {".txt", "text/plain"},
+        {".htm", "text/html"},       {".html", "text/html"},    {".pdf", "application/pdf"},
         {".xml", "application/xml"},
     };
     size_t len = strlen(file);

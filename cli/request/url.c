@@ -15,7 +15,7 @@ char *url_with_scheme(const char *text, const char *default_scheme)
     if (strstr(text, "://"))
         return strdup(text);
     return asprintf(&url, "%s://%s", default_scheme ? default_scheme : "http", text) < 0 ? NULL
-                                                                                          : url;
+                                                                                         : url;
 }
 
 void url_scheme(const char *url, char *scheme, size_t size)
@@ -57,7 +57,7 @@ char *url_with_query(const char *url, const char *more)
     bool bare = site && site[3 + path] != '/'; /* "http://host" wants its "/" before the "?" */
     const char *between = mark ? (url[len - 1] == '?' ? "" : "&") : bare ? "/?" : "?";
     return asprintf(&joined, "%.*s%s%s%s", (int)len, url, between, more, url + len) < 0 ? NULL
-                                                                                       : joined;
+                                                                                        : joined;
 }
 
 /* Where the path begins: at a "/", or where one would be. */
@@ -98,8 +98,8 @@ char *url_with_file(const char *url, const char *file)
     const char *name = strrchr(file, '/');
     name = name ? name + 1 : file;
     char *encoded = url_encode(name, strlen(name));
-    if (encoded && asprintf(&joined, "%.*s%s%s%s", (int)(path + len - url), url,
-                            len > 0 ? "" : "/", encoded, path + len) < 0)
+    if (encoded && asprintf(&joined, "%.*s%s%s%s", (int)(path + len - url), url, len > 0 ? "" : "/",
+                            encoded, path + len) < 0)
         joined = NULL;
     free(encoded);
     return joined;

@@ -45,8 +45,7 @@ static int open_hsts(struct group *group)
         complain("(27) out of memory");
         return CLI_NO_MEMORY;
     }
-    if (path[0] != '\0' && access(path, R_OK) == 0 &&
-        ferry_hsts_load(group->hsts, path, &err) < 0)
+    if (path[0] != '\0' && access(path, R_OK) == 0 && ferry_hsts_load(group->hsts, path, &err) < 0)
         warn("%s", err.message);
     return CLI_OK;
 }

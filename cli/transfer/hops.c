@@ -88,11 +88,11 @@ static ferry_client *make_client(struct transfer *transfer)
     const struct config *config = transfer->config;
     bool digest = config->auth != AUTH_BASIC && !transfer->basic_after_all && !config->bearer &&
                   (transfer->own_origin || config->location_trusted);
-    return ferry_client_new(FERRY_CLIENT_OPTIONS(
-        .transport = transfer->group->transport, .max_redirects = -1,
-        .digest_user = digest ? transfer->user : NULL,
-        .digest_password = digest ? transfer->password : NULL, .netrc = netrc_of(transfer),
-        .hsts = transfer->group->hsts));
+    return ferry_client_new(
+        FERRY_CLIENT_OPTIONS(.transport = transfer->group->transport, .max_redirects = -1,
+                             .digest_user = digest ? transfer->user : NULL,
+                             .digest_password = digest ? transfer->password : NULL,
+                             .netrc = netrc_of(transfer), .hsts = transfer->group->hsts));
 }
 
 /* ---- One hop ---- */

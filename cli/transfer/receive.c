@@ -80,8 +80,8 @@ static int copy_body(struct transfer *transfer, ferry_response *res)
         return transfer_failed(transfer, CLI_NO_MEMORY, "out of memory");
     for (ssize_t n = 1; n > 0 && status == CLI_OK;) {
         ferry_error err = {0};
-        size_t piece = transfer->pace.rate > 0 ? pace_piece(&transfer->pace, BUFFER_BYTES)
-                                               : BUFFER_BYTES;
+        size_t piece =
+            transfer->pace.rate > 0 ? pace_piece(&transfer->pace, BUFFER_BYTES) : BUFFER_BYTES;
         n = ferry_response_read(res, buffer, piece, &err);
         if (n < 0 && transfer->too_slow)
             status = transfer_failed(transfer, CLI_TIMEOUT,

@@ -42,24 +42,24 @@ struct run {
     FILE *trace;           /* --trace, --trace-ascii; NULL: none */
     struct watch *late;    /* watches whose connection's fate is still to be heard of */
     struct progress progress;
-    int status;            /* of the last transfer; under -Z of the last that failed */
-    bool stopped;          /* --fail-early, or an order that makes no sense */
-    int64_t started_ms;    /* of the transfer before, for --rate; 0: there was none */
+    int status;         /* of the last transfer; under -Z of the last that failed */
+    bool stopped;       /* --fail-early, or an order that makes no sense */
+    int64_t started_ms; /* of the transfer before, for --rate; 0: there was none */
 };
 
 /* What is known of a transfer, for -w. Times are microseconds of the monotonic clock; 0: it has not
  * come to that. */
 struct result {
-    int status;          /* the exit status */
-    char message[400];   /* why, if not 0 */
-    int response_code;   /* of the last response; 0: none */
-    int connect_code;    /* of the last CONNECT's */
-    char *head;          /* the last response's, as it came; owned; NULL: none */
+    int status;        /* the exit status */
+    char message[400]; /* why, if not 0 */
+    int response_code; /* of the last response; 0: none */
+    int connect_code;  /* of the last CONNECT's */
+    char *head;        /* the last response's, as it came; owned; NULL: none */
     size_t head_len;
-    char proto[12];      /* "HTTP/1.1" */
-    char *url;           /* the last one, normalised; owned */
-    char *redirect_url;  /* where it would have led; owned */
-    char *referer;       /* owned; NULL: none was sent */
+    char proto[12];     /* "HTTP/1.1" */
+    char *url;          /* the last one, normalised; owned */
+    char *redirect_url; /* where it would have led; owned */
+    char *referer;      /* owned; NULL: none was sent */
     const char *method;
     char local[80], remote[120]; /* "127.0.0.1:80" */
     uint64_t connection;         /* its number */

@@ -9,9 +9,9 @@
 #include "transfer/run.h"
 
 enum trace_kind {
-    TRACE_SAID,     /* "* " ferry does something */
-    TRACE_SENT,     /* "> " a head */
-    TRACE_CAME,     /* "< " a head */
+    TRACE_SAID, /* "* " ferry does something */
+    TRACE_SENT, /* "> " a head */
+    TRACE_CAME, /* "< " a head */
     TRACE_SENT_BODY,
     TRACE_CAME_BODY
 };

@@ -234,8 +234,8 @@ static void finish(struct transfer *transfer)
 {
     struct result *result = &transfer->result;
     char *type = content_type_of(transfer);
-    int status = sink_end(&transfer->sink, result->status != CLI_OK, result->modified, result->url,
-                          type);
+    int status =
+        sink_end(&transfer->sink, result->status != CLI_OK, result->modified, result->url, type);
     if (status != CLI_OK && result->status == CLI_OK)
         transfer_failed(transfer, status, "%s", transfer->sink.message);
     free(type);

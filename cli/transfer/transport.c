@@ -246,7 +246,7 @@ int group_transport(struct group *group)
         .dial_timeout_ms = config->connect_timeout_ms > 0 ? config->connect_timeout_ms : 300000,
         .tls_handshake_timeout_ms =
             config->connect_timeout_ms > 0 ? config->connect_timeout_ms : 300000,
-        .expect_continue_timeout_ms = !config->has_expect_timeout    ? 0
+        .expect_continue_timeout_ms = !config->has_expect_timeout     ? 0
                                       : config->expect_timeout_ms > 0 ? config->expect_timeout_ms
                                                                       : -1,
         .keep_alive_probe_ms = keep_alive(config),
@@ -320,13 +320,13 @@ static bool same_ends(const struct config *a, const struct config *b)
 
 bool groups_alike(const struct config *a, const struct config *b)
 {
-    return same_ends(a, b) && same_tls(&a->tls, &b->tls) && same_tls(&a->proxy_tls, &b->proxy_tls) &&
-           a->no_alpn == b->no_alpn && a->no_session_id == b->no_session_id &&
-           same(a->proxy, b->proxy) && same(a->proxy_user, b->proxy_user) &&
-           same(a->no_proxy, b->no_proxy) && a->proxy_auth == b->proxy_auth &&
-           a->proxy_tunnel == b->proxy_tunnel && same(a->user_agent, b->user_agent) &&
-           same_texts(&a->proxy_headers, &b->proxy_headers) && a->compressed == b->compressed &&
-           a->ignore_content_length == b->ignore_content_length &&
+    return same_ends(a, b) && same_tls(&a->tls, &b->tls) &&
+           same_tls(&a->proxy_tls, &b->proxy_tls) && a->no_alpn == b->no_alpn &&
+           a->no_session_id == b->no_session_id && same(a->proxy, b->proxy) &&
+           same(a->proxy_user, b->proxy_user) && same(a->no_proxy, b->no_proxy) &&
+           a->proxy_auth == b->proxy_auth && a->proxy_tunnel == b->proxy_tunnel &&
+           same(a->user_agent, b->user_agent) && same_texts(&a->proxy_headers, &b->proxy_headers) &&
+           a->compressed == b->compressed && a->ignore_content_length == b->ignore_content_length &&
            a->has_expect_timeout == b->has_expect_timeout &&
            a->expect_timeout_ms == b->expect_timeout_ms;
 }
