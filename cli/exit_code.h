@@ -23,9 +23,11 @@ enum cli_exit {
     CLI_RESUME = 36,
     CLI_INTERFACE = 45,
     CLI_REDIRECTS = 47,
+    CLI_RESOLVE_SYNTAX = 49, /* --resolve, --connect-to */
     CLI_RECEIVE_FAILED = 56,
     CLI_CERTIFICATE = 58, /* our own */
     CLI_CIPHER = 59,
+    CLI_CODING = 61, /* a content coding that cannot be taken off */
     CLI_TOO_BIG = 63,
     CLI_REWIND = 65,
     CLI_LOGIN = 67,

@@ -101,10 +101,6 @@ static ferry_client *make_client(struct transfer *transfer)
 static int status_of(const struct transfer *transfer, const ferry_error *err)
 {
     int status = cli_exit_code(err);
-    if (err->code == FERRY_ECERTIFICATE && strstr(err->message, "none of the pinned ones"))
-        return CLI_PINNED;
-    if (err->code == FERRY_ECERTIFICATE && strstr(err->message, "OCSP"))
-        return CLI_STAPLED;
     if (err->code == FERRY_ERESOLVE && strstr(err->message, "proxy"))
         return CLI_PROXY_NOT_FOUND;
     if (err->code == FERRY_EPROXY && transfer->result.connect_code > 0)
