@@ -100,7 +100,7 @@ struct config {
     /* Proxies. */
     const char *proxy, *proxy_user, *no_proxy;
     int proxy_auth; /* enum auth_kind */
-    bool proxy_tunnel;
+    bool proxy_tunnel, no_connect_heads;
     struct texts proxy_headers;
 
     /* Connections. */
@@ -132,6 +132,7 @@ struct run_config {
     const char *trace, *trace_ascii, *stderr_file, *rate;
     bool help, version, manual; /* asked for instead of a transfer */
     const char *help_topic;
+    bool unreadable; /* a -K file could not be opened: that has an exit status of its own */
 
     struct config *first; /* the groups */
     struct config *last;  /* what flags go into */

@@ -77,6 +77,41 @@ int cli_exit_code(const ferry_error *err)
     return CLI_FAILED;
 }
 
+int exit_code_of(const ferry_error *err)
+{
+    static const struct {
+        int code; /* the library's; 0: any */
+        const char *part;
+        int status;
+    } sentences[] = {
+        {FERRY_ECERTIFICATE, "none of the pinned ones", CLI_PINNED},
+        {FERRY_ECERTIFICATE, "(OCSP", CLI_STAPLED},
+        {0, "tls: pinned public key", CLI_PINNED},
+        {0, "tls: CA ", CLI_CA_FILE},
+        {0, "tls: CRL", CLI_CRL_FILE},
+        {0, "tls: client certificate", CLI_CERTIFICATE},
+        {0, "tls: client key", CLI_CERTIFICATE},
+        {0, "tls: no such cipher", CLI_CIPHER},
+        {FERRY_ERESOLVE, "proxy ", CLI_PROXY_NOT_FOUND},
+        {FERRY_EPROTOCOL, "malformed chunked body", CLI_RECEIVE_FAILED},
+        {FERRY_EPROTOCOL, "no HTTP/1 status line", CLI_PROTOCOL},
+        {FERRY_EPROTOCOL, "malformed gzip data", CLI_CODING},
+        {FERRY_EPROTOCOL, "malformed deflate data", CLI_CODING},
+        {FERRY_EPROTOCOL, "malformed br data", CLI_CODING},
+        {FERRY_EPROTOCOL, "malformed zstd data", CLI_CODING},
+        {FERRY_EUNSUPPORTED, "the body is encoded with", CLI_CODING},
+        {FERRY_EINVAL, "resolve entry", CLI_SETTING},
+        {FERRY_EINVAL, "connect_to entry", CLI_SETTING},
+        {FERRY_EBODY, "rew", CLI_REWIND},
+    };
+    for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
+        if ((sentences[i].code == 0 || sentences[i].code == err->code) &&
+            strstr(err->message, sentences[i].part))
+            return sentences[i].status;
+    }
+    return cli_exit_code(err);
+}
+
 const char *cli_exit_hint(int status)
 {
     switch (status) {

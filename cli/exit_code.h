@@ -19,15 +19,16 @@ enum cli_exit {
     CLI_READ_FAILED = 26,  /* what is to be sent could not be read */
     CLI_NO_MEMORY = 27,
     CLI_TIMEOUT = 28,
+    CLI_WEIRD = 8,  /* what came is not HTTP */
     CLI_RANGE = 33, /* the server does not go on where it was asked to */
     CLI_RESUME = 36,
     CLI_INTERFACE = 45,
     CLI_REDIRECTS = 47,
-    CLI_RESOLVE_SYNTAX = 49, /* --resolve, --connect-to */
+    CLI_SETTING = 49, /* --resolve or --connect-to cannot be read */
     CLI_RECEIVE_FAILED = 56,
     CLI_CERTIFICATE = 58, /* our own */
     CLI_CIPHER = 59,
-    CLI_CODING = 61, /* a content coding that cannot be taken off */
+    CLI_CODING = 61, /* a content coding that is broken or unknown */
     CLI_TOO_BIG = 63,
     CLI_REWIND = 65,
     CLI_LOGIN = 67,
@@ -39,6 +40,9 @@ enum cli_exit {
 
 /* The exit status for a request that failed with err. */
 int cli_exit_code(const ferry_error *err);
+
+/* Likewise, where the library's code alone does not tell curl's numbers apart: by its sentence. */
+int exit_code_of(const ferry_error *err);
 
 /* What to do about it, a sentence's beginning in lower case ("..."); NULL: the error says it all. */
 const char *cli_exit_hint(int status);

@@ -157,9 +157,10 @@ static int run_command(struct run_config *flags, int argc, char **argv)
     if (reads_own_file(argc, argv) && !config_file_take_own(flags))
         return CLI_USAGE;
     if (!flags_parse(flags, argc, argv))
-        return CLI_USAGE;
+        return flags->unreadable ? CLI_READ_FAILED : CLI_USAGE;
     if (flags->help || flags->version || flags->manual)
         return help_asked(flags);
+    message_hush(flags->silent, flags->show_error);
     if (flags->stderr_file && !message_to(flags->stderr_file))
         return CLI_WRITE_FAILED;
     if (!check_flags(flags))

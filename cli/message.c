@@ -8,6 +8,13 @@
 #include <string.h>
 
 static FILE *file; /* NULL: standard error */
+static bool warns_not, complains_not;
+
+void message_hush(bool silent, bool show_error)
+{
+    warns_not = silent;
+    complains_not = silent && !show_error;
+}
 
 FILE *message_file(void)
 {
@@ -25,25 +32,38 @@ bool message_to(const char *path)
     return true;
 }
 
+static void say(const char *before, const char *format, va_list args)
+{
+    FILE *out = message_file();
+    fputs(before, out);
+    vfprintf(out, format, args);
+    fputc('\n', out);
+}
+
 bool complain(const char *format, ...)
 {
     va_list args;
-    FILE *out = message_file();
-    fputs("ferry: ", out);
     va_start(args, format);
-    vfprintf(out, format, args);
+    if (!complains_not)
+        say("ferry: ", format, args);
     va_end(args);
-    fputc('\n', out);
+    return false;
+}
+
+bool insist(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say("ferry: ", format, args);
+    va_end(args);
     return false;
 }
 
 void warn(const char *format, ...)
 {
     va_list args;
-    FILE *out = message_file();
-    fputs("ferry: warning: ", out);
     va_start(args, format);
-    vfprintf(out, format, args);
+    if (!warns_not)
+        say("ferry: warning: ", format, args);
     va_end(args);
-    fputc('\n', out);
 }

@@ -79,9 +79,9 @@ static bool take_line(struct run_config *run, char *line, const char *where)
     config_line_parse(line, &parsed);
     if (!parsed.name)
         return true;
-    if (parsed.bare)
-        return complain("%swhat has blanks in it belongs in quotes: %s \"...\"", where,
-                        parsed.name);
+    if (parsed.bare && !run->silent)
+        warn("%swhat has blanks in it belongs in quotes; only \"%s\" is taken for %s", where,
+             parsed.value, parsed.name);
     const char *value = parsed.value;
     if (value && !(value = word_keep(value, strlen(value))))
         return complain("out of memory");
@@ -112,6 +112,7 @@ enum flag_word config_file_take(struct run_config *run, const char *path, const 
     }
     FILE *file = is_stdin ? stdin : fopen(path, "r");
     if (!file) {
+        run->unreadable = true;
         *why = "a file that can be read";
         return FLAG_BAD;
     }

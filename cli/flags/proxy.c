@@ -81,7 +81,7 @@ const struct flag flags_proxy[] = {
      .argument = "HOST[:PORT]", .help = "a SOCKS5 proxy that looks names up by itself"},
     {"socks5-basic", 0, FLAG_DOES, .take = does_nothing, .in = IN_PROXY | IN_AUTH,
      .help = "user and password to SOCKS5 proxies, which is what ferry does anyway"},
-    {"suppress-connect-headers", 0, FLAG_DOES, .take = does_nothing, .in = IN_PROXY,
-     .help = "no heads of CONNECT responses with -i and -D: ferry never prints them there"},
+    {"suppress-connect-headers", 0, FLAG_SWITCH, AT(no_connect_heads), .in = IN_PROXY,
+     .help = "with -i and -D: not the heads of responses to CONNECT"},
     LAST_ROW,
 };

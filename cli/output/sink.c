@@ -233,10 +233,12 @@ static void set_attributes(const struct sink *sink, const char *url, const char 
         warn("%s gets no extended attributes: %s", sink->path, strerror(errno));
 }
 
-int sink_end(struct sink *sink, bool failed, time_t modified, const char *url, const char *type)
+int sink_end(struct sink *sink, enum sink_fate fate, time_t modified, const char *url,
+             const char *type)
 {
+    bool failed = fate == SINK_FAILED;
     struct stat stat;
-    if (!failed && sink->path && !sink->open && sink->status == CLI_OK)
+    if (fate == SINK_DONE && sink->path && !sink->open && sink->status == CLI_OK)
         open_file(sink);
     if (sink->open) {
         if (!failed) {

@@ -45,9 +45,17 @@ int sink_write_head(struct sink *sink, const char *head, size_t len);
 /* For another try: what has been written is taken back, where that is possible. */
 int sink_again(struct sink *sink);
 
+/* How a transfer has ended. */
+enum sink_fate {
+    SINK_DONE,
+    SINK_UNMET, /* it was not to be had: no file is made for it */
+    SINK_FAILED /* with --remove-on-error the file goes */
+};
+
 /* The end: an empty body still makes its file; modified (-1: unknown) is for -R; url and type for
- * --xattr (NULL: unknown). failed: with --remove-on-error the file goes. */
-int sink_end(struct sink *sink, bool failed, time_t modified, const char *url, const char *type);
+ * --xattr (NULL: unknown). */
+int sink_end(struct sink *sink, enum sink_fate fate, time_t modified, const char *url,
+             const char *type);
 
 /* The file name out of a Content-Disposition field, without folders; NULL: it has none. From
  * malloc(). Pure. */

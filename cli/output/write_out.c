@@ -36,7 +36,7 @@ static void print_variable(struct output *output, const char *name, size_t len)
         free(value.text);
         return;
     }
-    fprintf(stderr, "ferry: warning: -w knows no variable %%{%.*s}\n", (int)len, name);
+    insist("-w knows no variable %%{%.*s}", (int)len, name);
 }
 
 static bool is_word(const char *name, size_t len, const char *word)
@@ -120,6 +120,12 @@ void write_out(const char *format, const struct transfer *transfer)
             complain("-w cannot read %s: %s", format + 1, strerror(errno));
             return;
         }
+        char *to = from_file; /* line ends in it are for the reader only, as in curl */
+        for (const char *from = from_file; *from; from++) {
+            if (*from != '\r' && *from != '\n')
+                *to++ = *from;
+        }
+        *to = '\0';
         format = from_file;
     }
     while (*format && !output.stopped) {

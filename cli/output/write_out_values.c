@@ -78,6 +78,14 @@ static char *count_fields(const struct transfer *transfer)
     return number(count);
 }
 
+/* "1.1"; curl says "1" for 1.0. */
+static char *version_of(const char *proto)
+{
+    if (proto[0] == '\0')
+        return strdup("0");
+    return strdup(strcmp(proto, "HTTP/1.0") == 0 ? "1" : proto + strlen("HTTP/"));
+}
+
 #define VALUE(function, expression)                 \
     static char *function(const struct transfer *t) \
     {                                               \
@@ -91,7 +99,7 @@ VALUE(exitcode, number(t->result.status))
 VALUE(filename_effective, copy(t->sink.path))
 VALUE(response_code, number(t->result.response_code))
 VALUE(http_connect, number(t->result.connect_code))
-VALUE(http_version, copy(t->result.proto[0] ? t->result.proto + strlen("HTTP/") : "0"))
+VALUE(http_version, version_of(t->result.proto))
 VALUE(local_ip, host_of(t->result.local))
 VALUE(local_port, port_of(t->result.local))
 VALUE(method, copy(t->result.method))

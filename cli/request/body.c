@@ -57,7 +57,7 @@ static int open_upload(struct body *body, const char *path, const char *begin)
     bool is_stdin = strcmp(path, "-") == 0 || strcmp(path, ".") == 0;
     body->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (body->fd < 0 || fstat(body->fd, &stat) != 0) {
-        complain("(26) cannot read %s: %s", path, strerror(errno));
+        insist("(26) cannot read %s: %s", path, strerror(errno));
         return CLI_READ_FAILED;
     }
     body->kind = !is_stdin && S_ISREG(stat.st_mode) ? BODY_FILE : BODY_STREAM;

@@ -106,12 +106,12 @@ bool condition_unmet(const struct transfer *transfer, const ferry_response *res)
 int etag_save(struct transfer *transfer, const ferry_response *res)
 {
     const char *path = transfer->config->etag_save;
-    const char *etag = path ? ferry_response_header(res, "ETag") : NULL;
+    const char *etag = ferry_response_header(res, "ETag");
     int status = ferry_response_status(res);
-    if (!etag || status < 200 || status >= 400)
+    if (!path || status < 200 || status >= 400 || (!etag && status >= 300))
         return CLI_OK;
     FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
-    bool fine = file && fprintf(file, "%s\n", etag) >= 0;
+    bool fine = file && fprintf(file, "%s%s", etag ? etag : "", etag ? "\n" : "") >= 0;
     if (file && file != stdout)
         fine = fclose(file) == 0 && fine;
     if (fine)

@@ -168,15 +168,15 @@ static void put_cookies(struct transfer *transfer, ferry_request *req)
     char *all = transfer->group->cookies
                     ? ferry_cookie_jar_get(transfer->run->jar, transfer->url, NULL)
                     : NULL;
+    bool given = false; /* curl puts nothing but ";" between those of several -b */
     for (size_t i = 0; i < config->cookies.count; i++) {
         const char *text = config->cookies.items[i];
-        if (!strchr(text, '='))
+        if (!strchr(text, '=') || !credentials_may(transfer))
             continue;
-        if (!credentials_may(transfer))
-            continue;
-        char *more = all && all[0] != '\0' ? joined(all, "; ", text) : strdup(text);
+        char *more = all && all[0] != '\0' ? joined(all, given ? ";" : "; ", text) : strdup(text);
         free(all);
         all = more;
+        given = true;
     }
     if (all && all[0] != '\0')
         put(transfer, req, "Cookie", all);
@@ -231,10 +231,10 @@ static void put_body(struct transfer *transfer, ferry_request *req)
     put(transfer, req, "Content-Type", body->content_type);
     if (body->json)
         put(transfer, req, "Accept", "application/json");
-    int64_t length = ferry_request_body_length(req);
+    int64_t length = body->kind == BODY_FORM ? ferry_request_body_length(req) : body->length;
     bool is_upload = body->kind == BODY_FILE || body->kind == BODY_STREAM;
     if (!transfer->no_expect && !transfer->config->http10 &&
-        (is_upload || length < 0 || length > EXPECT_BYTES))
+        (length < 0 || length > (is_upload ? 0 : EXPECT_BYTES)))
         put(transfer, req, "Expect", "100-continue");
 }
 
@@ -263,17 +263,6 @@ static void put_fields(struct transfer *transfer, ferry_request *req)
         ferry_request_set_raw_body(req, 1);
 }
 
-/* The path just as it was written: cut out of the URL. */
-static void set_path_as_is(struct transfer *transfer, ferry_request *req)
-{
-    const char *site = strstr(transfer->url, "://");
-    const char *path = site ? site + 3 + strcspn(site + 3, "/?#") : "";
-    char *target = strndup(path, strcspn(path, "#"));
-    if (target && target[0] == '/')
-        ferry_request_set_target(req, target);
-    free(target);
-}
-
 ferry_request *request_make(struct transfer *transfer)
 {
     ferry_error err = {0};
@@ -282,8 +271,6 @@ ferry_request *request_make(struct transfer *transfer)
         transfer_failed(transfer, cli_exit_code(&err), "%s", err.message);
         return NULL;
     }
-    if (transfer->config->path_as_is)
-        set_path_as_is(transfer, req);
     put_fields(transfer, req);
     ferry_request_set_context(req, transfer->context);
     return req;

@@ -115,6 +115,11 @@ void form_part_parse(char *text, struct form_part *part)
         } else if (is_attribute(text, "filename=", &value)) {
             text = value;
             part->name = take_word(&text, part->kind == '@' ? ",;" : ";", &end);
+        } else if (is_attribute(text, "headers=", &value) &&
+                   part->field_count < sizeof part->fields / sizeof *part->fields) {
+            text = value;
+            part->fields[part->field_count++] =
+                take_word(&text, part->kind == '@' ? ",;" : ";", &end);
         } else {
             part->unknown = take_word(&text, ";", &end);
         }
@@ -148,7 +153,9 @@ static int add_file(ferry_form *form, const char *name, const struct form_part *
     ferry_error err = {0};
     const char *filename = part->name ? part->name : strrchr(part->content, '/');
     filename = !filename ? part->content : filename == part->name ? filename : filename + 1;
-    const char *type = part->type ? part->type : form_type_of(part->content);
+    const char *type = part->type   ? part->type
+                       : part->name ? form_type_of(part->name)
+                                    : form_type_of(part->content);
     if (strcmp(part->content, "-") == 0)
         return add_bytes(form, name, part, part->name ? part->name : "-", type, status);
     if (ferry_form_add_file(form, name, part->content, filename, type, &err) == 0)
@@ -160,11 +167,51 @@ static int add_file(ferry_form *form, const char *name, const struct form_part *
     return -1;
 }
 
-static int add_part(ferry_form *form, const char *name, const struct form_part *part, int *status)
+static int add_field(ferry_form *form, const char *text, int *status)
+{
+    ferry_error err = {0};
+    const char *colon = strchr(text, ':');
+    char *name = strndup(text, colon ? (size_t)(colon - text) : strlen(text));
+    int result = -1;
+    if (name)
+        result =
+            ferry_form_add_field(form, name, colon ? colon + 1 + strspn(colon + 1, " ") : "", &err);
+    if (result < 0) {
+        *status = CLI_USAGE;
+        complain("-F: %s", name ? err.message : "out of memory");
+    }
+    free(name);
+    return result;
+}
+
+/* ";headers=": a field, or those in the lines of a file. */
+static int add_fields(ferry_form *form, const struct form_part *part, int *status)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < part->field_count; i++) {
+        size_t len;
+        char *bytes = NULL, *rest = part->fields[i];
+        if (rest[0] == '@' && !(rest = bytes = data_read_file(rest + 1, &len))) {
+            complain("(26) cannot read %s: %s", part->fields[i] + 1, strerror(errno));
+            *status = CLI_READ_FAILED;
+            return -1;
+        }
+        for (char *line = strsep(&rest, "\n"); result == 0 && line; line = strsep(&rest, "\n")) {
+            line[strcspn(line, "\r")] = '\0';
+            if (line[0] != '\0' && line[0] != '#')
+                result = add_field(form, line, status);
+        }
+        free(bytes);
+    }
+    return result;
+}
+
+static int add_content(ferry_form *form, const char *name, const struct form_part *part,
+                       int *status)
 {
     ferry_error err = {0};
     if (part->unknown) {
-        complain("-F understands ;type= and ;filename=, not \";%s\"", part->unknown);
+        complain("-F understands ;type=, ;filename= and ;headers=, not \";%s\"", part->unknown);
         *status = CLI_USAGE;
         return -1;
     }
@@ -178,6 +225,12 @@ static int add_part(ferry_form *form, const char *name, const struct form_part *
     *status = cli_exit_code(&err);
     complain("(%d) %s", *status, err.message);
     return -1;
+}
+
+static int add_part(ferry_form *form, const char *name, const struct form_part *part, int *status)
+{
+    int result = add_content(form, name, part, status);
+    return result == 0 ? add_fields(form, part, status) : result;
 }
 
 static int add_piece(ferry_form *form, const struct form_piece *piece, int *status)

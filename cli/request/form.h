@@ -10,10 +10,12 @@
 
 /* What stands behind "NAME=", taken apart. Texts lie in the copy that was taken apart. */
 struct form_part {
-    char *content;       /* without its '@' or '<' */
-    char kind;           /* '@', '<', or 0: the content itself */
-    const char *type;    /* ";type="; NULL: none */
-    const char *name;    /* ";filename="; NULL: none */
+    char *content;    /* without its '@' or '<' */
+    char kind;        /* '@', '<', or 0: the content itself */
+    const char *type; /* ";type="; NULL: none */
+    const char *name; /* ";filename="; NULL: none */
+    char *fields[8];  /* ";headers=", in order */
+    size_t field_count;
     const char *unknown; /* another ";word=", which is not understood; NULL: none */
     char *next;          /* behind a comma: another file; NULL: there is none */
 };

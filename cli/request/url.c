@@ -165,6 +165,45 @@ void url_drop_credentials(char *url)
         memmove(site + 3, at + 1, strlen(at + 1) + 1);
 }
 
+/* One segment after the other: "." goes, ".." takes the one before it along. "%2e" is a dot, too. */
+static size_t dots(const char *segment, size_t len)
+{
+    size_t count = 0;
+    while (len > 0 && count < 3) {
+        if (*segment != '.' && (len < 3 || strncasecmp(segment, "%2e", 3) != 0))
+            return 0;
+        size_t used = *segment == '.' ? 1 : 3;
+        segment += used;
+        len -= used;
+        count++;
+    }
+    return len == 0 && count <= 2 ? count : 0;
+}
+
+void url_drop_dots(char *url)
+{
+    char *path = url + (path_of(url) - url);
+    char *to = path;
+    const char *from = path;
+    while (*from == '/') {
+        size_t len = strcspn(from + 1, "/?#");
+        size_t count = dots(from + 1, len);
+        bool last = from[1 + len] != '/';
+        if (count == 2) {
+            while (to > path && *--to != '/')
+                ;
+        }
+        if (count > 0 && last) {
+            *to++ = '/';
+        } else if (count == 0) {
+            memmove(to, from, 1 + len);
+            to += 1 + len;
+        }
+        from += 1 + len;
+    }
+    memmove(to, from, strlen(from) + 1);
+}
+
 bool url_same_origin(const char *a, const char *b)
 {
     size_t a_len = (size_t)(path_of(a) - a), b_len = (size_t)(path_of(b) - b);

@@ -36,6 +36,9 @@ void url_drop_credentials(char *url);
 /* Whether both are of one scheme, host and port, as texts in normalised form. */
 bool url_same_origin(const char *a, const char *b);
 
+/* Without "/./" and "/../" in its path (RFC 3986 section 5.2.4), in place. */
+void url_drop_dots(char *url);
+
 /* Percent-encoded, all but letters, digits and "-._~". */
 char *url_encode(const char *text, size_t len);
 

@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "exit_code.h"
+#include "flags/words.h"
 #include "message.h"
 #include "request/data.h"
 #include "transfer/watch.h"
@@ -31,8 +33,22 @@ static bool ends_with_session(const char *line)
     return line[0] == '0' && (line[1] == '\t' || line[1] == '\0');
 }
 
+/* A file may as well hold a response's head, as -D writes it. */
+static bool is_field(const char *line)
+{
+    return strncasecmp(line, "Set-Cookie:", 11) == 0;
+}
+
+static void keep_field(struct group *group, const char *line)
+{
+    const char *value = line + 11 + strspn(line + 11, " \t");
+    const char *kept = word_keep(value, strlen(value));
+    if (kept)
+        texts_add(&group->set_cookies, kept);
+}
+
 /* What is left of a file's text, by way of a file in memory, since that is how a jar is read. */
-static int load_text(struct run *run, const char *name, char *text, bool junk_sessions)
+static int load_text(struct run *run, struct group *group, const char *name, char *text)
 {
     char path[40], *rest = text;
     ferry_error err = {0};
@@ -46,7 +62,9 @@ static int load_text(struct run *run, const char *name, char *text, bool junk_se
     }
     for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
         line[strcspn(line, "\r")] = '\0';
-        if (!junk_sessions || !ends_with_session(line))
+        if (is_field(line))
+            keep_field(group, line);
+        else if (!group->config->junk_session_cookies || !ends_with_session(line))
             fprintf(file, "%s\n", line);
     }
     fflush(file);
@@ -60,7 +78,7 @@ static int load_text(struct run *run, const char *name, char *text, bool junk_se
     return CLI_OK;
 }
 
-static int load(struct run *run, const struct group *group, const char *path)
+static int load(struct run *run, struct group *group, const char *path)
 {
     size_t len;
     char *text = data_read_file(path, &len);
@@ -70,7 +88,7 @@ static int load(struct run *run, const struct group *group, const char *path)
             warn("cannot read cookies from %s: %s", path, strerror(errno));
         return CLI_OK;
     }
-    int status = load_text(run, path, text, group->config->junk_session_cookies);
+    int status = load_text(run, group, path, text);
     free(text);
     return status;
 }

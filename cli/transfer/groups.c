@@ -110,6 +110,7 @@ static int close_group(struct run *run, struct group *group)
         ferry_transport_free(group->transport);
     ferry_hsts_free(group->hsts);
     free(group->headers.items);
+    free(group->set_cookies.items);
     free(group->proxy_fields);
     return status;
 }

@@ -14,6 +14,8 @@
 #include "transfer/run.h"
 #include "transfer/watch.h"
 
+#define READ_AWAY_BYTES (256 * 1024)
+
 static bool is_redirect(int status)
 {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -97,17 +99,11 @@ static ferry_client *make_client(struct transfer *transfer)
 
 /* ---- One hop ---- */
 
-/* Whose failure it is tells curl's numbers apart. */
 static int status_of(const struct transfer *transfer, const ferry_error *err)
 {
-    int status = cli_exit_code(err);
-    if (err->code == FERRY_ERESOLVE && strstr(err->message, "proxy"))
-        return CLI_PROXY_NOT_FOUND;
     if (err->code == FERRY_EPROXY && transfer->result.connect_code > 0)
         return CLI_RECEIVE_FAILED; /* CONNECT was refused */
-    if (err->code == FERRY_EBODY && strstr(err->message, "rew"))
-        return CLI_REWIND;
-    return status;
+    return exit_code_of(err);
 }
 
 static void keep_cookies(struct transfer *transfer, const ferry_response *res)
@@ -123,19 +119,34 @@ static void keep_cookies(struct transfer *transfer, const ferry_response *res)
     }
 }
 
+/* Where it leads, with the fragment, which the library leaves out. */
+static char *location_of(const ferry_response *res)
+{
+    const char *field = ferry_response_header(res, "Location");
+    char *url = field ? ferry_response_location(res, NULL) : NULL;
+    const char *fragment = field ? strchr(field, '#') : NULL;
+    char *whole = NULL;
+    if (!url || !fragment || strchr(url, '#'))
+        return url;
+    if (asprintf(&whole, "%s%s", url, fragment) < 0)
+        whole = NULL;
+    free(url);
+    return whole;
+}
+
 static void note_response(struct transfer *transfer, const ferry_response *res)
 {
     struct result *result = &transfer->result;
     ferry_tls_info tls = FERRY_TLS_INFO_INIT;
     result->response_code = ferry_response_status(res);
     snprintf(result->proto, sizeof result->proto, "%s", ferry_response_proto(res));
+    const char *fragment = strchr(transfer->url, '#');
     free(result->url);
-    result->url = strdup(ferry_response_url(res));
+    if (asprintf(&result->url, "%s%s", ferry_response_url(res), fragment ? fragment : "") < 0)
+        result->url = NULL;
     free(result->redirect_url);
-    result->redirect_url = NULL;
-    if (result->response_code >= 300 && result->response_code < 400 &&
-        ferry_response_header(res, "Location"))
-        result->redirect_url = ferry_response_location(res, NULL);
+    result->redirect_url =
+        result->response_code >= 300 && result->response_code < 400 ? location_of(res) : NULL;
     if (ferry_response_tls(res, &tls)) {
         result->tls = true;
         result->verified = tls.verified;
@@ -213,14 +224,44 @@ static bool wants_no_expect(struct transfer *transfer)
     return wants;
 }
 
+/* The body of a redirect: nobody wants it, but its connection is wanted for the next hop. */
+static void read_away(ferry_response *res)
+{
+    char bytes[4096];
+    for (int i = 0; i < READ_AWAY_BYTES / (int)sizeof bytes; i++) {
+        if (ferry_response_read(res, bytes, sizeof bytes, NULL) <= 0)
+            break;
+    }
+}
+
+/* --anyauth: Digest was not asked for, and Basic was. */
+static bool wants_basic(struct transfer *transfer, const ferry_response *res)
+{
+    bool basic = false, digest = false;
+    if (transfer->config->auth != AUTH_ANY || !transfer->user || transfer->basic_after_all ||
+        transfer->result.response_code != 401 || !body_can_rewind(&transfer->body))
+        return false;
+    for (size_t i = 0; i < ferry_response_header_count(res); i++) {
+        const char *name, *value;
+        ferry_response_header_at(res, i, &name, &value);
+        if (strcasecmp(name, "WWW-Authenticate") != 0)
+            continue;
+        basic |= strcasestr(value, "Basic") != NULL;
+        digest |= strncasecmp(value, "Digest", 6) == 0;
+    }
+    return transfer->basic_after_all = basic && !digest;
+}
+
 static void take_response(struct transfer *transfer, ferry_response *res, bool *again)
 {
     struct result *result = &transfer->result;
-    if (wants_no_expect(transfer)) {
+    if (wants_basic(transfer, res) || wants_no_expect(transfer)) {
+        read_away(res);
         *again = true;
         ferry_response_close(res);
     } else if (transfer->config->location && result->redirect_url &&
                is_redirect(result->response_code)) {
+        read_away(res);
         ferry_response_close(res);
         follow(transfer, again);
     } else {
@@ -260,6 +301,9 @@ static void one_hop(struct transfer *transfer, bool *again)
 void transfer_hops(struct transfer *transfer)
 {
     bool again = true;
+    for (size_t i = 0; i < transfer->group->set_cookies.count; i++)
+        (void)ferry_cookie_jar_set(transfer->run->jar, transfer->url,
+                                   transfer->group->set_cookies.items[i], NULL);
     transfer->method = first_method(transfer);
     transfer->own_origin = true;
     transfer->body_dropped = false;

@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "exit_code.h"
 #include "request/conditions.h"
@@ -87,12 +88,38 @@ static int copy_body(struct transfer *transfer, ferry_response *res)
             status = transfer_failed(transfer, CLI_TIMEOUT,
                                      "slower than --speed-limit for as long as --speed-time says");
         else if (n < 0)
-            status = transfer_failed(transfer, cli_exit_code(&err), "%s", err.message);
+            status = transfer_failed(transfer, exit_code_of(&err), "%s", err.message);
         else if (n > 0)
             status = take_piece(transfer, buffer, n);
     }
     free(buffer);
     return status;
+}
+
+/* Trailer fields stand behind the body where the head stands before it. */
+static void pass_trailers_on(struct transfer *transfer, const ferry_response *res)
+{
+    const struct config *config = transfer->config;
+    for (size_t i = 0; i < ferry_response_trailer_count(res); i++) {
+        const char *name, *value;
+        char *line = NULL;
+        ferry_response_trailer_at(res, i, &name, &value);
+        if (!value || asprintf(&line, "%s: %s\r\n", name, value) < 0)
+            continue;
+        if (transfer->group->heads)
+            fputs(line, transfer->group->heads);
+        if (config->include)
+            sink_write_head(&transfer->sink, line, strlen(line));
+        free(line);
+    }
+}
+
+/* A coding that this build cannot undo, though --compressed wants it undone. */
+static bool is_still_coded(const struct transfer *transfer, const ferry_response *res)
+{
+    const char *coding = ferry_response_header(res, "Content-Encoding");
+    return transfer->config->compressed && !transfer->config->raw && !transfer->config->head &&
+           coding && strcasecmp(coding, "identity") != 0 && ferry_response_length(res) != 0;
 }
 
 static int with_body(struct transfer *transfer, ferry_response *res)
@@ -103,8 +130,14 @@ static int with_body(struct transfer *transfer, ferry_response *res)
         return too_big(transfer, length);
     if (condition_unmet(transfer, res)) {
         watch_say(transfer->run, "the body is left: it is not what -z asks for");
+        transfer->unmet = true;
         return CLI_OK;
     }
+    if (is_still_coded(transfer, res))
+        return transfer_failed(transfer, CLI_CODING,
+                               "the body is in a coding that is not known here: %s (--raw takes it "
+                               "as it is)",
+                               ferry_response_header(res, "Content-Encoding"));
     if (config->remote_header_name &&
         sink_take_name(&transfer->sink, ferry_response_header(res, "Content-Disposition")) !=
             CLI_OK)
@@ -114,6 +147,8 @@ static int with_body(struct transfer *transfer, ferry_response *res)
                        transfer->resume);
     int status = copy_body(transfer, res);
     progress_end(&transfer->run->progress, &transfer->line);
+    if (status == CLI_OK)
+        pass_trailers_on(transfer, res);
     return status;
 }
 
@@ -122,6 +157,7 @@ int transfer_receive(struct transfer *transfer, ferry_response *res)
     const struct config *config = transfer->config;
     const char *modified = ferry_response_header(res, "Last-Modified");
     bool bad_status = ferry_response_status(res) >= 400;
+    transfer->unmet = ferry_response_status(res) == 304;
     transfer->result.modified = -1;
     if (modified && !date_parse(modified, &transfer->result.modified))
         transfer->result.modified = -1;

@@ -88,16 +88,14 @@ void retry_wait(struct retry *retry, struct transfer *transfer)
 {
     const struct result *result = &transfer->result;
     retry->left--;
-    if (!transfer->run->flags->silent) {
-        char problem[40];
-        if (result->status == CLI_OK || result->status == CLI_STATUS)
-            snprintf(problem, sizeof problem, "the status %d", result->response_code);
-        else
-            snprintf(problem, sizeof problem, "a failure (%d)", result->status);
-        progress_hide(&transfer->run->progress);
-        warn("%s: again in %.1f s; %lld more after that", problem, (double)retry->wait_ms / 1000,
-             (long long)retry->left);
-    }
+    char problem[40];
+    if (result->status == CLI_OK || result->status == CLI_STATUS)
+        snprintf(problem, sizeof problem, "the status %d", result->response_code);
+    else
+        snprintf(problem, sizeof problem, "a failure (%d)", result->status);
+    progress_hide(&transfer->run->progress);
+    warn("%s: again in %.1f s; %lld more after that", problem, (double)retry->wait_ms / 1000,
+         (long long)retry->left);
     ferry_sleep(retry->wait_ms);
 }
 

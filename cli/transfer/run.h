@@ -28,9 +28,11 @@ struct group {
     struct texts headers;       /* -H, with those of @FILE; texts are kept words. Owned array */
     ferry_field *proxy_fields;  /* --proxy-header; owned array */
     size_t proxy_field_count;
-    ferry_hsts *hsts; /* --hsts; NULL: none. Owned */
-    bool cookies;     /* the run's jar is used */
-    FILE *heads;      /* -D; NULL: none, or not opened yet */
+    ferry_hsts *hsts;         /* --hsts; NULL: none. Owned */
+    bool cookies;             /* the run's jar is used */
+    struct texts set_cookies; /* Set-Cookie fields in the files of -b: for whatever URL comes. Owned
+                                 array, kept words */
+    FILE *heads;              /* -D; NULL: none, or not opened yet */
 };
 
 struct run {
@@ -91,6 +93,7 @@ struct transfer {
     bool own_origin;        /* the hop goes where the user's URL goes: credentials may */
     bool no_expect;         /* the server has answered 417 */
     bool basic_after_all;   /* --anyauth: the server takes no Digest */
+    bool unmet;             /* 304, or -z is not met: no file is made */
     bool too_slow;          /* --speed-limit has struck */
     int64_t resume;         /* -C: from where; 0: from the beginning */
 };

@@ -65,6 +65,11 @@ static int make_url(struct transfer *transfer)
     free(url);
     if (!transfer->url)
         return transfer_failed(transfer, CLI_NO_MEMORY, "out of memory");
+    if (strpbrk(transfer->url, " \t\r\n"))
+        return transfer_failed(transfer, CLI_URL,
+                               "\"%s\": a URL has no blanks; %%20 stands for one", transfer->url);
+    if (!config->path_as_is)
+        url_drop_dots(transfer->url);
     if (config->url_queries.count > 0 && !(more = data_url_query(config, &status)))
         return failed_silently(transfer, status);
     if (more && add_query(transfer, more) != CLI_OK)
@@ -96,6 +101,12 @@ static int take_credentials(struct transfer *transfer)
     if (transfer->user && config->disallow_user)
         return transfer_failed(transfer, CLI_LOGIN, "there are credentials in the URL");
     url_drop_credentials(transfer->url);
+    bool netrc = config->netrc || config->netrc_optional || config->netrc_file;
+    if (netrc && transfer->password && transfer->password[0] == '\0') {
+        free(transfer->user); /* a name alone: the file has the rest */
+        free(transfer->password);
+        transfer->user = transfer->password = NULL;
+    }
     if (config->user) {
         const char *colon = strchr(config->user, ':');
         free(transfer->user);
@@ -213,10 +224,9 @@ static void try_as_often_as_it_takes(struct transfer *transfer)
 
 static void complain_of(const struct transfer *transfer)
 {
-    const struct run_config *flags = transfer->run->flags;
     const struct result *result = &transfer->result;
     const char *hint = cli_exit_hint(result->status);
-    if (result->message[0] == '\0' || (flags->silent && !flags->show_error))
+    if (result->message[0] == '\0')
         return;
     progress_hide(&transfer->run->progress);
     if (hint)
@@ -234,8 +244,10 @@ static void finish(struct transfer *transfer)
 {
     struct result *result = &transfer->result;
     char *type = content_type_of(transfer);
-    int status =
-        sink_end(&transfer->sink, result->status != CLI_OK, result->modified, result->url, type);
+    enum sink_fate fate = result->status != CLI_OK ? SINK_FAILED
+                          : transfer->unmet        ? SINK_UNMET
+                                                   : SINK_DONE;
+    int status = sink_end(&transfer->sink, fate, result->modified, result->url, type);
     if (status != CLI_OK && result->status == CLI_OK)
         transfer_failed(transfer, status, "%s", transfer->sink.message);
     free(type);

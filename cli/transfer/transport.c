@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "exit_code.h"
@@ -65,10 +66,12 @@ static int tls_options(const struct config *config, const struct tls_config *tls
         status = check_file(certificate, "--cert", CLI_CERTIFICATE);
     if (status == CLI_OK)
         status = check_file(tls->key, "--key", CLI_CERTIFICATE);
+    const char *bundle = getenv("CURL_CA_BUNDLE"); /* what people have set for curl holds here */
+    bool has_own = tls->ca_file || tls->ca_directory || !bundle || bundle[0] == '\0';
     bool hashes = tls->pinned_keys && are_hashes(tls->pinned_keys);
     *options = (ferry_tls_options){
         .size = sizeof *options,
-        .ca_file = tls->ca_file,
+        .ca_file = has_own ? tls->ca_file : bundle,
         .ca_directory = tls->ca_directory,
         .crl_file = tls->crl_file,
         .pinned_public_keys = hashes ? tls->pinned_keys : NULL,
@@ -161,7 +164,8 @@ static int proxy_fields(struct group *group)
         if (agent && agent[0] == '\0')
             group->proxy_field_count--;
     }
-    if (group->proxy_fields && !fields_have(&texts, "Proxy-Connection"))
+    if (group->proxy_fields && !fields_have(&texts, "Proxy-Connection") &&
+        !fields_have(&group->headers, "Proxy-Connection"))
         group->proxy_fields[group->proxy_field_count++] =
             (ferry_field){"Proxy-Connection", "Keep-Alive"};
     free(texts.items);
@@ -195,8 +199,32 @@ static void local_end(const struct config *config, ferry_transport_options *opti
     }
 }
 
-/* The list with a NULL behind it, in *kept, which is the caller's to free. --resolve's "+" (the
- * entry times out) and "-" (it is taken back) mean nothing here: nothing is kept that long. */
+/* "HOST:PORT" of an entry. */
+static size_t host_port_length(const char *entry)
+{
+    const char *bracket = entry[0] == '[' ? strchr(entry, ']') : NULL;
+    const char *colon = strchr(bracket ? bracket : entry, ':');
+    return colon ? (size_t)(colon + 1 - entry) + strcspn(colon + 1, ":") : strlen(entry);
+}
+
+/* Takes back the entries for that host and port; returns how many are left. */
+static size_t take_back(const char **entries, size_t count, const char *host_port)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t len = host_port_length(entries[i]);
+        if (len != strlen(host_port) || strncasecmp(entries[i], host_port, len) != 0)
+            entries[kept++] = entries[i];
+        else
+            entries[i] = NULL;
+    }
+    for (size_t i = kept; i < count; i++)
+        entries[i] = NULL;
+    return kept;
+}
+
+/* The list with a NULL behind it, in *kept, which is the caller's to free. Of --resolve, "+" before
+ * an entry (it times out) means nothing here, "-" takes earlier ones back. */
 static bool as_list(const struct texts *texts, bool resolve, const char ***kept)
 {
     *kept = NULL;
@@ -206,8 +234,10 @@ static bool as_list(const struct texts *texts, bool resolve, const char ***kept)
     size_t count = 0;
     for (size_t i = 0; *kept && i < texts->count; i++) {
         const char *text = texts->items[i];
-        if (resolve && text[0] == '-')
+        if (resolve && text[0] == '-') {
+            count = take_back(*kept, count, text + 1);
             continue;
+        }
         (*kept)[count++] = text + (resolve && text[0] == '+');
     }
     return *kept != NULL;

@@ -123,6 +123,17 @@ static void got_connection(void *arg, const ferry_connection_info *info)
         result->connected = now;
 }
 
+/* -i and -D print heads as they come, those of redirects and refusals too. */
+static void pass_head_on(struct transfer *transfer, const char *head, size_t len)
+{
+    if (transfer->group->heads) {
+        fwrite(head, 1, len, transfer->group->heads);
+        fflush(transfer->group->heads);
+    }
+    if (transfer->config->include || transfer->config->head)
+        sink_write_head(&transfer->sink, head, len);
+}
+
 static void tunnel_wrote(void *arg, const char *head, size_t len)
 {
     struct watch *watch = arg;
@@ -133,8 +144,11 @@ static void tunnel_got(void *arg, int status, const char *head, size_t len)
 {
     struct watch *watch = arg;
     tracer_write(watch->run, TRACE_CAME, head, len);
-    if (watch->transfer)
-        watch->transfer->result.connect_code = status;
+    if (!watch->transfer)
+        return;
+    watch->transfer->result.connect_code = status;
+    if (!watch->transfer->config->no_connect_heads)
+        pass_head_on(watch->transfer, head, len);
 }
 
 static void wrote_head_text(void *arg, const char *head, size_t len)
@@ -159,17 +173,6 @@ static void got_first_byte(void *arg)
     struct watch *watch = arg;
     if (watch->transfer)
         watch->transfer->result.first_byte = clock_us();
-}
-
-/* -i and -D print heads as they come, those of redirects and refusals too. */
-static void pass_head_on(struct transfer *transfer, const char *head, size_t len)
-{
-    if (transfer->group->heads) {
-        fwrite(head, 1, len, transfer->group->heads);
-        fflush(transfer->group->heads);
-    }
-    if (transfer->config->include || transfer->config->head)
-        sink_write_head(&transfer->sink, head, len);
 }
 
 static void got_head_text(void *arg, const char *head, size_t len)
