@@ -44,7 +44,7 @@ int cli_exit_code(const ferry_error *err);
 /* Likewise, where the library's code alone does not tell curl's numbers apart: by its sentence. */
 int exit_code_of(const ferry_error *err);
 
-/* What to do about it, a sentence's beginning in lower case ("..."); NULL: the error says it all. */
+/* What to do about it, for the end of the sentence; NULL: the error says it all. */
 const char *cli_exit_hint(int status);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * write_out.c: the format of -w: "%{name}", "%header{name}", "%%", "\n", "\r", "\t". What is none of
- * these is printed as it is.
+ * write_out.c: the format of -w: "%{name}", "%header{name}", "%%", "\n", "\r", "\t". What is
+ * none of these is printed as it is.
  */
 #include "output/write_out.h"
 

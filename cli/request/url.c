@@ -165,7 +165,7 @@ void url_drop_credentials(char *url)
         memmove(site + 3, at + 1, strlen(at + 1) + 1);
 }
 
-/* One segment after the other: "." goes, ".." takes the one before it along. "%2e" is a dot, too. */
+/* How many dots a segment is, "%2e" being one, too; 0: it is something else. */
 static size_t dots(const char *segment, size_t len)
 {
     size_t count = 0;

@@ -1,6 +1,6 @@
 /*
- * groups.c: each group of flags gets what its transfers share: a transport (one for all groups whose
- * flags about connections are the same, so that connections are used again), cookies, files.
+ * groups.c: each group of flags gets what its transfers share: a transport (one for all groups
+ * whose flags about connections are the same, so that connections are used again), cookies, files.
  */
 #include <errno.h>
 #include <stdlib.h>

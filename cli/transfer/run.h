@@ -28,8 +28,9 @@ struct group {
     struct texts headers;       /* -H, with those of @FILE; texts are kept words. Owned array */
     ferry_field *proxy_fields;  /* --proxy-header; owned array */
     size_t proxy_field_count;
-    ferry_hsts *hsts;         /* --hsts; NULL: none. Owned */
-    bool cookies;             /* the run's jar is used */
+    const char *http_proxy, *https_proxy; /* the environment's; NULL: none. Kept words */
+    ferry_hsts *hsts;                     /* --hsts; NULL: none. Owned */
+    bool cookies;                         /* the run's jar is used */
     struct texts set_cookies; /* Set-Cookie fields in the files of -b: for whatever URL comes. Owned
                                  array, kept words */
     FILE *heads;              /* -D; NULL: none, or not opened yet */

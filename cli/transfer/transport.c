@@ -113,9 +113,8 @@ static char *proxy_credentials(const char *user)
 }
 
 /* With its scheme and, unless it has a port, curl's: 1080, and 443 for https. Kept as a word. */
-static const char *proxy_url(const struct config *config)
+static const char *proxy_url(const struct config *config, const char *proxy)
 {
-    const char *proxy = config->proxy;
     if (!proxy || proxy[0] == '\0')
         return proxy;
     const char *mark = strstr(proxy, "://");
@@ -142,6 +141,42 @@ static const char *proxy_url(const struct config *config)
     const char *kept = url ? word_keep(url, strlen(url)) : NULL;
     free(url);
     return kept;
+}
+
+/* The first of the variables that says something; NULL: none does. */
+static const char *environment(const char *const *names)
+{
+    for (; *names; names++) {
+        const char *value = getenv(*names);
+        if (value && value[0] != '\0')
+            return value;
+    }
+    return NULL;
+}
+
+/* As curl reads them: for every host, localhost too, which the library's own reading leaves out.
+ * HTTP_PROXY is never believed: in a CGI program it is a field of somebody's request. */
+static void read_environment(struct group *group)
+{
+    static const char *const http[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
+    static const char *const https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+                                        NULL};
+    group->http_proxy = proxy_url(group->config, environment(http));
+    group->https_proxy = proxy_url(group->config, environment(https));
+}
+
+static int choose_proxy(void *arg, const char *url, const char **proxy, ferry_error *err)
+{
+    const struct group *group = arg;
+    (void)err;
+    *proxy = strncmp(url, "https:", 6) == 0 ? group->https_proxy : group->http_proxy;
+    return 0;
+}
+
+static const char *no_proxy(const struct config *config)
+{
+    static const char *const names[] = {"no_proxy", "NO_PROXY", NULL};
+    return config->no_proxy ? config->no_proxy : environment(names);
 }
 
 /* The fields that curl sends to proxies, and those of --proxy-header. */
@@ -268,6 +303,7 @@ int group_transport(struct group *group)
         status = proxy_fields(group);
     if (status != CLI_OK)
         return status;
+    read_environment(group);
     bool fine = as_list(&config->resolve, true, &resolve);
     fine = as_list(&config->connect_to, false, &connect_to) && fine;
     ferry_transport_options options = {
@@ -283,8 +319,10 @@ int group_transport(struct group *group)
         .disable_compression = !config->compressed,
         .tls = &tls,
         .proxy_tls = &proxy_tls,
-        .proxy = proxy_url(config),
-        .no_proxy = config->no_proxy,
+        .proxy = proxy_url(config, config->proxy),
+        .proxy_fn = config->proxy ? NULL : choose_proxy,
+        .proxy_arg = group,
+        .no_proxy = no_proxy(config),
         .proxy_fields = group->proxy_fields,
         .proxy_field_count = group->proxy_field_count,
         .proxy_tunnel = config->proxy_tunnel,
