@@ -36,40 +36,8 @@ static bool is_of_this_side(int os_errno)
     return os_errno == EADDRNOTAVAIL || os_errno == EADDRINUSE || os_errno == ENODEV;
 }
 
-/* What curl has a number of its own for, and ferry only a sentence. */
-static const struct {
-    int code;
-    const char *words;
-    int status;
-} by_words[] = {
-    {FERRY_EPROTOCOL, "no HTTP/1 status line", CLI_PROTOCOL}, /* HTTP/0.9, as curl sees it */
-    {FERRY_EPROTOCOL, "malformed chunked body", CLI_RECEIVE_FAILED},
-    {FERRY_EPROTOCOL, "malformed gzip data", CLI_CODING},
-    {FERRY_EPROTOCOL, "malformed deflate data", CLI_CODING},
-    {FERRY_EPROTOCOL, "malformed br data", CLI_CODING},
-    {FERRY_EPROTOCOL, "malformed zstd data", CLI_CODING},
-    {FERRY_EPROTOCOL, "times over, which is more than", CLI_CODING},
-    {FERRY_EINVAL, "the transport's resolve entry", CLI_RESOLVE_SYNTAX},
-    {FERRY_EINVAL, "the transport's connect_to entry", CLI_RESOLVE_SYNTAX},
-    {FERRY_EINVAL, "tls: no such ", CLI_CIPHER},
-    {FERRY_EINVAL, "tls: CA ", CLI_CA_FILE},
-    {FERRY_ETLS, "tls: CA ", CLI_CA_FILE},
-    {FERRY_EINVAL, "tls: client ", CLI_CERTIFICATE},
-    {FERRY_ETLS, "tls: client ", CLI_CERTIFICATE},
-    {FERRY_EINVAL, "tls: CRL ", CLI_CRL_FILE},
-    {FERRY_ETLS, "tls: CRL ", CLI_CRL_FILE},
-    {FERRY_EINVAL, "tls: pinned public key", CLI_PINNED},
-    {FERRY_ETLS, "tls: pinned public key", CLI_PINNED},
-    {FERRY_ECERTIFICATE, "none of the pinned ones", CLI_PINNED},
-    {FERRY_ECERTIFICATE, "OCSP", CLI_STAPLED},
-};
-
 int cli_exit_code(const ferry_error *err)
 {
-    for (size_t i = 0; i < sizeof by_words / sizeof *by_words; i++) {
-        if (err->code == by_words[i].code && strstr(err->message, by_words[i].words))
-            return by_words[i].status;
-    }
     if (err->code == FERRY_ECONNECT && is_of_this_side(err->os_errno))
         return CLI_INTERFACE;
     if (err->code > 0 && (size_t)err->code < sizeof exit_codes / sizeof *exit_codes)
