@@ -59,8 +59,9 @@ static void draw_line(const struct progress *progress, const struct progress_lin
     double seconds = (double)(now - line->started_ms) / 1000;
     double rate = seconds > 0 ? (double)(line->done - line->skipped) / seconds : 0;
     char bar[MAX_BAR + 16], done[24], speed[24], left[32] = "", name[24] = "";
+    const char *slash = line->name ? strrchr(line->name, '/') : NULL;
     if (progress->several && line->name)
-        snprintf(name, sizeof name, "%-18.18s ", line->name);
+        snprintf(name, sizeof name, "%-18.18s ", slash ? slash + 1 : line->name);
     format_bar(bar, sizeof bar, line, TEXT_COLUMNS + (int)strlen(name));
     format_bytes(done, sizeof done, (double)line->done);
     format_bytes(speed, sizeof speed, rate);

@@ -20,13 +20,13 @@ static bool ask(const char *question, const char *user, char *line, int size)
     FILE *from = terminal ? terminal : stdin;
     struct termios shown, hidden;
     bool hides = tcgetattr(fileno(from), &shown) == 0;
-    fprintf(stderr, "Enter %s password for user '%s':", question, user);
-    fflush(stderr);
-    if (hides) {
+    if (hides) { /* before the question: who types fast is not shown either */
         hidden = shown;
         hidden.c_lflag &= ~(tcflag_t)ECHO;
         tcsetattr(fileno(from), TCSANOW, &hidden);
     }
+    fprintf(stderr, "Enter %s password for user '%s':", question, user);
+    fflush(stderr);
     bool fine = fgets(line, size, from) != NULL;
     if (hides)
         tcsetattr(fileno(from), TCSANOW, &shown);

@@ -56,7 +56,7 @@ const struct flag flags_output[] = {
      .help = "keep URL and type in the file's extended attributes"},
     {"write-out", 'w', FLAG_TEXT, AT(write_out), .in = IN_VERBOSE | IN_IMPORTANT,
      .argument = "FORMAT",
-     .help = "print this after each transfer: %{http_code}, %{time_total} ...",
+     .help = "print this after each transfer: %{http_code}, %{time_total} and more",
      .more = "Variables are curl's, %{json} is all of them, %header{name} a field of the response, "
              "%{stderr} sends the rest to standard error; %{conn_id}, %{conn_reused}, %{conn_kept} "
              "are ferry's own. @FILE reads the format from a file. `ferry help write-out` lists "

@@ -138,14 +138,12 @@ static bool take_letters(struct words *words, const char *letters)
 
 static bool take_word(struct words *words, const char *word)
 {
-    if (word[0] != '-' || word[1] == '\0') {
-        /* "-" alone is curl's oddity for a flag without a letter: a URL it is not. */
-        if (words->run->help && !words->run->help_topic) {
-            words->run->help_topic = word;
-            return true;
-        }
-        return texts_add(&words->run->last->urls, word) || complain("out of memory");
+    if (words->run->help && !words->run->help_topic) {
+        words->run->help_topic = word; /* --help tls, --help -d */
+        return true;
     }
+    if (word[0] != '-' || word[1] == '\0')
+        return texts_add(&words->run->last->urls, word) || complain("out of memory");
     return word[1] == '-' ? take_long(words, word + 2) : take_letters(words, word + 1);
 }
 
