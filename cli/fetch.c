@@ -136,6 +136,7 @@ static int run_transfers(struct run *run)
         transfer_parallel(run);
     else
         transfer_all(run);
+    progress_close(&run->progress);
     operations_free(&run->operations);
     status = groups_close(run);
     watch_free_late(run);

@@ -11,6 +11,8 @@
 
 #define MOMENT_MS 500   /* a transfer shorter than this shows nothing */
 #define REDRAW_MS 100   /* the lines are drawn no more often than this */
+#define QUIET_MS 300    /* ... and, where no bytes come, so often */
+#define TICK_MS 50      /* what the end of it all may have to wait */
 #define TEXT_COLUMNS 50 /* what stands beside the bar, at most */
 #define MOST_LINES 20   /* of many transfers only so many are shown */
 #define MAX_BAR 60
@@ -82,6 +84,7 @@ static void go_up(struct progress *progress)
 
 static void draw(struct progress *progress, int64_t now)
 {
+    bool drawn_before = progress->drawn > 0;
     go_up(progress);
     for (const struct progress_line *line = progress->lines; line; line = line->next) {
         if (now - line->started_ms < MOMENT_MS)
@@ -94,8 +97,10 @@ static void draw(struct progress *progress, int64_t now)
         draw_line(progress, line, now);
         progress->drawn++;
     }
-    fprintf(stderr, "\033[J");
-    fflush(stderr);
+    if (progress->drawn > 0 || drawn_before) {
+        fprintf(stderr, "\033[J");
+        fflush(stderr);
+    }
     progress->drawn_ms = now;
 }
 
@@ -106,6 +111,36 @@ void progress_hide(struct progress *progress)
     go_up(progress);
     fprintf(stderr, "\r\033[J");
     fflush(stderr);
+}
+
+/* Bytes draw the lines; where none come, time does. */
+static void tick(void *arg)
+{
+    struct progress *progress = arg;
+    while (!progress->over) {
+        ferry_sleep(TICK_MS);
+        int64_t now = now_ms();
+        if (progress->lines && now - progress->drawn_ms >= QUIET_MS)
+            draw(progress, now);
+    }
+}
+
+static void begin_ticking(struct progress *progress)
+{
+    if (progress->ticker)
+        return;
+    progress->ticker = ferry_group_new();
+    if (progress->ticker)
+        ferry_group_go(progress->ticker, tick, progress);
+}
+
+void progress_close(struct progress *progress)
+{
+    progress->over = true;
+    if (progress->ticker)
+        ferry_group_wait(progress->ticker);
+    ferry_group_free(progress->ticker);
+    progress->ticker = NULL;
 }
 
 void progress_begin(struct progress *progress, struct progress_line *line, const char *name,
@@ -123,6 +158,7 @@ void progress_begin(struct progress *progress, struct progress_line *line, const
     while (*last)
         last = &(*last)->next;
     *last = line;
+    begin_ticking(progress);
 }
 
 void progress_add(struct progress *progress, struct progress_line *line, int64_t n)

@@ -5,6 +5,8 @@
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
 
+#include <ferry.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,6 +26,8 @@ struct progress {
     struct progress_line *lines;
     int drawn; /* lines on the screen */
     int64_t drawn_ms;
+    ferry_group *ticker; /* of a task that draws when no bytes come; NULL: not begun. Owned */
+    bool over;           /* the task is to end */
 };
 
 /* A transfer begins; it has so many bytes (-1: unknown). */
@@ -35,6 +39,9 @@ void progress_add(struct progress *progress, struct progress_line *line, int64_t
 
 /* It is over: its line, if it was on the screen, stays there as it is. */
 void progress_end(struct progress *progress, struct progress_line *line);
+
+/* All transfers are over. */
+void progress_close(struct progress *progress);
 
 /* Takes the lines away, so that a message can be printed; they come back with the next bytes. */
 void progress_hide(struct progress *progress);

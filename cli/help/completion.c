@@ -31,33 +31,43 @@ static bool bash_word(void *arg, const struct flag *flag)
     return true;
 }
 
+/* A flag in a row of patterns; *arg: whether it is the first. */
+static void bash_pattern(void *arg, const struct flag *flag)
+{
+    bool *first = arg;
+    printf("%s--%s", *first ? "" : "|", flag->name);
+    if (flag->letter)
+        printf("|-%c", flag->letter);
+    *first = false;
+}
+
 static bool bash_file_flag(void *arg, const struct flag *flag)
 {
-    (void)arg;
     if (takes_files(flag))
-        printf("|--%s", flag->name);
-    if (takes_files(flag) && flag->letter)
-        printf("|-%c", flag->letter);
+        bash_pattern(arg, flag);
     return true;
 }
 
 static bool bash_directory_flag(void *arg, const struct flag *flag)
 {
-    (void)arg;
     if (takes(flag, "DIRECTORY"))
-        printf("|--%s", flag->name);
+        bash_pattern(arg, flag);
     return true;
 }
 
 static bool bash_other_flag(void *arg, const struct flag *flag)
 {
-    (void)arg;
-    if (flag_takes_argument(flag) && !takes_files(flag) && !takes(flag, "DIRECTORY")) {
-        printf("|--%s", flag->name);
-        if (flag->letter)
-            printf("|-%c", flag->letter);
-    }
+    if (flag_takes_argument(flag) && !takes_files(flag) && !takes(flag, "DIRECTORY"))
+        bash_pattern(arg, flag);
     return true;
+}
+
+static void print_bash_case(bool (*visit)(void *arg, const struct flag *flag), const char *action)
+{
+    bool first = true;
+    printf("        ");
+    flags_each(visit, &first);
+    printf(")\n            %s;;\n", action);
 }
 
 static void print_bash(void)
@@ -66,15 +76,11 @@ static void print_bash(void)
            "_ferry() {\n"
            "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
            "    COMPREPLY=()\n"
-           "    case $before in\n"
-           "        no-flag");
-    flags_each(bash_file_flag, NULL);
-    printf(")\n            COMPREPLY=($(compgen -f -- \"$word\")); return;;\n        no-flag");
-    flags_each(bash_directory_flag, NULL);
-    printf(")\n            COMPREPLY=($(compgen -d -- \"$word\")); return;;\n        no-flag");
-    flags_each(bash_other_flag, NULL);
-    printf(")\n            return;;\n"
-           "    esac\n"
+           "    case $before in\n");
+    print_bash_case(bash_file_flag, "COMPREPLY=($(compgen -f -- \"$word\")); return");
+    print_bash_case(bash_directory_flag, "COMPREPLY=($(compgen -d -- \"$word\")); return");
+    print_bash_case(bash_other_flag, "return");
+    printf("    esac\n"
            "    if [[ $word == -* ]]; then\n"
            "        COMPREPLY=($(compgen -W '");
     flags_each(bash_word, NULL);
