@@ -177,9 +177,8 @@ static void hsts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(https),   cmocka_unit_test(unix_socket),
-        cmocka_unit_test(resolve), cmocka_unit_test(proxy_for_a_domain),
-        cmocka_unit_test(hsts),
+        cmocka_unit_test(https), cmocka_unit_test(unix_socket),        cmocka_unit_test(resolve),
+        cmocka_unit_test(wire),  cmocka_unit_test(proxy_for_a_domain), cmocka_unit_test(hsts),
     };
     return cmocka_run_group_tests(tests, start_examples, stop_examples);
 }
