@@ -1,7 +1,8 @@
 /*
- * lab_serve.c: `ferry lab --serve`, the experiment on a page. The inspector's server shows what ferry
- * does, and passes on what is asked for on the page; this thread, main, does it: it is the program of
- * the puzzle, and the one task that is always there. Between the two lies a struct under a lock.
+ * lab_serve.c: `ferry lab --serve`, the experiment on a page. The inspector's server shows what
+ * ferry does, and passes on what is asked for on the page; this thread, main, does it: it is the
+ * program of the puzzle, and the one task that is always there. Between the two lies a struct under
+ * a lock.
  */
 #include <inttypes.h>
 #include <microhttpd.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/json.h"
 #include "exit_code.h"
 #include "lab.h"
 #include "lab_page.h"
@@ -144,40 +146,54 @@ static unsigned hear(void *arg, const char *path, fy_inspect_lookup lookup, void
     return busy ? MHD_HTTP_CONFLICT : MHD_HTTP_ACCEPTED;
 }
 
-static void write_choices(FILE *out, const struct order *order)
+static void write_counts(struct fy_buffer *json, const struct lab_result *result)
 {
-    fprintf(out,
-            "\"choices\":{\"num\":%d,\"hosts\":%d,\"body\":\"%s\",\"read\":\"%s\",\"close\":\"%s\","
-            "\"drain\":\"%s\"}",
-            order->row.num, order->row.hosts, lab_body_names[order->row.body],
-            lab_read_names[order->row.read], no_yes[order->row.closed], off_on[order->drain]);
+    fy_buffer_printf(json,
+                     "\"tasks\": %d, \"connections\": %" PRIu64 ", \"idle\": %" PRIu64
+                     ", \"dials\": %" PRIu64 ", \"reuses\": %" PRIu64
+                     ", \"open_responses\": %" PRIu64,
+                     result->tasks, result->connections, result->idle, result->dials,
+                     result->reuses, result->open_responses);
 }
 
-static void write_state(void *arg, FILE *out)
+static void write_choices(struct fy_buffer *json, const struct order *order)
+{
+    fy_buffer_printf(
+        json,
+        ", \"choices\": {\"num\": %d, \"hosts\": %d, \"body\": \"%s\", \"read\": \"%s\", "
+        "\"close\": \"%s\", \"drain\": \"%s\"}",
+        order->row.num, order->row.hosts, lab_body_names[order->row.body],
+        lab_read_names[order->row.read], no_yes[order->row.closed], off_on[order->drain]);
+}
+
+/* Under show->lock. */
+static void write_state(struct fy_buffer *json, const struct show *show)
+{
+    fy_buffer_printf(json, "{\"runs\": %d, \"running\": %s, \"done\": %s, \"step\": \"%s\", ",
+                     show->runs, fy_json_bool(show->running || show->wish == WISH_RUN),
+                     fy_json_bool(show->done), step_names[show->step]);
+    write_counts(json, &show->result);
+    write_choices(json, &show->order);
+    fy_buffer_append_text(json, ", \"reason\": ");
+    fy_json_string(json, show->reason);
+    fy_buffer_append_text(json, ", \"error\": ");
+    fy_json_string(json, show->error);
+    fy_buffer_append_text(json, ", \"log\": [");
+    for (int i = 0; i < show->log_count; i++) {
+        fy_buffer_append_text(json, i > 0 ? ", " : "");
+        fy_json_string(json, show->log[i]);
+    }
+    fy_buffer_append_text(json, "]}");
+}
+
+static char *state_json(void *arg)
 {
     struct show *show = arg;
+    struct fy_buffer json = {0};
     pthread_mutex_lock(&show->lock);
-    const struct lab_result *result = &show->result;
-    fprintf(out,
-            "\"lab\":{\"runs\":%d,\"running\":%s,\"done\":%s,\"step\":\"%s\",\"tasks\":%d,"
-            "\"connections\":%" PRIu64 ",\"idle\":%" PRIu64 ",\"dials\":%" PRIu64
-            ",\"reuses\":%" PRIu64 ",\"open_responses\":%" PRIu64 ",",
-            show->runs, show->running || show->wish == WISH_RUN ? "true" : "false",
-            show->done ? "true" : "false", step_names[show->step], result->tasks,
-            result->connections, result->idle, result->dials, result->reuses,
-            result->open_responses);
-    write_choices(out, &show->order);
-    fputs(",\"reason\":", out);
-    fy_inspect_write_text(out, show->reason);
-    fputs(",\"error\":", out);
-    fy_inspect_write_text(out, show->error);
-    fputs(",\"log\":[", out);
-    for (int i = 0; i < show->log_count; i++) {
-        fputs(i > 0 ? "," : "", out);
-        fy_inspect_write_text(out, show->log[i]);
-    }
-    fputs("]}", out);
+    write_state(&json, show);
     pthread_mutex_unlock(&show->lock);
+    return fy_json_end(&json);
 }
 
 /* ---- On main ---- */
@@ -341,7 +357,7 @@ int lab_serve(const char *address)
         .intro = (const char *)lab_template,
         .files = lab_files,
         .file_count = lab_file_count,
-        .write_member = write_state,
+        .json = state_json,
         .post = hear,
         .secret = secret,
     };

@@ -6,6 +6,19 @@ include(CMakePackageConfigHelpers)
 
 install(FILES include/ferry.h include/ferry_test.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 
+# The debugger's script: where GDB looks for what belongs to a library, which is below its own data folder
+# by the library's full path (so it is not found any more when the tree was moved, or below another
+# prefix than GDB's); and where a person finds it. docs/gdb.md
+install(FILES tools/gdb/ferry-gdb.py DESTINATION "${CMAKE_INSTALL_DATADIR}/ferry")
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  set(ferry_library_path "${CMAKE_INSTALL_LIBDIR}")
+else()
+  set(ferry_library_path "\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}") # known when it is installed
+endif()
+install(FILES tools/gdb/ferry-gdb.py
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/gdb/auto-load${ferry_library_path}"
+  RENAME "libferry.so.${PROJECT_VERSION}-gdb.py")
+
 # Two export sets, because only whoever links the static library needs its dependencies found.
 install(TARGETS ferry-shared EXPORT ferry-targets
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")

@@ -1,6 +1,6 @@
 /*
- * inspect URL [TOKEN]: a program with a page that shows what its ferry is doing. It asks for the URL
- * once a second, and forgets to close every fifth response: on the page each of them becomes
+ * inspect URL [TOKEN]: a program with a page that shows what its ferry is doing. It asks for the
+ * URL once a second, and forgets to close every fifth response: on the page each of them becomes
  * suspicious, with this file's name and the line.
  *
  * The server is on a thread of its own and does no harm to the counts. It is for this machine only;
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Read whole and closed; or, every fifth time, neither. */
+/* Read whole and closed; or, the first time and every fifth from then on, neither. */
 static void visit(const char *url, int turn)
 {
     ferry_error err;
@@ -23,7 +23,7 @@ static void visit(const char *url, int turn)
         fprintf(stderr, "%s\n", err.message);
         return;
     }
-    if (turn % 5 == 4) {
+    if (turn % 5 == 0) {
         return; /* the mistake */
     }
     while ((n = ferry_response_read(res, buf, sizeof buf, &err)) > 0) {}

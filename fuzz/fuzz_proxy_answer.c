@@ -32,7 +32,7 @@ static enum fy_socks_heard parse_copy(socks_parse parse, const uint8_t *data, si
                                       uint8_t *value)
 {
     const char *problem = NULL;
-    uint8_t *copy = malloc(size == 0 ? 1 : size);
+    uint8_t *copy = calloc(1, size == 0 ? 1 : size);
     MUST(copy != NULL);
     if (size > 0) {
         memcpy(copy, data, size);

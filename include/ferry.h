@@ -14,6 +14,11 @@
  *              between threads. A request and a response are used by one caller at a time. A
  *              response is read on the thread that opened it; it may be closed from any thread,
  *              and while another task reads it.
+ *   fork       The child of a fork starts clean: no connections, no open responses on the ledger, of
+ *              tasks the one that forked, with its thread. It neither uses nor harms the parent's.
+ *              Clients, transports, cookie jars and the like are there and can be used; counters
+ *              go on from where they were. A response that was open is the parent's: reading it is
+ *              FERRY_ETHREAD, closing it frees it. Not to be called in a signal handler.
  *   Time       All durations are milliseconds in an int64_t. In options 0 means the documented
  *              default, and -1 means none.
  *   Errors     A call that can fail takes a ferry_error owned by the caller, filled only on
@@ -99,7 +104,8 @@ enum ferry_error_code {
     FERRY_EBODY = 15,         /* the request's body failed, fell short, or cannot be rewound */
     FERRY_ECLOSED = 16,       /* the response was closed while it was being read */
     FERRY_EABANDONED = 17,    /* nobody read the response for the transport's abandoned_ms */
-    FERRY_ETHREAD = 18,       /* the response was read on a thread that did not open it */
+    FERRY_ETHREAD = 18,       /* the response was read on a thread, or in a child of the process,
+                                 that did not open it */
     FERRY_EUNSUPPORTED = 19,  /* this build, or this response, cannot do that */
     FERRY_ETLS = 20,          /* the TLS handshake failed, or the TLS settings cannot be used */
     FERRY_ECERTIFICATE = 21,  /* the server's certificate was refused; the message says why */
@@ -1415,9 +1421,12 @@ FERRY_API void ferry_event_stream_free(ferry_event_stream *stream);
 
 /* A task is a function with a stack of its own, of 256 KiB. Tasks belong to the thread that started
  * them and run, one at a time, while that thread waits in ferry: in a request, a group's wait, a
- * sleep, ferry_poll(). A thread that ends discards its tasks. */
+ * sleep, ferry_poll(). A thread that ends closes its connections and discards its tasks; it does so
+ * when its own function returns or calls pthread_exit(): not in a task, nor by pthread_cancel() while
+ * it is in ferry. Its open responses stay to be closed. A process may end at any time, in any way. */
 
-/* Starts a task, which runs once the caller waits. 0, or -1 when out of memory (errno is set). */
+/* Starts a task, which runs once the caller waits. 0, or -1 when out of memory (errno is set). The
+ * macro of this name (below) also tells ferry_dump_tasks() where that was. */
 FERRY_API int ferry_go(void (*fn)(void *arg), void *arg);
 
 /* Makes a group, which counts tasks so that one can wait for all of them. NULL when out of memory.
@@ -1445,13 +1454,26 @@ FERRY_API void ferry_yield(void);
  * tasks, and both loops of each connection, of the whole process. */
 FERRY_API int ferry_num_tasks(void);
 
-/* Writes one paragraph a task, of all threads: number, name, its connection, why it is parked, for
- * how long. NULL: standard error. */
+/* Writes one paragraph a task, of all threads, in the manner of Go's goroutine dump; NULL: to standard
+ * error.
+ *
+ *     task 4 [chan receive, 2.0 s]:
+ *         read loop of connection 1 to example.org:80
+ *         waiting for the body to be read
+ *         serves http://example.org/a, opened at main.c:42
+ *         created by task 2
+ *
+ * The brackets say how it waits (running, runnable, select, chan receive, chan send, IO wait, sleep,
+ * group wait) and for how long; the lines below what it is, what it waits for, and who started it
+ * (a thread has nobody; ferry_go() leaves its place in the program). The tasks of a thread follow it,
+ * the two loops of a connection each other. Where there are more than 20 tasks an overview comes
+ * first, and paragraphs stop after 10,000. From any thread and any task, not from a signal handler:
+ * each thread is held up only while its tasks are copied. When out of memory it says so. */
 FERRY_API void ferry_dump_tasks(FILE *out);
 
 /* For a host event loop (GLib, libuv, your own epoll): the thread's descriptor, readable whenever
  * ferry_poll() wants to be called on this thread because of something from outside. Owned by ferry,
- * the same as long as the thread lives. -1 when out of descriptors or memory. */
+ * the same as long as the thread lives, in the child of a fork too. -1 when out of descriptors or memory. */
 FERRY_API int ferry_poll_fd(void);
 
 /* Runs what is ready on this thread and never blocks. Returns the milliseconds after which it wants
@@ -1461,14 +1483,15 @@ FERRY_API int64_t ferry_poll(void);
 
 /* --------------------------------------------------------------------------------------- ledger */
 
-/* Writes a line for each response not closed, oldest first: where it was opened, URL, age, bytes read of
- * how many and when last, what it holds (connection and tasks, or memory only), and about how much
- * memory: the response's head, and while it holds a connection that one's structures, read buffer and
- * the touched pages of both loops' stacks (an estimate; what the kernel and OpenSSL have is not counted).
- * More than 20 are grouped: two lines for each call site, the second being its oldest response's, those
- * with the most first. Returns how many are open. NULL: only counts. Of all threads, none of
- * which is held up for longer than it takes to copy its entries. FERRY_LEAKS=1 in the environment prints the ledger to standard error
- * at exit if it is not empty; FERRY_LEAKS=fatal also ends the process with status 23. */
+/* Writes a line for each response not closed, oldest first: where it was opened, URL, age, bytes
+ * read of how many and when last, what it holds (connection and tasks, or memory only), and about
+ * how much memory: the response's head, and while it holds a connection that one's structures, read
+ * buffer and the touched pages of both loops' stacks (an estimate; what the kernel and OpenSSL have
+ * is not counted). More than 20 are grouped: two lines for each call site, the second being its
+ * oldest response's, those with the most first. Returns how many are open. NULL: only counts. Of
+ * all threads, none of which is held up for longer than it takes to copy its entries. FERRY_LEAKS=1
+ * in the environment prints the ledger to standard error at exit if it is not empty;
+ * FERRY_LEAKS=fatal also ends the process with status 23. */
 FERRY_API size_t ferry_open_responses(FILE *out);
 
 /* The same as a string, "" if there are none. From malloc(); the caller frees it. NULL when out of
@@ -1488,6 +1511,38 @@ FERRY_API FERRY_MUST_USE char *ferry_open_responses_text(size_t *count);
  * where none is held. memory is in bytes. */
 FERRY_API FERRY_MUST_USE char *ferry_open_responses_json(size_t *count);
 
+/* What ferry is doing, as JSON documents for pages and scripts (libferry-inspect serves them). Each
+ * from malloc(); the caller frees it. NULL when out of memory. Any thread may ask, needs no task
+ * for it, and holds up no other for longer than copying what that one has takes. Times are
+ * milliseconds; null stands for what does not exist or is not known.
+ *
+ * An array of all tasks: the number, that of its thread's own task, what it waits for and how long,
+ * the task that started it (0: none) and where that stands in the program.
+ *
+ *     [{"task": 4, "thread": 1, "name": "read loop", "connection": 1, "running": false,
+ *       "waits": "waiting for the body to be read", "ms": 800, "creator": 0, "file": null, "line": 0}]
+ */
+FERRY_API FERRY_MUST_USE char *ferry_tasks_json(void);
+
+/* An array of all connections. The state is one of dialing, handshake, writing, awaiting (the
+ * response's head), unread (its body has neither ended nor been closed), draining (closed early,
+ * and read on), idle, closing; ms says for how long. One that is still being made has the number 0,
+ * and "dial" in place of the loops. Proxies are not named.
+ *
+ *     [{"connection": 1, "thread": 1, "scheme": "http", "host": "127.0.0.1:8080", "proxied": false,
+ *       "state": "unread", "ms": 800, "requests": 1, "url": "http://127.0.0.1:8080/a",
+ *       "read_loop": {"task": 4, "waits": "waiting for the body to be read", "ms": 800},
+ *       "write_loop": {"task": 5, "waits": "waiting for a request to write", "ms": 801}}]
+ */
+FERRY_API FERRY_MUST_USE char *ferry_connections_json(void);
+
+/* All of it, taken at one time: an object with "program", "pid", "at_ms" (of a clock that only runs
+ * forward), "total" (the sums of all transports' statistics, with the median and the 99th
+ * percentile of each histogram in microseconds), "task_count" and "tasks", "connection_count" and
+ * "connections", and "ledger", as ferry_open_responses_json() has it. most: at most so many
+ * elements of each array, the counts being of all; 0: all. */
+FERRY_API FERRY_MUST_USE char *ferry_snapshot_json(size_t most);
+
 /* The functions behind the macros below: file and line are for the ledger; file must live as long
  * as the response (a string literal), NULL: unknown. For bindings to other languages. */
 FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
@@ -1503,6 +1558,12 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
     ferry_response *ferry_transport_round_trip_at(ferry_transport *transport, ferry_request *req,
                                                   ferry_error *err, const char *file, int line);
 
+/* Likewise behind ferry_go() and ferry_group_go(), for the dump. The place comes first, so that an
+ * argument of those macros may be a compound literal. */
+FERRY_API int ferry_go_at(const char *file, int line, void (*fn)(void *arg), void *arg);
+FERRY_API int ferry_group_go_at(const char *file, int line, ferry_group *group,
+                                void (*fn)(void *arg), void *arg);
+
 #ifndef FERRY_NO_CALL_SITES
 #define ferry_get(url, err) ferry_get_at(url, err, __FILE__, __LINE__)
 #define ferry_head(url, err) ferry_head_at(url, err, __FILE__, __LINE__)
@@ -1511,6 +1572,8 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
 #define ferry_client_do(client, req, err) ferry_client_do_at(client, req, err, __FILE__, __LINE__)
 #define ferry_transport_round_trip(transport, req, err) \
     ferry_transport_round_trip_at(transport, req, err, __FILE__, __LINE__)
+#define ferry_go(...) ferry_go_at(__FILE__, __LINE__, __VA_ARGS__)
+#define ferry_group_go(...) ferry_group_go_at(__FILE__, __LINE__, __VA_ARGS__)
 #endif
 
 /* Closes at the end of the scope, however that is left (return, break, goto; not longjmp or exit):

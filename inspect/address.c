@@ -39,52 +39,71 @@ static bool is_dead(const struct sockaddr_un *place)
     return dead;
 }
 
-/* Nobody can connect before listen(), and by then only the owner may. */
+/* Linux makes the file with the mode that the unbound socket has: at no moment may others open it.
+ * */
 static int bind_unix(int fd, const struct sockaddr_un *place)
 {
     const struct sockaddr *address = (const struct sockaddr *)place;
-    if (bind(fd, address, sizeof *place) != 0) {
-        if (errno != EADDRINUSE) {
-            return -1;
-        }
-        if (!is_dead(place)) {
-            errno = EADDRINUSE;
-            return -1;
-        }
-        if (unlink(place->sun_path) != 0 || bind(fd, address, sizeof *place) != 0) {
-            return -1;
-        }
+    if (fchmod(fd, S_IRUSR | S_IWUSR) != 0) {
+        return -1;
     }
-    return chmod(place->sun_path, S_IRUSR | S_IWUSR);
+    int bound = bind(fd, address, sizeof *place);
+    if (bound == 0 || errno != EADDRINUSE) {
+        return bound;
+    }
+    if (!is_dead(place)) {
+        errno = EADDRINUSE;
+        return -1;
+    }
+    return unlink(place->sun_path) == 0 ? bind(fd, address, sizeof *place) : -1;
 }
 
 static int listen_unix(struct server *server, const char *path, ferry_error *err)
 {
     struct sockaddr_un place = {.sun_family = AF_UNIX};
+    struct stat made;
     if (*path == '\0' || strlen(path) >= sizeof place.sun_path) {
         return inspect_fail(err, FERRY_EINVAL, 0,
                             "inspect: \"unix:%s\": the path of a socket has 1 to %zu bytes", path,
                             sizeof place.sun_path - 1);
     }
-    strcpy(place.sun_path, path);
+    memcpy(place.sun_path, path, strlen(path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind_unix(fd, &place) != 0 || listen(fd, BACKLOG) != 0) {
+    if (fd < 0 || bind_unix(fd, &place) != 0) {
         inspect_fail(err, FERRY_EINVAL, errno, "inspect: cannot listen on unix:%s", path);
-        goto fail;
+        goto not_bound;
+    }
+    if (listen(fd, BACKLOG) != 0 || lstat(path, &made) != 0) {
+        inspect_fail(err, FERRY_EINVAL, errno, "inspect: cannot listen on unix:%s", path);
+        goto bound;
     }
     server->unix_path = strdup(path);
     if (server->unix_path == NULL) {
         inspect_fail(err, FERRY_ENOMEM, 0, "out of memory");
-        unlink(path);
-        goto fail;
+        goto bound;
     }
+    server->unix_device = made.st_dev;
+    server->unix_inode = made.st_ino;
     snprintf(server->url, sizeof server->url, "unix:%s", path);
-    return fd;
-fail:
+    server->listening = fd;
+    return 0;
+bound:
+    unlink(path);
+not_bound:
     if (fd >= 0) {
         close(fd);
     }
     return -1;
+}
+
+/* Another program may have put its own there meanwhile. */
+void server_unlink(const struct server *server)
+{
+    struct stat there;
+    if (server->unix_path != NULL && lstat(server->unix_path, &there) == 0 &&
+        there.st_dev == server->unix_device && there.st_ino == server->unix_inode) {
+        unlink(server->unix_path);
+    }
 }
 
 /* ---- Addresses ---- */
@@ -128,23 +147,27 @@ static bool is_loopback(const union address *address)
     return ntohl(address->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
-/* The names that it may be asked by, and its URL. A token tells friends from strangers whatever name
- * they use, so beyond loopback the name is not looked at: it may be any. */
+/* The names that it may be asked by, and its URL. A token tells friends from strangers whatever
+ * name they use, so beyond loopback the name is not looked at: it may be any. */
 static void note_names(struct server *server, const union address *address)
 {
-    char host[INET6_ADDRSTRLEN];
-    char authority[80];
+    char digits[INET6_ADDRSTRLEN], host[INET6_ADDRSTRLEN + 2];
+    char(*hosts)[sizeof *server->hosts] = server->hosts;
     bool six = address->any.sa_family == AF_INET6;
     const void *bytes =
         six ? (const void *)&address->in6.sin6_addr : (const void *)&address->in.sin_addr;
     unsigned port = ntohs(six ? address->in6.sin6_port : address->in.sin_port);
-    inet_ntop(address->any.sa_family, bytes, host, sizeof host);
-    snprintf(authority, sizeof authority, six ? "[%s]:%u" : "%s:%u", host, port);
+    inet_ntop(address->any.sa_family, bytes, digits, sizeof digits);
+    snprintf(host, sizeof host, six ? "[%s]" : "%s", digits);
     if (is_loopback(address)) {
-        memcpy(server->host, authority, sizeof authority);
-        snprintf(server->host_by_name, sizeof server->host_by_name, "localhost:%u", port);
+        snprintf(hosts[0], sizeof hosts[0], "%s:%u", host, port);
+        snprintf(hosts[1], sizeof hosts[1], "localhost:%u", port);
+        if (port == 80) { /* browsers leave that one out */
+            snprintf(hosts[2], sizeof hosts[2], "%s", host);
+            snprintf(hosts[3], sizeof hosts[3], "localhost");
+        }
     }
-    snprintf(server->url, sizeof server->url, "http://%s/%s%s", authority,
+    snprintf(server->url, sizeof server->url, "http://%s:%u/%s%s", host, port,
              server->token[0] != '\0' ? "?token=" : "", server->token);
 }
 
@@ -176,7 +199,8 @@ static int listen_inet(struct server *server, const char *text, ferry_error *err
         return -1;
     }
     note_names(server, &address);
-    return fd;
+    server->listening = fd;
+    return 0;
 }
 
 int server_listen(struct server *server, const char *address, ferry_error *err)

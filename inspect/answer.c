@@ -1,6 +1,6 @@
 /*
- * Answers requests, on the server's thread. Every answer is made of a fresh snapshot, or of files
- * that were put into the library when it was built; nothing is ever read from disk.
+ * Answers requests, on the server's thread. Every answer is asked of ferry anew, or is a file that
+ * was put into the library when it was built; nothing is ever read from disk.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static const char *const headers[][2] = {
     {"Cache-Control", "no-store"},
 };
 
-bool add_headers(struct MHD_Response *response, const char *type)
+static bool add_headers(struct MHD_Response *response, const char *type)
 {
     bool added = MHD_add_response_header(response, "Content-Type", type) == MHD_YES;
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
@@ -75,57 +75,48 @@ static enum MHD_Result send_static(struct MHD_Connection *connection, const char
 
 /* ---- What is written anew for each request ---- */
 
-static void write_tasks(FILE *out, const struct server *server, const ferry_snapshot *snapshot)
+static char *responses_json(void)
 {
-    (void)server;
-    json_tasks(out, snapshot);
+    return ferry_open_responses_json(NULL);
 }
 
-static void write_connections(FILE *out, const struct server *server,
-                              const ferry_snapshot *snapshot)
-{
-    (void)server;
-    json_connections(out, snapshot);
-}
-
-static void write_metrics(FILE *out, const struct server *server, const ferry_snapshot *snapshot)
-{
-    (void)server;
-    metrics(out, snapshot);
-}
-
-struct document {
-    const char *path;
-    const char *type;
-    void (*write)(FILE *out, const struct server *server, const ferry_snapshot *snapshot);
-};
-
-static const struct document documents[] = {
-    {"/tasks", TYPE_JSON, write_tasks},
-    {"/connections", TYPE_JSON, write_connections},
-    {"/responses", TYPE_JSON, json_responses},
-    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", write_metrics},
-};
-
-static enum MHD_Result send_document(const struct server *server, struct MHD_Connection *connection,
-                                     const struct document *document)
+static char *metrics_text(void)
 {
     char *text = NULL;
     size_t len = 0;
-    ferry_snapshot *snapshot = ferry_snapshot_take();
-    FILE *out = snapshot != NULL ? open_memstream(&text, &len) : NULL;
-    if (out == NULL) {
-        ferry_snapshot_free(snapshot);
-        return say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "Out of memory.\n");
+    FILE *out = open_memstream(&text, &len);
+    bool written = out != NULL && ferry_metrics(out) == 0;
+    if (out != NULL && fclose(out) != 0) {
+        written = false;
     }
-    document->write(out, server, snapshot);
-    ferry_snapshot_free(snapshot);
-    if (fclose(out) != 0) {
+    if (!written) {
         free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* All of them are ferry's own; here they are only passed on. */
+static const struct document {
+    const char *path;
+    const char *type;
+    char *(*write)(void); /* from malloc(); NULL: out of memory */
+} documents[] = {
+    {"/tasks", TYPE_JSON, ferry_tasks_json},
+    {"/connections", TYPE_JSON, ferry_connections_json},
+    {"/responses", TYPE_JSON, responses_json},
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics_text},
+};
+
+static enum MHD_Result send_document(struct MHD_Connection *connection,
+                                     const struct document *document)
+{
+    char *text = document->write();
+    if (text == NULL) {
         return say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "Out of memory.\n");
     }
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
+        MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
     if (response == NULL) {
         free(text);
     }
@@ -149,6 +140,14 @@ static const struct fy_page_file *find_file(const struct server *server, const c
     return NULL;
 }
 
+static enum MHD_Result watch(struct server *server, struct MHD_Connection *connection)
+{
+    struct MHD_Response *response = events_response(server, connection);
+    return response != NULL
+               ? queue(connection, MHD_HTTP_OK, "text/event-stream", response)
+               : say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "Too many are watching.\n");
+}
+
 static enum MHD_Result show(struct server *server, struct MHD_Connection *connection,
                             const char *path)
 {
@@ -156,12 +155,11 @@ static enum MHD_Result show(struct server *server, struct MHD_Connection *connec
         return send_static(connection, TYPE_HTML, server->page, server->page_len);
     }
     if (strcmp(path, "/events") == 0) {
-        return queue(connection, MHD_HTTP_OK, "text/event-stream",
-                     events_response(server, connection));
+        return watch(server, connection);
     }
     for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
         if (strcmp(documents[i].path, path) == 0) {
-            return send_document(server, connection, &documents[i]);
+            return send_document(connection, &documents[i]);
         }
     }
     const struct fy_page_file *file = find_file(server, path);

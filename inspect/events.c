@@ -1,7 +1,7 @@
 /*
- * The events that the page lives on. While somebody watches, a thread of its own takes a snapshot at
- * every interval and writes it down once, for all; each stream sends it as fast as its reader takes
- * it, and leaves out what has been overtaken meanwhile. A stream that has sent everything is
+ * The events that the page lives on. While somebody watches, a thread of its own takes a snapshot
+ * at every interval and writes it down once, for all; each stream sends it as fast as its reader
+ * takes it, and leaves out what has been overtaken meanwhile. A stream that has sent everything is
  * suspended until the next snapshot.
  */
 #include <errno.h>
@@ -12,6 +12,14 @@
 #include "server.h"
 
 #define BLOCK_BYTES 16384
+
+/* Fewer than there may be connections, so that watchers keep nobody else away. Each may be sending
+ * an event of its own, and no more than one, however slow it is. */
+#define MAX_STREAMS 32
+
+/* The most of a kind in one event: a page of thousands of lanes is of no use to anybody. The counts
+ * beside them are of all. */
+#define MAX_SHOWN 200
 
 /* One watcher. Under the server's lock, but for what libmicrohttpd's thread alone uses. */
 struct stream {
@@ -34,28 +42,48 @@ static void payload_release(struct payload *payload)
     }
 }
 
+/* One line: a line feed would end the event's data. Within JSON's strings there is none. */
+static void put_line(FILE *out, const char *json)
+{
+    for (; *json != '\0'; json++) {
+        putc(*json == '\n' ? ' ' : *json, out);
+    }
+}
+
+static void put_event(FILE *out, const struct server *server, const char *snapshot,
+                      const char *extra)
+{
+    fprintf(out, "data: {\"suspicious_ms\": %d, \"ferry\": ", server->suspicious_ms);
+    put_line(out, snapshot);
+    if (extra != NULL) {
+        fprintf(out, ", \"%s\": ", server->extra.name);
+        put_line(out, extra);
+    }
+    fputs("}\n\n", out);
+}
+
 /* Without the lock. NULL when out of memory: then this one is left out. */
 static struct payload *payload_new(const struct server *server)
 {
+    bool has_extra = server->extra.json != NULL;
+    bool complete = false;
     struct payload *payload = calloc(1, sizeof *payload);
-    ferry_snapshot *snapshot = ferry_snapshot_take();
-    FILE *out =
-        payload != NULL && snapshot != NULL ? open_memstream(&payload->bytes, &payload->len) : NULL;
-    bool failed = out == NULL;
-    if (out != NULL) {
-        fputs("data: ", out);
-        json_event(out, server, snapshot);
-        fputs("\n\n", out);
-        failed = fclose(out) != 0;
+    char *snapshot = ferry_snapshot_json(MAX_SHOWN);
+    char *extra = has_extra ? server->extra.json(server->extra.arg) : NULL;
+    if (payload != NULL && snapshot != NULL && (!has_extra || extra != NULL)) {
+        FILE *out = open_memstream(&payload->bytes, &payload->len);
+        if (out != NULL) {
+            put_event(out, server, snapshot, extra);
+            complete = fclose(out) == 0;
+        }
+        payload->holds = 1;
     }
-    ferry_snapshot_free(snapshot);
-    if (failed && payload != NULL) {
+    free(snapshot);
+    free(extra);
+    if (!complete && payload != NULL) {
         free(payload->bytes);
         free(payload);
         payload = NULL;
-    }
-    if (payload != NULL) {
-        payload->holds = 1;
     }
     return payload;
 }
@@ -192,6 +220,7 @@ static void forget(void *arg)
     struct stream *stream = arg;
     struct server *server = stream->server;
     pthread_mutex_lock(&server->lock);
+    server->stream_count--;
     *stream->place = stream->next;
     if (stream->next != NULL) {
         stream->next->place = stream->place;
@@ -201,21 +230,9 @@ static void forget(void *arg)
     free(stream);
 }
 
-struct MHD_Response *events_response(struct server *server, struct MHD_Connection *connection)
+/* Under the lock. */
+static void enter(struct server *server, struct stream *stream)
 {
-    struct stream *stream = calloc(1, sizeof *stream);
-    if (stream == NULL) {
-        return NULL;
-    }
-    stream->server = server;
-    stream->connection = connection;
-    struct MHD_Response *response =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, send_some, stream, forget);
-    if (response == NULL) {
-        free(stream);
-        return NULL;
-    }
-    pthread_mutex_lock(&server->lock);
     stream->sequence = server->sequence; /* what is old by now is not sent */
     stream->next = server->streams;
     stream->place = &server->streams;
@@ -224,6 +241,29 @@ struct MHD_Response *events_response(struct server *server, struct MHD_Connectio
     }
     server->streams = stream;
     pthread_cond_broadcast(&server->wanted);
+}
+
+struct MHD_Response *events_response(struct server *server, struct MHD_Connection *connection)
+{
+    struct MHD_Response *response = NULL;
+    struct stream *stream = calloc(1, sizeof *stream);
+    if (stream == NULL) {
+        return NULL;
+    }
+    stream->server = server;
+    stream->connection = connection;
+    pthread_mutex_lock(&server->lock);
+    if (server->stream_count < MAX_STREAMS) {
+        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, send_some,
+                                                     stream, forget);
+    }
+    if (response != NULL) {
+        server->stream_count++;
+        enter(server, stream);
+    }
     pthread_mutex_unlock(&server->lock);
+    if (response == NULL) {
+        free(stream);
+    }
     return response;
 }

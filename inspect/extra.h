@@ -7,7 +7,6 @@
 #define INSPECT_EXTRA_H
 
 #include <stddef.h>
-#include <stdio.h>
 
 #include "ferry_inspect.h"
 
@@ -29,8 +28,9 @@ struct fy_inspect_extra {
     const struct fy_page_file *files;
     size_t file_count;
 
-    /* Writes a member of each event, '"lab":{...}'. On a thread of the server's. NULL: none. */
-    void (*write_member)(void *arg, FILE *out);
+    /* A JSON value for each event, where it is the member of that name. On a thread of the
+     * server's. From malloc(); returns NULL when out of memory. NULL: there is none. */
+    char *(*json)(void *arg);
 
     /* Answers a POST: returns an HTTP status, and a sentence in message. On the server's thread. It
      * is called only for requests that have the header "X-Ferry-Run: SECRET", which is in the page
@@ -39,9 +39,6 @@ struct fy_inspect_extra {
                      char *message, size_t size);
     const char *secret; /* hexadecimal digits; outlives the server */
 };
-
-/* A text as a JSON string; NULL: null. */
-void fy_inspect_write_text(FILE *out, const char *text);
 
 /* As ferry_inspect_start(). */
 int fy_inspect_start(const char *address, const ferry_inspect_options *options,

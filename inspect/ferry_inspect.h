@@ -11,14 +11,15 @@
  *     /               a live page: hosts, connections, what each loop waits for, open responses
  *     /tasks          every task, as JSON
  *     /connections    every connection, being made or open, as JSON
- *     /responses      every response that is not closed, oldest first, as JSON
- *     /metrics        counters and gauges, as Prometheus text
+ *     /responses      every response that is not closed, and the lines that opened them, as JSON
+ *     /metrics        counters, gauges and latency histograms, as Prometheus text
  *     /events         what the page lives on, as Server-Sent Events
  *
  * It only shows: nothing can be changed through it, and its threads are no tasks, so the counts are
  * those of the program alone. But it shows URLs and the names of source files. On a loopback address
  * every user of the machine can see them; a Unix socket is its owner's alone, and a token keeps
- * everybody out who does not have it. docs/inspect.md says more.
+ * everybody out who does not have it. A forked child has no server and may start its own.
+ * docs/inspect.md says more.
  */
 #ifndef FERRY_INSPECT_H
 #define FERRY_INSPECT_H

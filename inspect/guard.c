@@ -10,7 +10,7 @@
 #include "server.h"
 
 /* Takes as long whatever they have in common. */
-bool same_secret(const char *left, const char *right)
+static bool same_secret(const char *left, const char *right)
 {
     size_t left_len = strlen(left);
     size_t right_len = strlen(right);
@@ -21,24 +21,41 @@ bool same_secret(const char *left, const char *right)
     return differs == 0;
 }
 
+static const char *field(struct MHD_Connection *connection, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    return value != NULL ? value : "";
+}
+
 static bool host_is_mine(const struct server *server, struct MHD_Connection *connection)
 {
-    const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
-    return server->host[0] == '\0' ||
-           (host != NULL &&
-            (strcasecmp(host, server->host) == 0 || strcasecmp(host, server->host_by_name) == 0));
+    const char *host = field(connection, "Host");
+    bool mine = server->hosts[0][0] == '\0';
+    for (size_t i = 0; i < sizeof server->hosts / sizeof *server->hosts; i++) {
+        mine = mine || (server->hosts[i][0] != '\0' && strcasecmp(host, server->hosts[i]) == 0);
+    }
+    return mine;
+}
+
+/* Browsers say on whose behalf they ask (Fetch Metadata). Another site's page could read nothing
+ * anyhow, but it could keep the server busy. To follow a link from there is fine. */
+static bool for_another_site(struct MHD_Connection *connection)
+{
+    const char *site = field(connection, "Sec-Fetch-Site");
+    return (strcmp(site, "cross-site") == 0 || strcmp(site, "same-site") == 0) &&
+           strcmp(field(connection, "Sec-Fetch-Mode"), "navigate") != 0;
 }
 
 static bool has_token(const struct server *server, struct MHD_Connection *connection)
 {
     static const char scheme[] = "Bearer ";
-    const char *field = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
+    const char *header = field(connection, "Authorization");
     const char *query = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "token");
     if (server->token[0] == '\0') {
         return true;
     }
-    if (field != NULL && strncasecmp(field, scheme, sizeof scheme - 1) == 0 &&
-        same_secret(field + sizeof scheme - 1, server->token)) {
+    if (strncasecmp(header, scheme, sizeof scheme - 1) == 0 &&
+        same_secret(header + sizeof scheme - 1, server->token)) {
         return true;
     }
     return query != NULL && same_secret(query, server->token);
@@ -47,14 +64,10 @@ static bool has_token(const struct server *server, struct MHD_Connection *connec
 /* Beside the secret, which is enough: a browser says which page asks. */
 static bool from_the_page(const struct server *server, struct MHD_Connection *connection)
 {
-    const char *secret = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Ferry-Run");
-    const char *origin = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Origin");
-    const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
-    if (secret == NULL || !same_secret(secret, server->extra.secret)) {
-        return false;
-    }
-    return origin == NULL || (host != NULL && strncmp(origin, "http://", 7) == 0 &&
-                              strcasecmp(origin + 7, host) == 0);
+    const char *origin = field(connection, "Origin");
+    return same_secret(field(connection, "X-Ferry-Run"), server->extra.secret) &&
+           (*origin == '\0' || (strncmp(origin, "http://", 7) == 0 &&
+                                strcasecmp(origin + 7, field(connection, "Host")) == 0));
 }
 
 unsigned guard(const struct server *server, struct MHD_Connection *connection, const char *method,
@@ -62,6 +75,10 @@ unsigned guard(const struct server *server, struct MHD_Connection *connection, c
 {
     if (!host_is_mine(server, connection)) {
         *why = "This server is asked by its address only: use the one that the program printed.\n";
+        return MHD_HTTP_FORBIDDEN;
+    }
+    if (for_another_site(connection)) {
+        *why = "No other site's page is answered.\n";
         return MHD_HTTP_FORBIDDEN;
     }
     if (!has_token(server, connection)) {

@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "page.h"
@@ -132,9 +134,10 @@ static void server_free(struct server *server)
         events_stop(server);
         MHD_stop_daemon(server->daemon);
     }
-    if (server->unix_path != NULL) {
-        unlink(server->unix_path);
+    if (server->listening >= 0) {
+        close(server->listening);
     }
+    server_unlink(server);
     events_free(server);
     pthread_cond_destroy(&server->wanted);
     pthread_mutex_destroy(&server->lock);
@@ -150,6 +153,7 @@ static struct server *server_new(const struct fy_inspect_extra *extra)
     if (server == NULL) {
         return NULL;
     }
+    server->listening = -1;
     if (extra != NULL) {
         server->extra = *extra;
     }
@@ -161,26 +165,99 @@ static struct server *server_new(const struct fy_inspect_extra *extra)
     return server;
 }
 
-/* The threads inherit their maker's signal mask. Takes fd over. */
-static int launch(struct server *server, int fd, ferry_error *err)
+/* When libmicrohttpd fails it has closed the socket that it was given, or not, and the number may
+ * be another's by now. */
+static void close_if_open(int fd, const struct stat *listening)
+{
+    struct stat now;
+    if (fstat(fd, &now) == 0 && now.st_dev == listening->st_dev &&
+        now.st_ino == listening->st_ino) {
+        close(fd);
+    }
+}
+
+/* The socket is the daemon's, or closed. */
+static struct MHD_Daemon *daemon_new(struct server *server)
+{
+    struct stat listening;
+    int fd = server->listening;
+    if (fstat(fd, &listening) != 0) {
+        return NULL;
+    }
+    server->listening = -1;
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, answer, server,
+        MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,
+        MHD_OPTION_END);
+    if (daemon == NULL) {
+        int failed = errno;
+        close_if_open(fd, &listening);
+        errno = failed;
+    }
+    return daemon;
+}
+
+/* The threads inherit their maker's signal mask. */
+static int launch(struct server *server, ferry_error *err)
 {
     sigset_t every, before;
     sigfillset(&every);
     pthread_sigmask(SIG_BLOCK, &every, &before);
-    server->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0,
-                                      NULL, NULL, answer, server, MHD_OPTION_LISTEN_SOCKET,
-                                      (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT,
-                                      (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-                                      (unsigned)CONNECTION_TIMEOUT_S, MHD_OPTION_END);
+    server->daemon = daemon_new(server);
     int failed = server->daemon == NULL ? errno : events_start(server);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (server->daemon == NULL) {
-        close(fd);
+    if (server->daemon == NULL || failed != 0) {
+        return inspect_fail(err, FERRY_ENOMEM, failed, "inspect: cannot start the server");
     }
-    return failed == 0 && server->daemon != NULL
-               ? 0
-               : inspect_fail(err, FERRY_ENOMEM, failed, "inspect: cannot start the server");
+    return 0;
 }
+
+/* ---- Forking ----
+ *
+ * A child has none of the threads, so it has no server, and may start one of its own. Of its
+ * parent's it closes what would keep others waiting for an answer; the rest cannot be freed without
+ * them, and stays as it is. */
+
+static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
+static struct server *inherited; /* in a child: so that it is not taken for a leak */
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&lives);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&lives);
+}
+
+static void close_inherited(enum MHD_DaemonInfoType which)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(running->daemon, which);
+    if (info != NULL) {
+        close(which == MHD_DAEMON_INFO_LISTEN_FD ? info->listen_fd : info->epoll_fd);
+    }
+}
+
+static void in_child(void)
+{
+    if (running != NULL) {
+        close_inherited(MHD_DAEMON_INFO_LISTEN_FD);
+        close_inherited(MHD_DAEMON_INFO_EPOLL_FD);
+        running->before = inherited;
+        inherited = running;
+        running = NULL;
+    }
+    pthread_mutex_unlock(&lives);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(before_fork, after_fork, in_child);
+}
+
+/* ---- What is public ---- */
 
 /* Under lives. */
 static int start(const char *address, const ferry_inspect_options *options,
@@ -201,8 +278,7 @@ static int start(const char *address, const ferry_inspect_options *options,
         inspect_fail(err, FERRY_ENOMEM, 0, "out of memory");
         goto fail;
     }
-    int fd = server_listen(server, address, err);
-    if (fd < 0 || launch(server, fd, err) != 0) {
+    if (server_listen(server, address, err) != 0 || launch(server, err) != 0) {
         goto fail;
     }
     running = server;
@@ -215,6 +291,7 @@ fail:
 int fy_inspect_start(const char *address, const ferry_inspect_options *options,
                      const struct fy_inspect_extra *extra, ferry_error *err)
 {
+    pthread_once(&forks_once, watch_forks);
     pthread_mutex_lock(&lives);
     int result = start(address, options, extra, err);
     pthread_mutex_unlock(&lives);

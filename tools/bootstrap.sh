@@ -44,6 +44,8 @@ test,check      cmd:microsocks  microsocks              microsocks          micr
 test,check      cmd:promtool    prometheus              golang-github-prometheus prometheus prometheus          prometheus
 test,check      gdb             gdb                     gdb                 gdb             gdb                 -
 test,check      criterion       libcriterion-dev        -                   -               -                   -
+test,check      cmd:ss          iproute2                iproute             iproute2        iproute2            iproute2mac
+test,check      pc:libcurl      libcurl4-openssl-dev    libcurl-devel       curl            curl-dev            curl
 test,check      cmd:openssl     openssl                 openssl             openssl         openssl             openssl
 test,check      unistring       libunistring-dev        libunistring-devel  libunistring    libunistring-dev    libunistring
 test,check      cmd:readelf     binutils                binutils            binutils        binutils            binutils
@@ -187,8 +189,8 @@ install_debian() {
         packages+=("$(known_to_apt "$package")")
     done
     say "installing ${packages[*]}"
-    # RUNLEVEL=1: the tests start an nginx of their own, the package's service has no part in it.
-    as_root env RUNLEVEL=1 apt-get install -y -qq -o DPkg::Lock::Timeout=600 \
+    # The tests start an nginx of their own; the packages' services have no part in it, and are not started.
+    as_root env RUNLEVEL=1 SYSTEMD_OFFLINE=1 apt-get install -y -qq -o DPkg::Lock::Timeout=600 \
         --no-install-recommends "${packages[@]}" </dev/null
     # The Makefile configures anew after this: what was left out for want of a package can be built now.
     mkdir -p "$here/build"

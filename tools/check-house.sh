@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The house's rules that can be checked by reading the sources (CONTRIBUTING.md, "The house"):
 #   calls go down: a folder of src/ includes its own headers and those of the floors below, no others;
+#   the inspector includes nothing from src/;
 #   a file has one subject and stays below 600 lines;
-#   the library never prints, exits, aborts or touches signals.
+#   the libraries never print, exit, abort or touch signals.
 # Prints what breaks a rule, and then fails.
 
 set -euo pipefail
@@ -48,13 +49,18 @@ while IFS= read -r file; do
     lines=$(wc -l <"$file")
     [ "$lines" -le "$max_lines" ] ||
         complain "$file: $lines lines; past $max_lines, look for the second subject in it"
-done < <(find src cli -name '*.[chS]' 2>/dev/null)
+done < <(find src inspect cli -name '*.[chS]' 2>/dev/null)
+
+# The inspector lies beside the house and knows of it what every program knows: ferry.h.
+while IFS=: read -r file line include; do
+    complain "$file:$line: the inspector uses ferry.h, and nothing from src/: $include"
+done < <(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"[^"]*/' -r inspect --include='*.[ch]' || true)
 
 # fprintf to a FILE that the caller gave is fine (dumps, ledgers); these are not. abort() may stand where
 # nothing can arrive, with the reason on its line.
 forbidden='(^|[^_[:alnum:]])(printf|puts|putchar|perror|exit|signal|sigaction|abort)[[:space:]]*\('
 while IFS= read -r hit; do
     complain "$hit: the library does not do this"
-done < <(grep -nE "$forbidden" -r src --include='*.c' | grep -vE 'abort\(\); /\*|:[[:space:]]*(/?\*|//)' || true)
+done < <(grep -nE "$forbidden" -r src inspect --include='*.c' | grep -vE 'abort\(\); /\*|:[[:space:]]*(/?\*|//)' || true)
 
 exit "$failed"

@@ -15,13 +15,13 @@ echo "static: shellcheck"
 shellcheck --severity=warning tools/*.sh .ci/run
 
 echo "static: clang-tidy"
-if ! run-clang-tidy -quiet -p "$build" -j "$jobs" "^$PWD/(src|cli)/.*\.c\$" >"$build/clang-tidy.log" 2>&1; then
+if ! run-clang-tidy -quiet -p "$build" -j "$jobs" "^$PWD/(src|inspect|cli)/.*\.c\$" >"$build/clang-tidy.log" 2>&1; then
     grep -vE '^(clang-tidy|[0-9]+ warnings? generated|Suppressed)' "$build/clang-tidy.log" >&2
     exit 1
 fi
 
 # autoVariables: a parked task's waiter lies on its stack, and others know it for just as long.
 echo "static: cppcheck"
-find src cli -name '*.c' | sort | cppcheck --quiet --file-list=- -I include -I src -D_GNU_SOURCE= -D__GNUC__=12 \
+find src inspect cli -name '*.c' | sort | cppcheck --quiet --file-list=- -I include -I src -D_GNU_SOURCE= -D__GNUC__=12 \
     -j "$jobs" --std=c11 --enable=warning,performance,portability --inline-suppr \
     --suppress=missingIncludeSystem --suppress=autoVariables --error-exitcode=1

@@ -72,9 +72,9 @@
 
   // ---- What happens
 
-  function chips(event) {
-    const states = new Map(event.connections.map(connection => [connection.connection, connection.state]));
-    const order = [...event.tasks].sort((left, right) =>
+  function chips(ferry) {
+    const states = new Map(ferry.connections.map(connection => [connection.connection, connection.state]));
+    const order = [...ferry.tasks].sort((left, right) =>
       left.connection - right.connection || (left.name < right.name ? -1 : 1));
     const texts = order.map(task => task.name === "thread" ? "main"
       : task.name + (task.connection ? " " + task.connection : ""));
@@ -87,26 +87,27 @@
 
   function log(lines) {
     const list = byId("lab-log");
+    const more = lines.length > list.children.length;
     while (list.children.length > lines.length) list.lastChild.remove();
     lines.forEach((text, i) => {
       if (list.children[i]) say(list.children[i], text);
       else list.append(element("li", "", text));
     });
+    if (more) list.scrollTop = list.scrollHeight;
   }
 
-  document.addEventListener("ferry", ({ detail: event }) => {
-    const lab = event.lab;
+  document.addEventListener("ferry", ({ detail: { ferry, lab } }) => {
     byId("run").disabled = lab.running;
     for (const button of document.querySelectorAll("[data-preset]")) button.disabled = lab.running;
     if (lab.running) showProgram(lab.choices, lab.step);
     else if (lab.done && shown.includes('"')) showProgram(choicesOfForm(), "");
-    say(byId("lab-tasks"), String(lab.done ? lab.tasks : event.task_count));
+    say(byId("lab-tasks"), String(lab.done ? lab.tasks : ferry.task_count));
     say(byId("lab-counts"), lab.done || lab.running
       ? "open connections: " + lab.connections + ", idle: " + lab.idle + ", dials: " + lab.dials +
         ", reuses: " + lab.reuses + ", responses not closed: " + lab.open_responses : "");
     say(byId("lab-reason"), lab.error || (lab.done ? lab.reason : ""));
     byId("lab").dataset.runs = lab.runs; // finished so far, for whoever waits
-    chips(event);
+    chips(ferry);
     log(lab.log);
   });
 

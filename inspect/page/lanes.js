@@ -4,7 +4,7 @@
 
 const STATES = {
   dialing: "dialing", handshake: "TLS handshake", writing: "writing the request",
-  awaiting: "awaiting the response", unread: "body unread", draining: "reading on after a close",
+  awaiting: "awaiting the response", unread: "body unread", draining: "reading on after an early close",
   idle: "idle in the pool", closing: "closing", closed: "closed",
 };
 const WINDOW_MS = 30000;
@@ -88,7 +88,6 @@ class Lane {
   gone(now) {
     if (!this.goneAt) {
       this.goneAt = now;
-      this.node.classList.add("gone");
       say(this.url, "");
       say(this.loops, "its two tasks have ended");
     }
@@ -126,10 +125,12 @@ class Lanes {
   host(name) {
     let host = this.hosts.get(name);
     if (!host) {
-      host = { node: element("div", "host"), list: element("ul"), lanes: new Map() };
-      host.title = element("h3", "", name);
+      host = { node: element("div", "host"), list: element("ul"), sum: element("p", "hint"), lanes: new Map() };
+      const axis = element("div", "axis");
+      axis.append(element("span", "", WINDOW_MS / 1000 + " s ago"), element("span", "", "now"));
+      axis.setAttribute("aria-hidden", "true");
       host.list.setAttribute("aria-label", "Connections to " + name);
-      host.node.append(host.title, host.list);
+      host.node.append(element("h3", "", name), host.sum, host.list, axis);
       this.container.append(host.node);
       this.hosts.set(name, host);
     }
@@ -140,6 +141,18 @@ class Lanes {
     for (const [name, host] of this.hosts) if (host.lanes.has(key) && !connection.host) return name;
     const name = connection.host || (connection.proxied ? "(any host, by a proxy)" : "(closed)");
     return connection.scheme + "://" + name + (connection.proxied ? " (by a proxy)" : "");
+  }
+
+  // "3 connections: 1 idle in the pool, 2 body unread"
+  sum(host) {
+    const states = new Map();
+    for (const lane of host.lanes.values()) {
+      const state = lane.node.dataset.state;
+      if (state !== "closed") states.set(state, (states.get(state) || 0) + 1);
+    }
+    const count = [...states.values()].reduce((sum, more) => sum + more, 0);
+    say(host.sum, (count === 1 ? "1 connection" : count + " connections") + (count ? ": " : "") +
+      [...states].map(([state, number]) => number + " " + STATES[state]).join(", "));
   }
 
   update(connections, now) {
@@ -167,6 +180,7 @@ class Lanes {
         host.node.remove();
         this.hosts.delete(name);
       }
+      this.sum(host);
     }
     this.empty.hidden = this.hosts.size > 0;
   }

@@ -52,3 +52,20 @@ void fy_json_string(struct fy_buffer *buffer, const char *text)
     }
     fy_buffer_append_byte(buffer, '"');
 }
+
+const char *fy_json_bool(bool value)
+{
+    return value ? "true" : "false";
+}
+
+char *fy_json_end(struct fy_buffer *buffer)
+{
+    fy_buffer_append(buffer, "\n", 2);
+    if (buffer->failed) {
+        fy_buffer_free(buffer);
+        return NULL;
+    }
+    char *text = buffer->bytes;
+    *buffer = (struct fy_buffer){0};
+    return text;
+}

@@ -11,11 +11,13 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "client/cookie_scope.h"
 #include "http/bytes.h"
 
 struct ferry_cookie_jar {
     pthread_mutex_t lock;
+    struct fy_fork_lock held;
     struct fy_cookie_store store; /* under lock */
 };
 
@@ -322,6 +324,9 @@ FERRY_API ferry_cookie_jar *ferry_cookie_jar_new(void)
         free(jar);
         jar = NULL;
     }
+    if (jar != NULL) {
+        fy_fork_lock_add(&jar->held, &jar->lock);
+    }
     return jar;
 }
 
@@ -336,6 +341,7 @@ FERRY_API void ferry_cookie_jar_free(ferry_cookie_jar *jar)
 {
     if (jar != NULL) {
         ferry_cookie_jar_clear(jar);
+        fy_fork_lock_remove(&jar->held);
         pthread_mutex_destroy(&jar->lock);
         free(jar);
     }

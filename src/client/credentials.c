@@ -112,6 +112,7 @@ int fy_credentials_make(struct fy_credentials *credentials, const char *user, co
         return -1;
     }
     credentials->lock_made = true;
+    fy_fork_lock_add(&credentials->held, &credentials->lock);
     if (user != NULL) {
         credentials->user = strdup(user);
         credentials->password = strdup(password != NULL ? password : "");
@@ -138,6 +139,7 @@ void fy_credentials_free(struct fy_credentials *credentials)
     free(credentials->site);
     fy_digest_free(&credentials->challenge);
     if (credentials->lock_made) {
+        fy_fork_lock_remove(&credentials->held);
         pthread_mutex_destroy(&credentials->lock);
     }
 }

@@ -10,6 +10,7 @@
 
 #include <ferry.h>
 
+#include "base/fork.h"
 #include "client/hop.h"
 #include "http/digest.h"
 
@@ -19,6 +20,7 @@ struct fy_credentials {
     char *password;
     char *netrc; /* a file's path, "": the usual one; NULL: not asked for */
     bool lock_made;
+    struct fy_fork_lock held;
     pthread_mutex_t lock; /* of all below */
     char *netrc_text;     /* the file's, once it has been needed and could be read */
     /* The last challenge, and how often it was answered. */

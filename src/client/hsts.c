@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/list.h"
 #include "client/cookie_scope.h"
 
@@ -27,6 +28,7 @@ struct known {
 };
 
 struct ferry_hsts {
+    struct fy_fork_lock held;
     pthread_mutex_t lock; /* of all below */
     struct known *buckets[BUCKETS];
     struct fy_link hosts; /* last heard of at the back */
@@ -218,6 +220,7 @@ FERRY_API ferry_hsts *ferry_hsts_new(void)
         hsts = NULL;
     }
     if (hsts != NULL) {
+        fy_fork_lock_add(&hsts->held, &hsts->lock);
         fy_list_init(&hsts->hosts);
     }
     return hsts;
@@ -240,6 +243,7 @@ FERRY_API void ferry_hsts_free(ferry_hsts *hsts)
 {
     if (hsts != NULL) {
         ferry_hsts_clear(hsts);
+        fy_fork_lock_remove(&hsts->held);
         pthread_mutex_destroy(&hsts->lock);
         free(hsts);
     }

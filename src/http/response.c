@@ -137,10 +137,20 @@ static void forget_users(struct fy_exit_hook *hook)
     drop_use(res);
 }
 
+/* In the child of a fork: likewise, where the thread is not there. */
+static void forget_lost_users(struct fy_exit_hook *hook)
+{
+    ferry_response *res = FY_CONTAINER(hook, ferry_response, leftover);
+    if (!atomic_load(&res->sched->alive)) {
+        forget_users(hook);
+    }
+}
+
 static void hold_use(ferry_response *res)
 {
     if (res->users++ == 0) {
         res->leftover.run = forget_users;
+        res->leftover.forked = forget_lost_users;
         fy_list_push_front(&res->sched->leftovers, &res->leftover.link);
     }
 }
@@ -152,6 +162,15 @@ static struct fy_sched *begin_use(ferry_response *res, ferry_error *err)
     struct fy_sched *sched = fy_enter();
     if (sched == NULL) {
         fy_fail_memory(err);
+        return NULL;
+    }
+    if (res->entry.inherited) {
+        fy_leave();
+        fy_fail(
+            err, FERRY_ETHREAD, 0,
+            "the response to %s was opened before the process was forked, and only the parent can "
+            "use it: send the request again in the child",
+            res->url);
         return NULL;
     }
     if (sched != res->sched) {

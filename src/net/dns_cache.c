@@ -11,6 +11,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/fork.h"
 #include "base/list.h"
 #include "task/clock.h"
 
@@ -26,7 +27,8 @@ struct answer {
 };
 
 struct fy_dns_cache {
-    int64_t longest;      /* nanoseconds; never changes */
+    int64_t longest; /* nanoseconds; never changes */
+    struct fy_fork_lock held;
     pthread_mutex_t lock; /* guards all that follows */
     void *names;          /* tsearch tree of struct answer */
     struct fy_link used;  /* of struct answer, all of them, most recently used first */
@@ -51,6 +53,7 @@ struct fy_dns_cache *fy_dns_cache_new(int64_t longest_ms)
         free(cache);
         return NULL;
     }
+    fy_fork_lock_add(&cache->held, &cache->lock);
     cache->longest =
         longest_ms < INT64_MAX / FY_MILLISECOND ? longest_ms * FY_MILLISECOND : INT64_MAX;
     fy_list_init(&cache->used);
@@ -196,6 +199,7 @@ void fy_dns_cache_free(struct fy_dns_cache *cache)
 {
     if (cache != NULL) {
         discard_all(cache);
+        fy_fork_lock_remove(&cache->held);
         pthread_mutex_destroy(&cache->lock);
         free(cache);
     }

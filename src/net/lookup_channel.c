@@ -198,6 +198,13 @@ static void thread_ends(struct fy_exit_hook *hook)
     discard(channel);
 }
 
+/* In the child of a fork: two processes are not to draw the same numbers for their questions. */
+static void begin_anew(struct fy_exit_hook *hook)
+{
+    fy_list_remove(&hook->link);
+    thread_ends(hook);
+}
+
 void fy_lookup_channel_give_back(struct fy_lookup_channel *channel, bool fit)
 {
     struct fy_sched *sched = fy_sched_running();
@@ -207,6 +214,7 @@ void fy_lookup_channel_give_back(struct fy_lookup_channel *channel, bool fit)
     }
     channel->socket_changed = NULL;
     channel->exit.run = thread_ends;
+    channel->exit.forked = begin_anew;
     fy_list_push_front(&sched->leftovers, &channel->exit.link);
     sched->lookup_channel = channel;
 }

@@ -98,6 +98,7 @@ struct fy_proxy *fy_proxy_new(const char *setting, bool digest, ferry_error *err
         fy_fail_memory(err);
         goto done;
     }
+    fy_fork_lock_add(&proxy->held, &proxy->lock);
     made = proxy;
 done:
     if (made == NULL) {
@@ -132,6 +133,7 @@ void fy_proxy_release(struct fy_proxy *proxy)
     if (proxy == NULL || atomic_fetch_sub_explicit(&proxy->holds, 1, memory_order_acq_rel) > 1) {
         return;
     }
+    fy_fork_lock_remove(&proxy->held);
     pthread_mutex_destroy(&proxy->lock);
     fy_digest_free(&proxy->challenge);
     free_secret(proxy->setting);

@@ -13,6 +13,7 @@
 #include <ferry.h>
 
 #include "base/buffer.h"
+#include "base/fork.h"
 #include "http/digest.h"
 #include "http/header.h"
 
@@ -39,6 +40,7 @@ struct fy_proxy {
     char *user, *password; /* percent-decoded, or NULL */
     bool digest;           /* they answer a challenge, and do not go out as Basic credentials */
 
+    struct fy_fork_lock held;
     pthread_mutex_t lock;                 /* of all below; nothing else is taken under it */
     struct fy_digest_challenge challenge; /* the last that came; block NULL: none yet */
     char cnonce[33];

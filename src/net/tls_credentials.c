@@ -3,6 +3,7 @@
  * a configuration is made. The system's trust store is the same for all configurations, and loaded
  * once: most of it only when a server first shows a certificate that needs it.
  */
+#include "base/fork.h"
 #include "net/tls_internal.h"
 
 #include <errno.h>
@@ -96,6 +97,7 @@ static bool at_end(void)
 /* -------------------------------------------------------------------------------- whom to trust */
 
 static pthread_mutex_t system_lock = PTHREAD_MUTEX_INITIALIZER; /* guards both */
+FY_HELD_OVER_FORK(system_lock)
 static X509_STORE *system_store; /* with a hold of ours for the life of the process */
 static char *system_places;      /* which files and directories the environment named then */
 
@@ -143,20 +145,35 @@ out:
     return store;
 }
 
-static int add_certificates(X509_STORE *store, const struct source *source, ferry_error *err)
+/* Reads the next object of its kind and adds it: whether there was one, and it was taken. */
+typedef bool add_next_fn(X509_STORE *store, BIO *bio);
+
+static bool add_next_certificate(X509_STORE *store, BIO *bio)
 {
-    X509 *certificate;
+    X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, give_password, NULL);
+    bool added = certificate != NULL && X509_STORE_add_cert(store, certificate) == 1;
+    X509_free(certificate);
+    return added;
+}
+
+static bool add_next_crl(X509_STORE *store, BIO *bio)
+{
+    X509_CRL *crl = PEM_read_bio_X509_CRL(bio, NULL, give_password, NULL);
+    bool added = crl != NULL && X509_STORE_add_crl(store, crl) == 1;
+    X509_CRL_free(crl);
+    return added;
+}
+
+/* Adds all of them that the source has; that must be one at least, else `none` is the reason given. */
+static int add_all(X509_STORE *store, const struct source *source, add_next_fn *add_next,
+                   const char *none, ferry_error *err)
+{
     int count = 0;
     BIO *bio = open_source(source, err);
     if (bio == NULL) {
         return -1;
     }
-    while ((certificate = PEM_read_bio_X509_AUX(bio, NULL, give_password, NULL)) != NULL) {
-        int added = X509_STORE_add_cert(store, certificate);
-        X509_free(certificate);
-        if (!added) {
-            break;
-        }
+    while (add_next(store, bio)) {
         count++;
     }
     BIO_free(bio);
@@ -164,31 +181,17 @@ static int add_certificates(X509_STORE *store, const struct source *source, ferr
         return fail_source_openssl(source, err);
     }
     ERR_clear_error();
-    return count > 0 ? 0 : fail_source(source, 0, "no certificate in it (PEM)", err);
+    return count > 0 ? 0 : fail_source(source, 0, none, err);
+}
+
+static int add_certificates(X509_STORE *store, const struct source *source, ferry_error *err)
+{
+    return add_all(store, source, add_next_certificate, "no certificate in it (PEM)", err);
 }
 
 static int add_crls(X509_STORE *store, const struct source *source, ferry_error *err)
 {
-    X509_CRL *crl;
-    int count = 0;
-    BIO *bio = open_source(source, err);
-    if (bio == NULL) {
-        return -1;
-    }
-    while ((crl = PEM_read_bio_X509_CRL(bio, NULL, give_password, NULL)) != NULL) {
-        int added = X509_STORE_add_crl(store, crl);
-        X509_CRL_free(crl);
-        if (!added) {
-            break;
-        }
-        count++;
-    }
-    BIO_free(bio);
-    if (!at_end()) {
-        return fail_source_openssl(source, err);
-    }
-    ERR_clear_error();
-    return count > 0 ? 0 : fail_source(source, 0, "no revocation list in it (PEM)", err);
+    return add_all(store, source, add_next_crl, "no revocation list in it (PEM)", err);
 }
 
 static int add_directory(X509_STORE *store, const char *path, ferry_error *err)

@@ -18,6 +18,7 @@
 #include <openssl/ssl.h>
 
 #include "base/buffer.h"
+#include "base/fork.h"
 #include "base/list.h"
 #include "net/tls.h"
 
@@ -26,7 +27,8 @@
 /* Sessions that servers have given us, for the next connection. */
 struct fy_tls_sessions {
     pthread_mutex_t lock; /* guards both; nothing else is taken under it */
-    struct fy_link list;  /* newest first */
+    struct fy_fork_lock held;
+    struct fy_link list; /* newest first */
     unsigned count;
 };
 

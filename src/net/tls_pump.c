@@ -3,6 +3,7 @@
  * functions park. SSL sees the buffers as a BIO that never waits. Called by the handshake and the
  * stream.
  */
+#include "base/fork.h"
 #include "net/tls_internal.h"
 
 #include <errno.h>
@@ -63,6 +64,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 }
 
 static pthread_mutex_t bio_lock = PTHREAD_MUTEX_INITIALIZER;
+FY_HELD_OVER_FORK(bio_lock)
 static BIO_METHOD *bio_method; /* made once, for good; under the lock */
 static int bio_type;           /* likewise; there are few of them in a process */
 

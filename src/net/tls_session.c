@@ -26,6 +26,7 @@ static struct session *at(struct fy_link *link)
 void fy_tls_sessions_init(struct fy_tls_sessions *sessions)
 {
     pthread_mutex_init(&sessions->lock, NULL);
+    fy_fork_lock_add(&sessions->held, &sessions->lock);
     fy_list_init(&sessions->list);
     sessions->count = 0;
 }
@@ -45,6 +46,7 @@ void fy_tls_sessions_free(struct fy_tls_sessions *sessions)
     while (!fy_list_empty(&sessions->list)) {
         drop(sessions, at(sessions->list.next));
     }
+    fy_fork_lock_remove(&sessions->held);
     pthread_mutex_destroy(&sessions->lock);
 }
 

@@ -121,6 +121,15 @@ static void time_out(struct fy_timer *timer)
     finish(FY_CONTAINER(timer, struct fy_select, timer), FY_SELECT_TIMED_OUT);
 }
 
+/* In Go's words. */
+static const char *kind_of_wait(const struct fy_case *cases, int count)
+{
+    if (count != 1) {
+        return "select";
+    }
+    return cases->direction == FY_SEND ? "chan send" : "chan receive";
+}
+
 int fy_select(struct fy_case *cases, int count, int64_t deadline, const char *why)
 {
     for (int i = 0; i < count; i++) {
@@ -144,7 +153,7 @@ int fy_select(struct fy_case *cases, int count, int64_t deadline, const char *wh
     if (deadline != FY_NEVER) {
         fy_timer_arm(&select.task->sched->timers, &select.timer, deadline, time_out);
     }
-    fy_park(why);
+    fy_park(kind_of_wait(cases, count), why);
     return select.chosen;
 }
 

@@ -6,12 +6,20 @@
 #include "task/clock.h"
 #include "task/sched.h"
 
-FERRY_API int ferry_go(void (*fn)(void *arg), void *arg)
+FERRY_API int(ferry_go)(void (*fn)(void *arg), void *arg)
+{
+    return ferry_go_at(NULL, 0, fn, arg);
+}
+
+FERRY_API int ferry_go_at(const char *file, int line, void (*fn)(void *arg), void *arg)
 {
     if (fy_enter() == NULL) {
         return -1;
     }
     struct fy_task *task = fy_task_start(FY_TASK_USER, FY_STACK_LARGE, "task", fn, arg);
+    if (task != NULL) {
+        fy_task_tell(task, fn, file, line);
+    }
     fy_leave();
     return task != NULL ? 0 : -1;
 }
@@ -38,7 +46,7 @@ FERRY_API void ferry_sleep(int64_t ms)
     if (ms > 0) {
         struct sleep sleep = {.task = fy_self()};
         fy_timer_arm(&sched->timers, &sleep.timer, fy_after_ms(ms), wake_up);
-        fy_park("sleeping");
+        fy_park("sleep", "sleeping");
     } else {
         fy_yield();
     }
@@ -58,15 +66,20 @@ static void count(struct fy_sched *sched, void *arg)
     *(int *)arg += atomic_load_explicit(&sched->task_count, memory_order_relaxed);
 }
 
+int fy_count_tasks(void)
+{
+    int tasks = 0;
+    fy_sched_each(count, &tasks);
+    return tasks;
+}
+
 FERRY_API int ferry_num_tasks(void)
 {
     /* The caller's thread counts, as main does in Go: so it gets its scheduler now. */
     if (fy_enter() != NULL) {
         fy_leave();
     }
-    int tasks = 0;
-    fy_sched_each(count, &tasks);
-    return tasks;
+    return fy_count_tasks();
 }
 
 FERRY_API int ferry_poll_fd(void)

@@ -59,12 +59,14 @@ void fy_io_detach(struct fy_io *io)
     if (io->fd >= 0) {
         fy_poller_withdraw(&io->sched->poller, io);
         io->sched = NULL;
+        fy_sched_running()->arriving_io = io;
     }
 }
 
 int fy_io_attach(struct fy_io *io)
 {
     struct fy_sched *sched = fy_sched_running();
+    sched->arriving_io = NULL;
     if (io->fd < 0) {
         return 0;
     }
@@ -76,6 +78,14 @@ int fy_io_attach(struct fy_io *io)
     }
     io->sched = sched;
     return 0;
+}
+
+void fy_io_wake_lost(struct fy_io *io)
+{
+    io->readable = true; /* whoever looks finds it closed */
+    io->writable = true;
+    finish(io->reader, FY_IO_CLOSED);
+    finish(io->writer, FY_IO_CLOSED);
 }
 
 static void time_out(struct fy_timer *timer)
@@ -90,7 +100,7 @@ static enum fy_io_result wait_at(struct fy_io_waiter **place, int64_t deadline, 
     if (deadline != FY_NEVER) {
         fy_timer_arm(&waiter.task->sched->timers, &waiter.timer, deadline, time_out);
     }
-    fy_park(why);
+    fy_park("IO wait", why);
     return waiter.result;
 }
 

@@ -56,6 +56,9 @@ static inline void fy_io_filled(struct fy_io *io)
     io->writable = false;
 }
 
+/* In the child of a fork, whose descriptor has been closed already: wakes who waits. */
+void fy_io_wake_lost(struct fy_io *io);
+
 /* The poller's: marks what is ready and wakes who waits for it. */
 void fy_io_ready(struct fy_io *io, bool readable, bool writable, bool hangup);
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "base/fork.h"
 #include "task/thread.h"
 
 /* How often schedulers are looked at: a closed connection is to be gone within a second. */
@@ -18,8 +19,10 @@ static atomic_int watched; /* changed by anybody */
 static atomic_bool asleep; /* the thread waits until something is watched; written under lock */
 static pthread_mutex_t lock =
     PTHREAD_MUTEX_INITIALIZER; /* guards started; nothing is taken under it */
+FY_HELD_OVER_FORK(lock)
 static pthread_cond_t wanted = PTHREAD_COND_INITIALIZER; /* asleep, and something is watched now */
 static bool started;
+static atomic_bool running; /* the same, for who does not have the lock */
 
 static void sleep_until_wanted(void)
 {
@@ -50,10 +53,11 @@ static void *watch(void *arg)
 /* Under lock. Signals are for the program's threads. */
 static void start(void)
 {
-    static struct fy_task guest = {.kind = FY_TASK_LIBRARY, .name = "monitor"};
+    static struct fy_task guest;
     sigset_t all;
     sigset_t before;
     pthread_t thread;
+    guest = (struct fy_task){.kind = FY_TASK_LIBRARY, .name = "monitor"};
     if (fy_switch_adopt(&guest.stopped) != 0) {
         return;
     }
@@ -72,7 +76,6 @@ static void start(void)
 
 void fy_monitor_watch(int change)
 {
-    static atomic_bool running;
     bool first = atomic_fetch_add(&watched, change) == 0 && change > 0;
     if (!first || (atomic_load(&running) && !atomic_load(&asleep))) {
         return;
@@ -84,4 +87,13 @@ void fy_monitor_watch(int change)
     }
     pthread_cond_signal(&wanted);
     pthread_mutex_unlock(&lock);
+}
+
+void fy_monitor_forget(void)
+{
+    started = false;
+    atomic_store(&running, false);
+    atomic_store(&asleep, false);
+    atomic_store(&watched, 0);
+    pthread_cond_init(&wanted, NULL);
 }

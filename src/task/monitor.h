@@ -14,4 +14,7 @@
  * thread, with or without locks. Where no thread can be started, nothing is watched. */
 void fy_monitor_watch(int change);
 
+/* In the child of a fork, which has neither the thread nor anything to be watched. */
+void fy_monitor_forget(void);
+
 #endif

@@ -45,6 +45,14 @@ void fy_poller_remove(struct fy_poller *poller, struct fy_io *io);
 /* Forgets io, whose descriptor stays open, in the kernel's set as well. */
 void fy_poller_withdraw(struct fy_poller *poller, struct fy_io *io);
 
+/* In the child of a fork: closes every registered descriptor, and the poller's own, and nothing else:
+ * the parent's go on. Then, when there is time, forgets them and wakes who waits for them. */
+void fy_poller_close_inherited(struct fy_poller *poller);
+void fy_poller_forget_inherited(struct fy_poller *poller);
+
+/* Then makes a new one, which has the same number (-1: any). -1 with errno. */
+int fy_poller_reopen(struct fy_poller *poller, int number);
+
 /* Waits up to timeout_ms (-1: for ever, 0: not at all) and returns how many events there are. Does
  * not touch the slots: runs without the scheduler's lock. */
 int fy_poller_wait(int poller_fd, struct fy_poller_event events[FY_POLLER_BATCH], int timeout_ms);

@@ -5,6 +5,7 @@
 #include "task/poller.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -86,6 +87,43 @@ void fy_poller_withdraw(struct fy_poller *poller, struct fy_io *io)
 {
     (void)epoll_ctl(poller->fd, EPOLL_CTL_DEL, io->fd, NULL);
     slot_give_back(poller, io->slot);
+}
+
+void fy_poller_close_inherited(struct fy_poller *poller)
+{
+    for (uint32_t i = 0; i < poller->slot_count; i++) {
+        struct fy_io *io = poller->slots[i].io;
+        if (io != NULL && io->fd >= 0) {
+            close(io->fd);
+            io->fd = -1;
+        }
+    }
+    if (poller->fd >= 0) {
+        close(poller->fd);
+        poller->fd = -1;
+    }
+}
+
+void fy_poller_forget_inherited(struct fy_poller *poller)
+{
+    for (uint32_t i = 0; i < poller->slot_count; i++) {
+        struct fy_io *io = poller->slots[i].io;
+        if (io != NULL && io->fd < 0) {
+            slot_give_back(poller, i);
+            fy_io_wake_lost(io);
+        }
+    }
+}
+
+int fy_poller_reopen(struct fy_poller *poller, int number)
+{
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    if (fd >= 0 && number >= 0 && fd != number && dup3(fd, number, O_CLOEXEC) >= 0) {
+        close(fd);
+        fd = number;
+    }
+    poller->fd = fd;
+    return fd >= 0 ? 0 : -1;
 }
 
 int fy_poller_wait(int poller_fd, struct fy_poller_event events[FY_POLLER_BATCH], int timeout_ms)

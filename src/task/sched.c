@@ -221,13 +221,14 @@ static void give_way(struct fy_task *self)
     } while (!self->woken || !fy_list_empty(&self->ready));
 }
 
-void fy_park(const char *why)
+void fy_park(const char *on, const char *why)
 {
     struct fy_task *self = fy_self();
     if (self->woken) {
         fy_list_remove(&self->ready);
     } else {
         int saved_errno = errno_get();
+        self->on = on;
         self->why = why;
         self->since = self->sched->now;
         give_way(self);
@@ -276,6 +277,7 @@ void fy_yield(void)
         poll_now(self->sched);
     }
     fy_wake(self);
+    self->on = "runnable";
     self->why = "ready to go on";
     self->since = self->sched->now;
     give_way(self);
@@ -374,10 +376,19 @@ struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack_k
     fy_sanitizer_begin(&task->sanitizer, stack.low, (size_t)(stack.high - stack.low));
     task->stopped = fy_switch_prepare(stack.low, task, begin, task);
     fy_task_register(task, sched);
+    task->on = "runnable";
     task->why = "ready to begin";
     task->since = sched->now;
+    task->creator = sched->current->number;
     fy_wake(task);
     return task;
+}
+
+void fy_task_tell(struct fy_task *task, void (*function)(void *arg), const char *file, int line)
+{
+    task->function = function;
+    task->file = file;
+    task->line = line;
 }
 
 /* ------------------------------------------------------------------------- when a thread ends */

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/list.h"
 #include "task/poller.h"
@@ -28,7 +29,7 @@
 #include "task/switch.h"
 #include "task/timer.h"
 
-struct ferry_snapshot_connection;
+struct fy_snapshot_connection;
 struct fy_lookup_channel;
 
 enum fy_task_kind {
@@ -55,10 +56,15 @@ struct fy_task {
     uint64_t number;     /* 1, 2, 3 ... in the order of their beginning, in the whole process */
     const char *name;    /* "read loop"; static */
     uint64_t connection; /* the connection it serves; 0: none */
+    const char *on;      /* how it is parked, in Go's words: "select", "IO wait"; static */
     const char *why;     /* what it is parked on; static; NULL: not parked */
     int64_t since;       /* when it parked */
+    void (*function)(void *arg); /* the user's own, of a user's task; NULL: the library's */
+    uint64_t creator;            /* the number of the task that started it; 0: none did */
+    const char *file;            /* and where, of a user's task; static; NULL: unknown */
+    int line;
     /* watch/snapshot.h's: says what connection it stands for; NULL: for none. */
-    void (*describe)(const struct fy_task *task, struct ferry_snapshot_connection *connection);
+    void (*describe)(const struct fy_task *task, struct fy_snapshot_connection *connection);
 };
 
 /* Something to be done in a scheduler, left there by another thread. Lives in whoever posts it,
@@ -74,6 +80,9 @@ struct fy_post {
 struct fy_exit_hook {
     struct fy_link link;
     void (*run)(struct fy_exit_hook *hook);
+    /* What is to be done in the child of a fork, on the scheduler of the thread that forked
+     * (task/fork.h); in sched->leftovers: on every other's. NULL: nothing. */
+    void (*forked)(struct fy_exit_hook *hook);
 };
 
 struct fy_sched {
@@ -81,6 +90,7 @@ struct fy_sched {
     pthread_mutex_t turn;    /* whoever finds the lock taken waits for it one at a time, in here */
     atomic_int outsiders;    /* other threads that want the lock: its own lets them go first */
     struct fy_task root;     /* the thread itself */
+    pid_t thread_id;         /* the system's name for it */
     struct fy_task *current; /* who runs */
     struct fy_task *guest; /* the monitor, while it runs unattended tasks here; NULL: it does not */
     bool sleeps;           /* the thread is in the poller, and sees to everything itself */
@@ -111,6 +121,10 @@ struct fy_sched {
     atomic_bool alive; /* it has a thread */
     struct fy_sched
         *next; /* in the list of all there ever were; they are used again, never freed */
+    /* What this thread has taken out of another scheduler and not yet put into its own; for a fork that
+     * comes in between. Set under the other's lock, cleared under this one's. NULL: nothing. */
+    struct fy_io *arriving_io;
+    struct fy_exit_hook *arriving;
 };
 
 /* Takes the lock of this thread's scheduler, which is made at the first call. NULL when out of
@@ -134,12 +148,20 @@ void fy_sched_unlock(struct fy_sched *sched);
 struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack, const char *name,
                               void (*fn)(void *arg), void *arg);
 
-/* Stops until fy_wake(); at once if that came since the last time. why is static, and says for the
- * dump what is waited for. */
-void fy_park(const char *why);
+/* What the dump says of a user's task that was just started: its function, and the place in the
+ * program that started it (file is static; NULL: unknown). */
+void fy_task_tell(struct fy_task *task, void (*function)(void *arg), const char *file, int line);
+
+/* Stops until fy_wake(); at once if that came since the last time. Both are static and for the dump:
+ * on is the kind of wait ("select"), why says what is waited for. */
+void fy_park(const char *on, const char *why);
 
 /* Lets a task that is, or will be, parked go on. Under its scheduler's lock. */
 void fy_wake(struct fy_task *task);
+
+/* In the child of a fork, in the hooks of the scheduler that is the child's: whether a task goes on there.
+ * The one that forked does, and the thread itself. */
+bool fy_task_survives(const struct fy_task *task);
 
 /* Whether a task is parked, be it woken by now and waiting for its turn: then it can be taken
  * elsewhere. Else it is in a function of the user's. Under its scheduler's lock, and not of the
@@ -178,8 +200,19 @@ void fy_cancels_check(struct fy_sched *sched);
  */
 void fy_cancels_forget(struct fy_sched *sched);
 
+/* Who is to be told, in the child of a fork, of each scheduler that was there: what it has besides tasks is
+ * the parent's. Static; entered by a constructor. */
+struct fy_fork_listener {
+    struct fy_fork_listener *next;
+    void (*inherited)(struct fy_sched *sched);
+};
+void fy_fork_listen(struct fy_fork_listener *listener);
+
 /* Calls visit for each scheduler, those without a thread too, under its lock; the caller holds
  * none. */
 void fy_sched_each(void (*visit)(struct fy_sched *sched, void *arg), void *arg);
+
+/* go.c's: as ferry_num_tasks(), but the caller does not become one: for those who only look. */
+int fy_count_tasks(void);
 
 #endif

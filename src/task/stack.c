@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/fork.h"
 #include "base/list.h"
 #include "task/sanitizer.h"
 
@@ -48,6 +49,7 @@ struct slot {
 };
 
 struct slab {
+    struct fy_link link; /* in its kind's list of slabs */
     char *mapping;
     enum fy_stack_kind kind;
     size_t slots, used;
@@ -56,10 +58,14 @@ struct slab {
 
 /* All guarded by lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+FY_HELD_OVER_FORK(lock)
 static struct {
     struct fy_link free; /* of slots; warm ones first */
     size_t warm;         /* how many of them keep their pages */
     size_t empty_slabs;  /* slabs with no slot in use */
+    struct fy_link
+        slabs; /* all of them: of one in full use only its stacks know else, which no leak
+                             checker looks into */
     bool ready;
 } kinds[FY_STACK_KINDS];
 
@@ -146,6 +152,7 @@ static int refill(enum fy_stack_kind kind)
 {
     if (!kinds[kind].ready) {
         fy_list_init(&kinds[kind].free);
+        fy_list_init(&kinds[kind].slabs);
         kinds[kind].ready = true;
     }
     if (!fy_list_empty(&kinds[kind].free)) {
@@ -158,7 +165,7 @@ static int refill(enum fy_stack_kind kind)
     for (size_t i = slab->slots; i-- > 0;) {
         fy_list_push_front(&kinds[kind].free, &slab->slot[i].link);
     }
-    /* The free list holds the slab's slots. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+    fy_list_push_back(&kinds[kind].slabs, &slab->link);
     kinds[kind].empty_slabs++;
     return 0;
 }
@@ -186,6 +193,7 @@ int fy_stack_new(struct fy_stack *stack, enum fy_stack_kind kind)
 /* Under lock: the slab, whose slots are all free, goes back to the system. */
 static void slab_release(struct slab *slab)
 {
+    fy_list_remove(&slab->link);
     for (size_t i = 0; i < slab->slots; i++) {
         fy_list_remove(&slab->slot[i].link);
         if (slab->slot[i].warm) {

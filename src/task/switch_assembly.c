@@ -5,8 +5,12 @@
  */
 #include "task/switch.h"
 
+#include <ferry.h>
+
 #include <stdint.h>
 #include <string.h>
+
+#include "base/debug.h"
 
 void fy_switch_begin(void);
 
@@ -72,3 +76,42 @@ void fy_switch_forget(fy_stopped *self)
 {
     *self = NULL;
 }
+
+/* Where a stopped task's registers are, by a debugger's names, from its fy_stopped up. "frame": where its
+ * stack goes on. */
+extern FERRY_API const struct fy_debug_entry ferry_debug_registers[];
+
+#define SAVED(register, member)                                                       \
+    {                                                                                 \
+        .name = (register), .offset = (uint32_t)offsetof(struct first_frame, member), \
+        .size = (uint32_t)sizeof(uint64_t)                                            \
+    }
+
+const struct fy_debug_entry ferry_debug_registers[] = {
+#if defined(__x86_64__)
+    SAVED("rip", return_address),
+    SAVED("rbp", rbp),
+    SAVED("rbx", rbx),
+    SAVED("r12", r12),
+    SAVED("r13", r13),
+    SAVED("r14", r14),
+    SAVED("r15", r15),
+    {.name = "frame of rsp", .offset = sizeof(struct first_frame)},
+#elif defined(__aarch64__)
+    SAVED("pc", x30),
+    SAVED("x30", x30),
+    SAVED("x29", x29),
+    SAVED("x19", x19),
+    SAVED("x20", x20),
+    SAVED("x21", x21_to_x28[0]),
+    SAVED("x22", x21_to_x28[1]),
+    SAVED("x23", x21_to_x28[2]),
+    SAVED("x24", x21_to_x28[3]),
+    SAVED("x25", x21_to_x28[4]),
+    SAVED("x26", x21_to_x28[5]),
+    SAVED("x27", x21_to_x28[6]),
+    SAVED("x28", x21_to_x28[7]),
+    {.name = "frame of sp", .offset = sizeof(struct first_frame)},
+#endif
+    FY_DEBUG_END,
+};

@@ -10,15 +10,19 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <ferry.h>
+
+#include "base/debug.h"
 #include "task/clock.h"
 #include "task/io.h"
 
 /* All schedulers there ever were; only ever grows at its front. */
 static _Atomic(struct fy_sched *) all;
 
-/* Serialises the taking and giving back of schedulers. */
+/* Serialises the taking and giving back of schedulers. Taken before a scheduler's own lock. */
 static pthread_mutex_t lives = PTHREAD_MUTEX_INITIALIZER;
 
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
@@ -109,7 +113,9 @@ static void detach(void *arg)
     fy_poll_now(); /* and what they were about to post when the hooks stopped them */
     fy_tasks_finish(sched);
     run_hooks(&sched->leftovers);
+    fy_sched_unlock(sched); /* the other comes first */
     pthread_mutex_lock(&lives);
+    fy_sched_lock(sched);
     atomic_store(&sched->alive, false);
     fy_posts_run(sched); /* from now on whoever posts finds it dead, and sees to that */
     /* Whoever found it alive a moment ago may still be about to write to its descriptor. */
@@ -122,8 +128,8 @@ static void detach(void *arg)
     fy_switch_forget(&sched->root.stopped);
     fy_spares_free(&sched->spares);
     atomic_store(&sched->task_count, 0);
-    pthread_mutex_unlock(&lives);
     fy_sched_unlock(sched);
+    pthread_mutex_unlock(&lives);
     mine_set(NULL);
 }
 
@@ -179,6 +185,7 @@ static void adopt_thread(struct fy_sched *sched)
     sched->root =
         (struct fy_task){.kind = FY_TASK_THREAD, .name = "thread", .stopped = sched->root.stopped};
     fy_sanitizer_adopt(&sched->root.sanitizer);
+    sched->thread_id = (pid_t)syscall(SYS_gettid);
     sched->current = &sched->root;
     sched->previous = &sched->root;
     sched->now = fy_now();
@@ -338,3 +345,99 @@ void fy_sched_each(void (*visit)(struct fy_sched *sched, void *arg), void *arg)
         fy_sched_unlock(sched);
     }
 }
+
+/* ------------------------------------------------------------------------------------- a fork */
+
+static void each_alive(bool alive, void (*visit)(struct fy_sched *sched))
+{
+    for (struct fy_sched *sched = atomic_load(&all); sched != NULL; sched = sched->next) {
+        if (atomic_load(&sched->alive) == alive) {
+            visit(sched);
+        }
+    }
+}
+
+/* Whoever holds the lock of one that has a thread may wait for that of one that has none
+ * (fy_sched_post_home), and not the other way round. */
+void fy_scheds_freeze(void)
+{
+    pthread_mutex_lock(&lives);
+    each_alive(true, fy_sched_lock);
+    each_alive(false, fy_sched_lock);
+}
+
+void fy_scheds_thaw(void)
+{
+    each_alive(true, fy_sched_unlock);
+    each_alive(false, fy_sched_unlock);
+    pthread_mutex_unlock(&lives);
+}
+
+struct fy_sched *fy_scheds_keep(struct fy_sched *own)
+{
+    struct fy_sched *lost = NULL;
+    struct fy_sched *next;
+    for (struct fy_sched *sched = atomic_load(&all); sched != NULL; sched = next) {
+        next = sched->next;
+        if (sched != own) {
+            sched->next = lost;
+            lost = sched;
+        }
+    }
+    if (own != NULL) {
+        own->next = NULL;
+    }
+    atomic_store(&all, own);
+    return lost;
+}
+
+/* Where this fails the scheduler can wait for nothing, and every dial says so. */
+void fy_sched_reopen(struct fy_sched *sched, int number)
+{
+    fy_poller_reopen(&sched->poller, number);
+    sched->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (sched->wake_fd >= 0) {
+        (void)watch_wake_fd(sched);
+    }
+    atomic_store(&sched->poked, false);
+    fy_sched_poke(sched);
+}
+
+void fy_sched_become(struct fy_sched *sched)
+{
+    mine_set(sched);
+}
+
+/* ------------------------------------------------------------------------------ for a debugger */
+
+extern FERRY_API const struct fy_debug_entry ferry_debug_tasks[];
+const struct fy_debug_entry ferry_debug_tasks[] = {
+    FY_DEBUG_VARIABLE("schedulers", all),
+    FY_DEBUG_FIELD(fy_sched, next),
+    FY_DEBUG_FIELD(fy_sched, alive),
+    FY_DEBUG_FIELD(fy_sched, thread_id),
+    FY_DEBUG_FIELD(fy_sched, root),
+    FY_DEBUG_FIELD(fy_sched, current),
+    FY_DEBUG_FIELD(fy_sched, guest),
+    FY_DEBUG_FIELD(fy_sched, tasks),
+    FY_DEBUG_FIELD(fy_sched, open_responses),
+    FY_DEBUG_FIELD(fy_sched, now),
+    FY_DEBUG_FIELD(fy_task, all),
+    FY_DEBUG_FIELD(fy_task, stopped),
+    FY_DEBUG_FIELD(fy_task, stack.high),
+    FY_DEBUG_FIELD(fy_task, woken),
+    FY_DEBUG_FIELD(fy_task, arg),
+    FY_DEBUG_FIELD(fy_task, number),
+    FY_DEBUG_FIELD(fy_task, name),
+    FY_DEBUG_FIELD(fy_task, connection),
+    FY_DEBUG_FIELD(fy_task, on),
+    FY_DEBUG_FIELD(fy_task, why),
+    FY_DEBUG_FIELD(fy_task, since),
+    FY_DEBUG_FIELD(fy_task, function),
+    FY_DEBUG_FIELD(fy_task, creator),
+    FY_DEBUG_FIELD(fy_task, file),
+    FY_DEBUG_FIELD(fy_task, line),
+    FY_DEBUG_FIELD(fy_task, describe),
+    FY_DEBUG_FIELD(fy_link, next),
+    FY_DEBUG_END,
+};

@@ -20,6 +20,16 @@ void fy_task_register(struct fy_task *task, struct fy_sched *sched);
  */
 void fy_scheds_attend(struct fy_task *guest);
 
+/* For a fork (fork.c): takes the locks of all schedulers, and lets nobody make or end one, until they are
+ * given back. In the child: leaves only one in the list of all (NULL: none) and returns the others, linked
+ * by next; gives a scheduler a poller, by the number that the old one had, and a wake descriptor; and makes
+ * a scheduler this thread's. */
+void fy_scheds_freeze(void);
+void fy_scheds_thaw(void);
+struct fy_sched *fy_scheds_keep(struct fy_sched *own);
+void fy_sched_reopen(struct fy_sched *sched, int number);
+void fy_sched_become(struct fy_sched *sched);
+
 /* sched.c's: the same for one, under its lock, on the monitor's stack. */
 void fy_sched_attend(struct fy_sched *sched, struct fy_task *guest);
 

@@ -14,8 +14,10 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "http/chunk.h"
 #include "task/clock.h"
+#include "transport/abandon.h"
 #include "transport/held_memory.h"
 #include "transport/idle_pool.h"
 #include "transport/persist_conn.h"
@@ -424,7 +426,15 @@ static void body_close(void *self, bool may_park)
         }
     }
     exchange->res = NULL;
-    FY_HOST_COUNT_DOWN(exchange->counts, open_responses);
+    if (exchange->process == fy_fork_count()) {
+        FY_HOST_COUNT_DOWN(exchange->counts, open_responses);
+    }
+}
+
+/* In the child of a fork. */
+static void watch_no_more(const struct fy_ledger_entry *entry)
+{
+    fy_abandon_unwatch(entry->holder);
 }
 
 static void body_release(void *self)
@@ -462,6 +472,7 @@ void fy_body_attach(struct fy_exchange *exchange, ferry_response *res)
     res->entry.connection = exchange->conn->number;
     res->entry.held_memory = fy_held_memory;
     res->entry.holder = exchange;
+    res->entry.on_inherited = watch_no_more;
     res->entry.holds_connection = exchange->framing.kind != FY_BODY_NONE;
     FY_HOST_COUNT(exchange->counts, open_responses);
 }

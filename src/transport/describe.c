@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/debug.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "transport/persist_conn.h"
@@ -17,27 +18,26 @@ static const char *request_url(const struct fy_exchange *exchange)
     return exchange->req->url.text;
 }
 
-static enum ferry_snapshot_state state_of(const struct fy_persist_conn *conn, bool is_idle)
+static enum fy_snapshot_state state_of(const struct fy_persist_conn *conn, bool is_idle)
 {
     const struct fy_exchange *exchange = conn->serving;
     if (conn->is_closed) {
-        return FERRY_SNAPSHOT_CLOSING;
+        return FY_SNAPSHOT_CLOSING;
     }
     if (exchange == NULL || is_idle) {
-        return FERRY_SNAPSHOT_IDLE;
+        return FY_SNAPSHOT_IDLE;
     }
     if (conn->expected > 0) {
-        return exchange->written.closed ? FERRY_SNAPSHOT_AWAITING : FERRY_SNAPSHOT_WRITING;
+        return exchange->written.closed ? FY_SNAPSHOT_AWAITING : FY_SNAPSHOT_WRITING;
     }
     switch (exchange->fate) {
-    case FY_FATE_NONE: return FERRY_SNAPSHOT_UNREAD;
-    case FY_FATE_DRAIN: return FERRY_SNAPSHOT_DRAINING;
-    default: return FERRY_SNAPSHOT_IDLE;
+    case FY_FATE_NONE: return FY_SNAPSHOT_UNREAD;
+    case FY_FATE_DRAIN: return FY_SNAPSHOT_DRAINING;
+    default: return FY_SNAPSHOT_IDLE;
     }
 }
 
-void fy_persist_conn_describe(const struct fy_task *task,
-                              struct ferry_snapshot_connection *connection)
+void fy_persist_conn_describe(const struct fy_task *task, struct fy_snapshot_connection *connection)
 {
     const struct fy_persist_conn *conn = task->arg;
     const int64_t now = fy_now();
@@ -59,14 +59,24 @@ void fy_persist_conn_describe(const struct fy_task *task,
         connection->host = conn->host->host_port;
     }
     switch (connection->state) {
-    case FERRY_SNAPSHOT_IDLE:
+    case FY_SNAPSHOT_IDLE:
         connection->state_ns = is_idle && now > idle_since ? now - idle_since : 0;
         break;
-    case FERRY_SNAPSHOT_WRITING:
-    case FERRY_SNAPSHOT_AWAITING: connection->url = request_url(conn->serving); break;
-    case FERRY_SNAPSHOT_UNREAD:
+    case FY_SNAPSHOT_WRITING:
+    case FY_SNAPSHOT_AWAITING: connection->url = request_url(conn->serving); break;
+    case FY_SNAPSHOT_UNREAD:
         connection->url = conn->serving->res != NULL ? conn->serving->res->url : NULL;
         break;
     default: break;
     }
 }
+
+/* For a debugger: a task that has 'describe' and a connection is its read loop, and has it as arg. */
+extern FERRY_API const struct fy_debug_entry ferry_debug_connections[];
+const struct fy_debug_entry ferry_debug_connections[] = {
+    FY_DEBUG_FIELD(fy_persist_conn, host),      FY_DEBUG_FIELD(fy_persist_conn, counted),
+    FY_DEBUG_FIELD(fy_persist_conn, serving),   FY_DEBUG_FIELD(fy_persist_conn, requests),
+    FY_DEBUG_FIELD(fy_persist_conn, expected),  FY_DEBUG_FIELD(fy_persist_conn, is_idle),
+    FY_DEBUG_FIELD(fy_persist_conn, is_closed), FY_DEBUG_FIELD(fy_host, scheme),
+    FY_DEBUG_FIELD(fy_host, host_port),         FY_DEBUG_END,
+};

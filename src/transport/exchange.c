@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 
+#include "base/fork.h"
 #include "http/request.h"
+#include "http/response.h"
 #include "task/sched.h"
 #include "transport/abandon.h"
 #include "transport/persist_conn.h"
@@ -19,6 +21,7 @@ struct fy_exchange *fy_exchange_new(ferry_transport *transport, ferry_request *r
     }
     exchange->holds = 1;
     exchange->req = req;
+    exchange->process = fy_fork_count();
     exchange->transport = transport;
     exchange->put_trace = req->trace.put_idle_conn;
     exchange->trace_arg = req->trace_arg;
@@ -65,6 +68,15 @@ void fy_exchange_body_done(const ferry_request *req)
         fy_leave();
         body->done(body->done_arg);
         (void)fy_enter();
+    }
+}
+
+void fy_exchange_close_delivered(struct fy_exchange *exchange)
+{
+    ferry_response *res = exchange->delivered;
+    exchange->delivered = NULL;
+    if (res != NULL) {
+        fy_response_close(res);
     }
 }
 

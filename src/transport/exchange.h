@@ -54,6 +54,7 @@ struct fy_exchange {
     ferry_transport *transport;
     struct fy_host_counts *counts;   /* the host's, once there is a connection */
     int64_t handed_over, first_byte; /* sched->now when the request was, and when it was there */
+    unsigned process;                /* fy_fork_count() when it was made: it is counted there */
     struct fy_route route;           /* chosen before there is a connection */
     void (*put_trace)(void *arg, int put_result); /* the request may be gone by then; NULL: none */
     void *trace_arg;
@@ -77,6 +78,7 @@ struct fy_exchange {
     /* The response's way in. One value: the response; NULL: read_error and failure tell. */
     struct fy_chan answer;
     void *answer_place[1];
+    ferry_response *delivered; /* what was sent there, until the request's task runs and has it */
     ferry_error read_error;
     enum fy_trip_failure failure;
     bool answer_comes; /* a response without a body is about to be delivered, come what may */
@@ -120,6 +122,9 @@ void fy_exchange_body_done(const ferry_request *req);
  * any more: a response that is closed much later does not touch it. By the read loop, which has a
  * hold of its own on the connection. */
 void fy_exchange_settled(struct fy_exchange *exchange);
+
+/* Closes a response that has come for a task which gives up, or is no more. */
+void fy_exchange_close_delivered(struct fy_exchange *exchange);
 
 /* Stops watching the context and the deadline. */
 void fy_exchange_unwatch(struct fy_exchange *exchange);

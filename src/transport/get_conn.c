@@ -54,6 +54,7 @@ struct fy_dial_job {
 
 static void want_release(struct fy_want *want)
 {
+    /* Who gives several holds back had them. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     if (--want->holds == 0) {
         fy_transport_release(want->transport);
         free(want);
@@ -84,6 +85,13 @@ static void job_exit(struct fy_exit_hook *hook)
     fy_pool_free_place(job->transport, job->host);
 }
 
+/* In the child of a fork, where what has been begun of it is closed already. */
+static void job_in_child(struct fy_exit_hook *hook)
+{
+    fy_list_remove(&hook->link);
+    job_exit(hook);
+}
+
 static void want_fail(struct fy_want *want, const ferry_error *err)
 {
     if (fy_want_dialed(want, false)) {
@@ -99,6 +107,7 @@ static bool want_deliver(struct fy_want *want, struct fy_persist_conn *conn)
         return false;
     }
     fy_persist_conn_hold(conn);
+    want->given = conn;
     (void)fy_chan_try_send(&want->ready, conn);
     return true;
 }
@@ -288,11 +297,11 @@ static struct fy_dial_job *job_new(struct fy_want *want)
 }
 
 /* A connection that is being made, for a snapshot. */
-static void describe_dial(const struct fy_task *task, struct ferry_snapshot_connection *connection)
+static void describe_dial(const struct fy_task *task, struct fy_snapshot_connection *connection)
 {
     const struct fy_dial_job *job = task->arg;
     const int64_t now = fy_now();
-    connection->state = job->in_handshake ? FERRY_SNAPSHOT_HANDSHAKE : FERRY_SNAPSHOT_DIALING;
+    connection->state = job->in_handshake ? FY_SNAPSHOT_HANDSHAKE : FY_SNAPSHOT_DIALING;
     connection->state_ns = now > job->begun ? now - job->begun : 0;
     connection->host = job->host_port;
     connection->secure = job->secure;
@@ -327,6 +336,7 @@ static void start_dial(struct fy_want *want)
     task->describe = describe_dial;
     want->dial = job;
     job->exit.run = job_exit;
+    job->exit.forked = job_in_child;
     fy_list_push_front(&fy_sched_running()->exit_hooks, &job->exit.link);
 }
 
@@ -353,6 +363,7 @@ static void run_promise(struct fy_post *post)
     bool in_queue = want->promised_in_queue;
     if (conn != NULL) {
         want->over = true;
+        want->given = conn;
         (void)fy_chan_try_send(&want->ready, conn); /* its one place is free */
     }
     if (in_queue) {
@@ -377,19 +388,20 @@ static void want_end(struct fy_want *want, bool canceled)
     want->route = NULL;
 }
 
-/* A connection may have been delivered in the very moment of the cancel. */
+/* A connection may have been delivered in the very moment of the cancel, or of the thread's end. */
 static void give_back(struct fy_want *want)
 {
-    struct fy_case ready = FY_RECEIVE_FROM(&want->ready);
-    if (fy_select(&ready, 1, FY_AT_ONCE, "") == 0 && ready.value != NULL) {
-        struct fy_persist_conn *conn = ready.value;
-        if (conn->sched != want->sched) {
-            fy_pool_return(conn);
-            return;
-        }
-        fy_get_conn_undo(conn);
-        fy_persist_conn_release(conn);
+    struct fy_persist_conn *conn = want->given;
+    want->given = NULL;
+    if (conn == NULL) {
+        return;
     }
+    if (conn->sched != want->sched) {
+        fy_pool_return(conn);
+        return;
+    }
+    fy_get_conn_undo(conn);
+    fy_persist_conn_release(conn);
 }
 
 static void give_place_back(struct fy_want *want)
@@ -410,6 +422,17 @@ static void want_exit(struct fy_exit_hook *hook)
     want_release(want);
 }
 
+/* In the child of a fork: if the request's task goes on there, it is told. */
+static void want_in_child(struct fy_exit_hook *hook)
+{
+    struct fy_want *want = FY_CONTAINER(hook, struct fy_want, exit);
+    ferry_error err = {0};
+    fy_fail(&err, FERRY_ECANCELED, 0,
+            "the process was forked while the request waited for a connection");
+    want_fail(want, &err);
+    give_place_back(want);
+}
+
 static struct fy_want *want_new(ferry_transport *transport, ferry_request *req,
                                 const struct fy_route *route)
 {
@@ -426,6 +449,7 @@ static struct fy_want *want_new(ferry_transport *transport, ferry_request *req,
     want->post.run = run_granted;
     want->promise.run = run_promise;
     want->exit.run = want_exit;
+    want->exit.forked = want_in_child;
     fy_list_init(&want->waiter_link);
     fy_list_init(&want->queue_link);
     fy_chan_init(&want->ready, want->ready_place, 1);
@@ -449,7 +473,10 @@ static enum outcome wait_for(struct fy_want *want, struct fy_cancel *cancel, int
         FY_RECEIVE_FROM(&cancel->done),
     };
     switch (fy_select(cases, 2, deadline, why)) {
-    case 0: *conn = cases[0].value; return ANSWERED;
+    case 0:
+        *conn = cases[0].value;
+        want->given = NULL;
+        return ANSWERED;
     case 1: return CANCELED;
     default: return TIME_OVER;
     }

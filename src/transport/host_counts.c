@@ -121,6 +121,14 @@ void fy_host_counts_idle(struct fy_host_counts *counts, int by)
     atomic_store_explicit(&counts->idle, idle + by, memory_order_relaxed);
 }
 
+void fy_host_counts_inherited(struct fy_hosts_counted *hosts)
+{
+    for (struct fy_host_counts *counts = &hosts->others; counts != NULL;
+         counts = atomic_load(&counts->next)) {
+        atomic_store(&counts->open_responses, 0);
+    }
+}
+
 /* --------------------------------------------------------------------------------------- times */
 
 void fy_timed(struct fy_host_counts *counts, enum fy_timed what, int64_t ns)

@@ -64,6 +64,9 @@ void fy_host_counts_find(ferry_transport *transport, struct fy_host *host);
 /* A connection has become idle (1), or stopped being it (-1). Under pool.lock. */
 void fy_host_counts_idle(struct fy_host_counts *counts, int by);
 
+/* In the child of a fork: the responses that are open are the parent's. */
+void fy_host_counts_inherited(struct fy_hosts_counted *hosts);
+
 /* Each notes how long something took. */
 void fy_timed(struct fy_host_counts *counts, enum fy_timed what, int64_t ns);
 void fy_timed_dial(struct fy_host_counts *counts, const struct fy_dial_times *times);

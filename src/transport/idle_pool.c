@@ -19,11 +19,16 @@ int fy_pool_init(ferry_transport *transport)
 {
     struct fy_pool *pool = &transport->pool;
     fy_list_init(&pool->lru);
-    return pthread_mutex_init(&pool->lock, NULL) == 0 ? 0 : -1;
+    if (pthread_mutex_init(&pool->lock, NULL) != 0) {
+        return -1;
+    }
+    fy_fork_lock_add(&pool->held, &pool->lock);
+    return 0;
 }
 
 void fy_pool_destroy(ferry_transport *transport)
 {
+    fy_fork_lock_remove(&transport->pool.held);
     pthread_mutex_destroy(&transport->pool.lock);
 }
 
@@ -264,6 +269,16 @@ enum ferry_put_result fy_pool_try_put(struct fy_persist_conn *conn)
         fy_pool_send_home(evicted);
     }
     return result;
+}
+
+/* Another thread may be taking it out at this moment, which needs no lock of its scheduler's. */
+int64_t fy_pool_idle_since(struct fy_persist_conn *conn, int64_t otherwise)
+{
+    struct fy_pool *pool = &conn->transport->pool;
+    pthread_mutex_lock(&pool->lock);
+    int64_t since = conn->is_idle ? conn->idle_since : otherwise;
+    pthread_mutex_unlock(&pool->lock);
+    return since;
 }
 
 bool fy_pool_forget(struct fy_persist_conn *conn)

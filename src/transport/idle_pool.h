@@ -41,6 +41,9 @@ void fy_pool_return(struct fy_persist_conn *conn);
 void fy_pool_put_back(struct fy_persist_conn *conn);
 void fy_pool_rest(struct fy_persist_conn *conn);
 
+/* Since when a connection has been idle; otherwise, if it is not. */
+int64_t fy_pool_idle_since(struct fy_persist_conn *conn, int64_t otherwise);
+
 /* Forgets a connection that is being closed: takes it out of the idle ones and frees its place.
  * Returns whether the pool's hold on it is now the caller's. */
 bool fy_pool_forget(struct fy_persist_conn *conn);

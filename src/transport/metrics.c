@@ -3,36 +3,17 @@
  * series. They are gathered under the list's lock, which is taken last but for pools', and written
  * under none.
  */
-#include "transport/metrics.h"
+#include <ferry.h>
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
+#include "task/sched.h"
 #include "transport/transport.h"
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct fy_link all = {&all, &all}; /* of transports, in order; under lock */
-static uint64_t made;                     /* how many there ever were; under lock */
-
-void fy_metrics_enter(ferry_transport *transport)
-{
-    pthread_mutex_lock(&lock);
-    transport->number = ++made;
-    fy_list_push_back(&all, &transport->all);
-    pthread_mutex_unlock(&lock);
-}
-
-void fy_metrics_leave(ferry_transport *transport)
-{
-    pthread_mutex_lock(&lock);
-    fy_list_remove(&transport->all);
-    pthread_mutex_unlock(&lock);
-}
 
 /* ------------------------------------------------------------------------------------ gathering */
 
@@ -50,7 +31,8 @@ struct rows {
     struct row *row;
     size_t count, capacity;
     bool failed; /* out of memory: no use going on */
-    const char *transport;
+    const ferry_transport *standard;
+    const char *transport; /* the label of the rows that are being added */
 };
 
 static struct row *row_new(struct rows *rows)
@@ -89,23 +71,19 @@ static void add_host(void *arg, const ferry_host_stats *stats)
         row->as.host.scheme == NULL || row->as.host.host == NULL || row->as.host.proxy == NULL;
 }
 
-static void gather(struct rows *rows, const ferry_transport *standard)
+static void add_transport(struct fy_stats_source *source, void *arg)
 {
-    pthread_mutex_lock(&lock);
-    FY_LIST_EACH(link, &all)
-    {
-        const ferry_transport *transport = FY_CONTAINER(link, ferry_transport, all);
-        char number[24];
-        snprintf(number, sizeof number, "%" PRIu64, transport->number);
-        rows->transport = transport == standard ? "default" : number;
-        struct row *row = row_new(rows);
-        if (row != NULL) {
-            row->as.all.size = sizeof row->as.all;
-            ferry_transport_stats(transport, &row->as.all);
-            (void)ferry_transport_each_host(transport, add_host, rows);
-        }
+    struct rows *rows = arg;
+    const ferry_transport *transport = FY_CONTAINER(source, struct ferry_transport, source);
+    char number[24];
+    snprintf(number, sizeof number, "%" PRIu64, source->number);
+    rows->transport = transport == rows->standard ? "default" : number;
+    struct row *row = row_new(rows);
+    if (row != NULL) {
+        row->as.all.size = sizeof row->as.all;
+        ferry_transport_stats(transport, &row->as.all);
+        (void)ferry_transport_each_host(transport, add_host, rows);
     }
-    pthread_mutex_unlock(&lock);
 }
 
 static void rows_free(struct rows *rows)
@@ -297,7 +275,7 @@ static void write_process(struct fy_buffer *text)
         "ferry_ledger_responses", "gauge",
         "Responses that are not closed, those without a connection included.", 0};
     head(text, &tasks);
-    fy_buffer_printf(text, "ferry_tasks %d\n", ferry_num_tasks());
+    fy_buffer_printf(text, "ferry_tasks %d\n", fy_count_tasks());
     head(text, &ledger);
     fy_buffer_printf(text, "ferry_ledger_responses %zu\n", ferry_open_responses(NULL));
 }
@@ -324,10 +302,10 @@ static void write_all(struct fy_buffer *text, const struct rows *rows)
 
 FERRY_API int ferry_metrics(FILE *out)
 {
-    struct rows rows = {0};
+    struct rows rows = {.standard = ferry_default_transport()};
     struct fy_buffer text = {0};
     int result = -1;
-    gather(&rows, ferry_default_transport());
+    fy_stats_sources_each(add_transport, &rows);
     if (!rows.failed) {
         write_all(&text, &rows);
     }

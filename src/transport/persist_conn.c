@@ -34,12 +34,12 @@ static void look_if_idle(struct fy_timer *timer)
     if (conn->is_closed) {
         return;
     }
-    if (conn->is_idle && now - conn->idle_since >= limit) {
+    int64_t since = fy_pool_idle_since(conn, now);
+    if (now - since >= limit) {
         fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
                                   "the connection was idle for too long");
         return;
     }
-    int64_t since = conn->is_idle ? conn->idle_since : now;
     fy_timer_arm(&conn->sched->timers, timer, since + limit, look_if_idle);
 }
 
@@ -48,6 +48,14 @@ static void close_with_thread(struct fy_exit_hook *hook)
     fy_persist_conn_close_for(FY_CONTAINER(hook, struct fy_persist_conn, exit), FY_TRIP_FAILED,
                               FERRY_ECANCELED,
                               "the thread that the connection belonged to has ended");
+}
+
+/* In the child of a fork: nothing goes out on it, and it stays the parent's. */
+static void close_in_child(struct fy_exit_hook *hook)
+{
+    fy_persist_conn_close_for(FY_CONTAINER(hook, struct fy_persist_conn, exit), FY_TRIP_FAILED,
+                              FERRY_ECANCELED,
+                              "the process was forked, and the connection is the parent's");
 }
 
 static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_host *host,
@@ -125,6 +133,7 @@ struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct f
     FY_HOST_COUNT(conn->counts, connections);
     conn->read_task->describe = fy_persist_conn_describe;
     conn->exit.run = close_with_thread;
+    conn->exit.forked = close_in_child;
     settle_here(conn);
     return conn;
 
@@ -237,6 +246,7 @@ static void detach(struct fy_persist_conn *conn)
 
 static void attach(struct fy_persist_conn *conn)
 {
+    fy_sched_running()->arriving = NULL;
     fy_task_attach(conn->read_task);
     fy_task_attach(conn->write_task);
     settle_here(conn);
@@ -255,6 +265,7 @@ bool fy_persist_conn_move_here(struct fy_persist_conn *conn)
     fy_sched_lock(there);
     bool moves = can_move(conn);
     if (moves) {
+        fy_sched_running()->arriving = &conn->exit;
         detach(conn);
     } else if (conn->is_closed) {
         fy_persist_conn_release(conn);
@@ -363,6 +374,7 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
         };
         switch (fy_select(cases, TRIP_CASES, deadline, "waiting for the response")) {
         case ANSWERED:
+            exchange->delivered = NULL;
             if (cases[ANSWERED].value != NULL) {
                 return cases[ANSWERED].value;
             }
@@ -418,11 +430,7 @@ static void abandon(struct fy_persist_conn *conn, struct fy_exchange *exchange,
     fy_persist_conn_close(conn, FY_TRIP_FAILED, err);
     fy_chan_receive(&exchange->written, NULL, "waiting for the request's body to be let go");
     fy_persist_conn_wait_gone(conn);
-    /* The answer may have come in the very moment of a cancel. */
-    struct fy_case late = FY_RECEIVE_FROM(&exchange->answer);
-    if (fy_select(&late, 1, FY_AT_ONCE, "") == 0 && late.value != NULL) {
-        fy_response_close(late.value);
-    }
+    fy_exchange_close_delivered(exchange);
 }
 
 ferry_response *fy_persist_conn_round_trip(struct fy_persist_conn *conn,

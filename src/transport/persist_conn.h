@@ -124,8 +124,8 @@ void fy_write_loop(void *arg);
 void fy_persist_conn_loop_over(struct fy_persist_conn *conn);
 
 /* The read loop's task, as a snapshot shows it: describe.c. */
-struct ferry_snapshot_connection;
+struct fy_snapshot_connection;
 void fy_persist_conn_describe(const struct fy_task *task,
-                              struct ferry_snapshot_connection *connection);
+                              struct fy_snapshot_connection *connection);
 
 #endif

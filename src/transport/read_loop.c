@@ -200,6 +200,9 @@ static bool await_body_fate(struct fy_exchange *exchange)
         fy_persist_conn_close(conn, FY_TRIP_FAILED, &err);
     }
     fy_exchange_unwatch(exchange);
+    if (chosen != 0) {
+        fy_abandon_unwatch(exchange); /* there is nothing that could be taken away */
+    }
     if (chosen != 0 && exchange->res != NULL) {
         exchange->res->entry.holds_connection = false; /* it goes, whoever is still to close that */
     }
@@ -214,6 +217,7 @@ static bool await_body_fate(struct fy_exchange *exchange)
 
 static void deliver(struct fy_exchange *exchange, ferry_response *res)
 {
+    exchange->delivered = res;
     (void)fy_chan_try_send(&exchange->answer, res); /* its one place is free: there is one answer */
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "http/decode.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -70,10 +71,7 @@ static int rewind_body(ferry_request *req, ferry_error *err)
 static void let_go(struct fy_exit_hook *hook)
 {
     struct fy_exchange *exchange = FY_CONTAINER(hook, struct fy_exchange, leftover);
-    struct fy_case answer = FY_RECEIVE_FROM(&exchange->answer);
-    if (fy_select(&answer, 1, FY_AT_ONCE, "") == 0 && answer.value != NULL) {
-        fy_response_close(answer.value);
-    }
+    fy_exchange_close_delivered(exchange);
     fy_exchange_release(exchange);
 }
 
@@ -202,6 +200,8 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
             res = take_challenge(exchange, res, &cause, &again);
             challenged = by_proxy = again;
         }
+        /* What was begun in the parent is the parent's to send again. */
+        again = again && exchange->process == fy_fork_count();
         if (!again) {
             end(exchange);
         }

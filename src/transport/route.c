@@ -109,6 +109,7 @@ int fy_proxies_init(struct fy_proxies *proxies, const ferry_transport_options *o
         pthread_mutex_destroy(&proxies->lock);
         return -1;
     }
+    fy_fork_lock_add(&proxies->held, &proxies->lock);
     if (take_fields(proxies, options->proxy_fields, options->proxy_field_count) != 0 ||
         take_settings(proxies, options) != 0) {
         fy_proxies_destroy(proxies);
@@ -130,6 +131,7 @@ void fy_proxies_destroy(struct fy_proxies *proxies)
     if (proxies->own_tls) {
         fy_transport_tls_destroy(&proxies->tls);
     }
+    fy_fork_lock_remove(&proxies->held);
     pthread_mutex_destroy(&proxies->lock);
 }
 

@@ -11,6 +11,7 @@
 #include <ferry.h>
 
 #include "base/arena.h"
+#include "base/fork.h"
 #include "http/header.h"
 #include "net/proxy.h"
 #include "net/proxy_choice.h"
@@ -41,6 +42,7 @@ struct fy_proxies {
     ferry_error refused;     /* why the fields cannot be used; code 0: they can */
     bool own_tls;            /* HTTPS proxies have settings of their own: */
     struct fy_transport_tls tls;
+    struct fy_fork_lock held;
     pthread_mutex_t lock;                   /* of all below; nothing else is taken under it */
     struct fy_proxy *kept[FY_PROXIES_KEPT]; /* most recently used first; holds */
 };

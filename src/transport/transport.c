@@ -4,12 +4,12 @@
 #include "transport/transport.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "task/sched.h"
 #include "transport/idle_pool.h"
-#include "transport/metrics.h"
 #include "transport/persist_conn.h"
 #include "transport/want.h"
 
@@ -104,9 +104,7 @@ FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *op
     }
     transport->pool.monitored = !given.disable_monitor;
     fy_hosts_counted_init(&transport->hosts_counted);
-    fy_metrics_enter(transport);
-    transport->stats.fill = fill_source;
-    fy_stats_source_add(&transport->stats);
+    fy_stats_source_enter(&transport->source, fill_source);
     return transport;
 
 no_pool:
@@ -129,8 +127,7 @@ void fy_transport_hold(ferry_transport *transport)
 void fy_transport_release(ferry_transport *transport)
 {
     if (atomic_fetch_sub_explicit(&transport->holds, 1, memory_order_acq_rel) == 1) {
-        fy_metrics_leave(transport);
-        fy_stats_source_remove(&transport->stats); /* adds its numbers to the library's */
+        fy_stats_source_leave(&transport->source);
         fy_hosts_counted_free(&transport->hosts_counted);
         fy_pool_destroy(transport);
         fy_proxies_destroy(&transport->proxies);
@@ -229,7 +226,7 @@ static void fill(ferry_transport *transport, ferry_stats *stats)
 
 static void fill_source(struct fy_stats_source *source, ferry_stats *stats)
 {
-    fill(FY_CONTAINER(source, struct ferry_transport, stats), stats);
+    fill(FY_CONTAINER(source, struct ferry_transport, source), stats);
 }
 
 FERRY_API void ferry_transport_stats(const ferry_transport *transport, ferry_stats *stats)
@@ -244,6 +241,25 @@ FERRY_API void ferry_transport_stats(const ferry_transport *transport, ferry_sta
     }
     all.size = size;
     memcpy(stats, &all, size < sizeof all ? size : sizeof all);
+}
+
+/* In the child of a fork, once for each scheduler: what was open is the parent's. */
+static void forget_open(struct fy_stats_source *source, void *arg)
+{
+    (void)arg;
+    fy_host_counts_inherited(&FY_CONTAINER(source, struct ferry_transport, source)->hosts_counted);
+}
+
+static void inherited(struct fy_sched *sched)
+{
+    (void)sched;
+    fy_stats_sources_each(forget_open, NULL);
+}
+
+static __attribute__((constructor)) void watch_forks(void)
+{
+    static struct fy_fork_listener listener = {.inherited = inherited};
+    fy_fork_listen(&listener);
 }
 
 FERRY_API const char *ferry_put_result_string(int result)

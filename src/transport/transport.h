@@ -15,6 +15,7 @@
 
 #include <ferry.h>
 
+#include "base/fork.h"
 #include "base/list.h"
 #include "net/detours.h"
 #include "net/local_end.h"
@@ -22,7 +23,7 @@
 #include "transport/host_counts.h"
 #include "transport/route.h"
 #include "transport/transport_tls.h"
-#include "watch/snapshot.h"
+#include "watch/sources.h"
 
 /* As ferry_transport_options, with every default put in and times in a form ready for use. */
 struct fy_transport_settings {
@@ -74,6 +75,7 @@ struct fy_host {
 
 struct fy_pool {
     pthread_mutex_t lock;
+    struct fy_fork_lock held;
     void *hosts;        /* tsearch tree of fy_host, by key */
     struct fy_link lru; /* of idle fy_persist_conn, of all hosts, most recently used first */
     int idle_count;
@@ -97,9 +99,7 @@ struct ferry_transport {
     struct fy_proxies proxies;
     struct fy_counters count;
     struct fy_hosts_counted hosts_counted;
-    struct fy_link all; /* metrics.c's: in the list of all transports, under its lock */
-    uint64_t number;    /* likewise: 1, 2, 3 ... in the order of their making; never changes */
-    struct fy_stats_source stats; /* the library's, which adds up all transports' */
+    struct fy_stats_source source; /* its place among all that count */
     atomic_int holds; /* the user's, each connection's, each dial's: freed with the last */
 };
 

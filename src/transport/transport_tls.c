@@ -21,12 +21,14 @@ int fy_transport_tls_init(struct fy_transport_tls *tls, const ferry_tls_options 
         fy_tls_config_release(tls->config);
         return -1;
     }
+    fy_fork_lock_add(&tls->held, &tls->lock);
     return 0;
 }
 
 void fy_transport_tls_destroy(struct fy_transport_tls *tls)
 {
     fy_tls_config_release(tls->config);
+    fy_fork_lock_remove(&tls->held);
     pthread_mutex_destroy(&tls->lock);
 }
 

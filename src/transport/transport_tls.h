@@ -10,10 +10,12 @@
 
 #include <ferry.h>
 
+#include "base/fork.h"
 #include "net/tls.h"
 
 struct fy_transport_tls {
-    pthread_mutex_t lock;         /* guards config; nothing is taken under it, nobody parks */
+    pthread_mutex_t lock; /* guards config; nothing is taken under it, nobody parks */
+    struct fy_fork_lock held;
     struct fy_tls_config *config; /* constant once made; NULL: not yet */
     ferry_error refused; /* constant: why the caller's options cannot be used; code 0: they can */
 };

@@ -38,6 +38,7 @@ static void hand_over(struct fy_persist_conn *conn, struct fy_want *want)
         fy_list_remove(&want->queue_link);
         want->holds--;
     }
+    want->given = conn;
     (void)fy_chan_try_send(&want->ready, conn); /* its one place is free */
 }
 

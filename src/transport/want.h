@@ -38,6 +38,9 @@ struct fy_want {
     struct fy_chan ready; /* one value: a connection (with a hold), perhaps another thread's still;
                                  or NULL: err tells */
     void *ready_place[1];
+    /* What was sent there, until the request's task runs and has it; NULL: nothing. A task that is discarded
+     * meanwhile does not. */
+    struct fy_persist_conn *given;
     ferry_error err;
     struct fy_chan dialed;        /* closed when its dial is over, whatever came of it */
     struct fy_dial_job *dial;     /* under way on its behalf; NULL: none (any more) */

@@ -12,6 +12,7 @@
 #include <ferry.h>
 
 #include "base/buffer.h"
+#include "base/debug.h"
 #include "task/sched.h"
 #include "watch/ledger_read.h"
 
@@ -24,6 +25,25 @@ void fy_ledger_open(struct fy_sched *sched, struct fy_ledger_entry *entry)
 void fy_ledger_close(struct fy_ledger_entry *entry)
 {
     fy_list_remove(&entry->link);
+}
+
+/* In the child of a fork: the scheduler's open responses are the parent's. */
+static void inherited(struct fy_sched *sched)
+{
+    struct fy_link *link;
+    while ((link = fy_list_pop_front(&sched->open_responses)) != NULL) {
+        struct fy_ledger_entry *entry = FY_CONTAINER(link, struct fy_ledger_entry, link);
+        entry->inherited = true;
+        if (entry->on_inherited != NULL) {
+            entry->on_inherited(entry);
+        }
+    }
+}
+
+static __attribute__((constructor)) void watch_forks(void)
+{
+    static struct fy_fork_listener listener = {.inherited = inherited};
+    fy_fork_listen(&listener);
 }
 
 /* ----------------------------------------------------------------------------------------- text */
@@ -175,3 +195,19 @@ static __attribute__((destructor)) void report_at_exit(void)
         _exit(23);
     }
 }
+
+/* For a debugger. */
+extern FERRY_API const struct fy_debug_entry ferry_debug_ledger[];
+const struct fy_debug_entry ferry_debug_ledger[] = {
+    FY_DEBUG_FIELD(fy_ledger_entry, link),
+    FY_DEBUG_FIELD(fy_ledger_entry, file),
+    FY_DEBUG_FIELD(fy_ledger_entry, line),
+    FY_DEBUG_FIELD(fy_ledger_entry, url),
+    FY_DEBUG_FIELD(fy_ledger_entry, opened),
+    FY_DEBUG_FIELD(fy_ledger_entry, last_read),
+    FY_DEBUG_FIELD(fy_ledger_entry, bytes_read),
+    FY_DEBUG_FIELD(fy_ledger_entry, length),
+    FY_DEBUG_FIELD(fy_ledger_entry, connection),
+    FY_DEBUG_FIELD(fy_ledger_entry, holds_connection),
+    FY_DEBUG_END,
+};

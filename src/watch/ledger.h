@@ -25,6 +25,7 @@ struct fy_ledger_entry {
     int64_t bytes_read;
     int64_t length;        /* announced, -1: unknown */
     uint64_t connection;   /* the connection that serves it; 0: none */
+    bool inherited;        /* its process was forked, and this is the child: it is on no list */
     bool abandoned;        /* nobody has read from it for abandoned_ms: it has been taken away */
     bool holds_connection; /* its body has not ended: it holds that connection and two tasks */
     /* Told by those who know, in bytes: what the response takes, and, asked only while it holds one,
@@ -32,6 +33,8 @@ struct fy_ledger_entry {
     size_t (*memory)(const struct fy_ledger_entry *entry);
     size_t (*held_memory)(const struct fy_ledger_entry *entry);
     void *holder;
+    /* Told when it becomes inherited. NULL: nobody. */
+    void (*on_inherited)(const struct fy_ledger_entry *entry);
 };
 
 void fy_ledger_open(struct fy_sched *sched, struct fy_ledger_entry *entry);

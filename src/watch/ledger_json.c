@@ -61,23 +61,23 @@ static void write_site(struct fy_buffer *json, const struct fy_call_site *site)
     write_cost(json, site->connections, site->memory);
 }
 
-static void write_all(struct fy_buffer *json, const struct fy_open_responses *all)
+void fy_open_responses_write_json(struct fy_buffer *json, const struct fy_open_responses *all,
+                                  size_t most)
 {
-    size_t site_count;
+    size_t site_count = 0;
     struct fy_call_site *sites = fy_call_sites(all, &site_count);
     json->failed = json->failed || all->count < all->open || (all->count > 0 && sites == NULL);
     fy_buffer_printf(json, "{\"open\": %zu, \"call_sites\": [", all->open);
-    for (size_t i = 0; i < site_count; i++) {
+    for (size_t i = 0; sites != NULL && i < site_count && i < most; i++) {
         fy_buffer_append_text(json, i > 0 ? ",\n " : "\n ");
         write_site(json, &sites[i]);
     }
     fy_buffer_append_text(json, "],\n\"responses\": [");
-    for (size_t i = 0; i < all->count; i++) {
+    for (size_t i = 0; i < all->count && i < most; i++) {
         fy_buffer_append_text(json, i > 0 ? ",\n " : "\n ");
         write_one(json, &all->list[i]);
     }
-    fy_buffer_append_text(json, "]}\n");
-    fy_buffer_append_byte(json, '\0');
+    fy_buffer_append_text(json, "]}");
     free(sites);
 }
 
@@ -86,14 +86,10 @@ FERRY_API char *ferry_open_responses_json(size_t *count)
     struct fy_open_responses all;
     struct fy_buffer json = {0};
     fy_open_responses_read(&all);
-    write_all(&json, &all);
+    fy_open_responses_write_json(&json, &all, SIZE_MAX);
     if (count != NULL) {
         *count = all.open;
     }
     fy_open_responses_free(&all);
-    if (json.failed) {
-        fy_buffer_free(&json);
-        return NULL;
-    }
-    return json.bytes;
+    return fy_json_end(&json);
 }

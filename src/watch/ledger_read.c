@@ -1,7 +1,8 @@
 /*
- * Reading the ledger: a reader goes from scheduler to scheduler and holds each one's lock for no longer
- * than copying takes; nothing is written or sorted meanwhile. A thread that is in ferry gives its lock up
- * whenever it waits or calls a function of the user's, so nobody waits for long here.
+ * Reading the ledger: a reader goes from scheduler to scheduler and holds each one's lock for no
+ * longer than copying takes; nothing is written or sorted meanwhile. A thread that is in ferry
+ * gives its lock up whenever it waits or calls a function of the user's, so nobody waits for long
+ * here.
  */
 #include "watch/ledger_read.h"
 
@@ -54,12 +55,17 @@ static void copy(struct fy_open_responses *all, const struct fy_ledger_entry *en
     };
 }
 
-static void visit(struct fy_sched *sched, void *arg)
+void fy_open_responses_add(struct fy_open_responses *all, struct fy_sched *sched)
 {
     FY_LIST_EACH(link, &sched->open_responses)
     {
-        copy(arg, FY_CONTAINER(link, struct fy_ledger_entry, link));
+        copy(all, FY_CONTAINER(link, struct fy_ledger_entry, link));
     }
+}
+
+static void visit(struct fy_sched *sched, void *arg)
+{
+    fy_open_responses_add(arg, sched);
 }
 
 static int oldest_first(const void *a, const void *b)
@@ -69,13 +75,18 @@ static int oldest_first(const void *a, const void *b)
     return left->age < right->age ? 1 : left->age > right->age ? -1 : 0;
 }
 
+void fy_open_responses_sort(struct fy_open_responses *all)
+{
+    if (all->count > 1) {
+        qsort(all->list, all->count, sizeof all->list[0], oldest_first);
+    }
+}
+
 void fy_open_responses_read(struct fy_open_responses *all)
 {
     *all = (struct fy_open_responses){0};
     fy_sched_each(visit, all);
-    if (all->count > 1) {
-        qsort(all->list, all->count, sizeof all->list[0], oldest_first);
-    }
+    fy_open_responses_sort(all);
 }
 
 void fy_open_responses_free(struct fy_open_responses *all)
@@ -128,6 +139,7 @@ struct fy_call_site *fy_call_sites(const struct fy_open_responses *all, size_t *
         return NULL;
     }
     struct fy_call_site *sites = calloc(all->count, sizeof *sites);
+    /* Pointers are what is sorted. NOLINTBEGIN(bugprone-sizeof-expression) */
     const struct fy_open_response **sorted = calloc(all->count, sizeof *sorted);
     if (sites == NULL || sorted == NULL) {
         free(sites);
@@ -138,6 +150,7 @@ struct fy_call_site *fy_call_sites(const struct fy_open_responses *all, size_t *
         sorted[i] = &all->list[i];
     }
     qsort(sorted, all->count, sizeof *sorted, by_place);
+    /* NOLINTEND(bugprone-sizeof-expression) */
     for (size_t i = 0; i < all->count; i++) {
         if (i == 0 || compare_places(sorted[i], sorted[i - 1]) != 0) {
             sites[(*count)++].oldest = sorted[i];

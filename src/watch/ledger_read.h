@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct fy_buffer;
+struct fy_sched;
+
 /* An entry's copy. Times are ages, in nanoseconds. */
 struct fy_open_response {
     const char *file; /* NULL: unknown */
@@ -36,6 +39,12 @@ struct fy_call_site {
 };
 
 void fy_open_responses_read(struct fy_open_responses *all);
+
+/* The same in parts: all starts zero-filled, each scheduler's are added under its lock, and then
+ * they are put in order. */
+void fy_open_responses_add(struct fy_open_responses *all, struct fy_sched *sched);
+void fy_open_responses_sort(struct fy_open_responses *all);
+
 void fy_open_responses_free(struct fy_open_responses *all);
 
 /* How many entries make the text be grouped by call site. */
@@ -44,5 +53,10 @@ void fy_open_responses_free(struct fy_open_responses *all);
 /* The call sites, those with the most open responses first. From malloc(); NULL: out of memory, or
  * there are none. */
 struct fy_call_site *fy_call_sites(const struct fy_open_responses *all, size_t *count);
+
+/* ledger_json.c: the document of ferry_open_responses_json(), with at most so many of its responses
+ * and call sites. */
+void fy_open_responses_write_json(struct fy_buffer *json, const struct fy_open_responses *all,
+                                  size_t most);
 
 #endif

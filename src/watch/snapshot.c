@@ -8,12 +8,12 @@
 
 #include "task/clock.h"
 #include "task/sched.h"
-#include "watch/ledger.h"
+#include "watch/sources.h"
 
 /* While it is being taken. */
 struct taking {
-    ferry_snapshot *snapshot;
-    size_t task_room, connection_room, response_room;
+    struct fy_snapshot *snapshot;
+    size_t task_room, connection_room;
     bool failed; /* out of memory */
 };
 
@@ -47,9 +47,9 @@ static char *copy(struct taking *taking, const char *text)
     return own;
 }
 
-struct ferry_snapshot_parked fy_snapshot_parked(const struct fy_task *task, int64_t now)
+struct fy_snapshot_parked fy_snapshot_parked(const struct fy_task *task, int64_t now)
 {
-    struct ferry_snapshot_parked parked = {0};
+    struct fy_snapshot_parked parked = {0};
     if (task != NULL) {
         parked.task = task->number;
         parked.why = task->why;
@@ -60,8 +60,8 @@ struct ferry_snapshot_parked fy_snapshot_parked(const struct fy_task *task, int6
 
 static void take_connection(struct taking *taking, const struct fy_task *task)
 {
-    ferry_snapshot *snapshot = taking->snapshot;
-    struct ferry_snapshot_connection *connection =
+    struct fy_snapshot *snapshot = taking->snapshot;
+    struct fy_snapshot_connection *connection =
         grow(taking, &snapshot->connections, sizeof *connection, &snapshot->connection_count,
              &taking->connection_room);
     if (connection != NULL) {
@@ -74,11 +74,20 @@ static void take_connection(struct taking *taking, const struct fy_task *task)
 
 static void take_task(struct taking *taking, const struct fy_task *task)
 {
-    ferry_snapshot *snapshot = taking->snapshot;
-    struct ferry_snapshot_task *taken =
+    struct fy_snapshot *snapshot = taking->snapshot;
+    struct fy_snapshot_task *taken =
         grow(taking, &snapshot->tasks, sizeof *taken, &snapshot->task_count, &taking->task_room);
     if (taken != NULL) {
         taken->number = task->number;
+        taken->kind = task->kind == FY_TASK_THREAD ? FY_SNAPSHOT_THREAD
+                      : task->kind == FY_TASK_USER ? FY_SNAPSHOT_USER
+                                                   : FY_SNAPSHOT_LIBRARY;
+        taken->thread_id = task->sched->thread_id;
+        taken->on = task->why == NULL ? NULL : task->woken ? "runnable" : task->on;
+        taken->function = task->function;
+        taken->creator = task->creator;
+        taken->file = task->file;
+        taken->line = task->line;
         taken->thread = task->sched->root.number;
         taken->name = task->name;
         taken->connection = task->connection;
@@ -87,25 +96,6 @@ static void take_task(struct taking *taking, const struct fy_task *task)
     }
     if (task->describe != NULL) {
         take_connection(taking, task);
-    }
-}
-
-static void take_response(struct taking *taking, const struct fy_ledger_entry *entry)
-{
-    ferry_snapshot *snapshot = taking->snapshot;
-    struct ferry_snapshot_response *taken = grow(taking, &snapshot->responses, sizeof *taken,
-                                                 &snapshot->response_count, &taking->response_room);
-    if (taken != NULL) {
-        int64_t last = entry->last_read > entry->opened ? entry->last_read : entry->opened;
-        taken->file = entry->file;
-        taken->line = entry->line;
-        taken->url = copy(taking, entry->url != NULL ? entry->url : "");
-        taken->age_ns = snapshot->taken > entry->opened ? snapshot->taken - entry->opened : 0;
-        taken->unread_ns = snapshot->taken > last ? snapshot->taken - last : 0;
-        taken->bytes_read = entry->bytes_read;
-        taken->length = entry->length;
-        taken->connection = entry->connection;
-        taken->holds_connection = entry->holds_connection;
     }
 }
 
@@ -118,29 +108,28 @@ static void visit(struct fy_sched *sched, void *arg)
             take_task(taking, FY_CONTAINER(link, struct fy_task, all));
         }
     }
-    FY_LIST_EACH(link, &sched->open_responses)
-    {
-        take_response(taking, FY_CONTAINER(link, struct fy_ledger_entry, link));
-    }
+    fy_open_responses_add(&taking->snapshot->responses, sched);
 }
 
-FERRY_API ferry_snapshot *ferry_snapshot_take(void)
+struct fy_snapshot *fy_snapshot_take(void)
 {
     struct taking taking = {.snapshot = calloc(1, sizeof *taking.snapshot)};
     if (taking.snapshot == NULL) {
         return NULL;
     }
+    struct fy_open_responses *responses = &taking.snapshot->responses;
     taking.snapshot->taken = fy_now();
     fy_sched_each(visit, &taking);
+    fy_open_responses_sort(responses);
     fy_stats_total(&taking.snapshot->total);
-    if (taking.failed) {
-        ferry_snapshot_free(taking.snapshot);
+    if (taking.failed || responses->count < responses->open) {
+        fy_snapshot_free(taking.snapshot);
         return NULL;
     }
     return taking.snapshot;
 }
 
-FERRY_API void ferry_snapshot_free(ferry_snapshot *snapshot)
+void fy_snapshot_free(struct fy_snapshot *snapshot)
 {
     if (snapshot == NULL) {
         return;
@@ -149,11 +138,8 @@ FERRY_API void ferry_snapshot_free(ferry_snapshot *snapshot)
         free((char *)snapshot->connections[i].host);
         free((char *)snapshot->connections[i].url);
     }
-    for (size_t i = 0; i < snapshot->response_count; i++) {
-        free(snapshot->responses[i].url);
-    }
     free(snapshot->tasks);
     free(snapshot->connections);
-    free(snapshot->responses);
+    fy_open_responses_free(&snapshot->responses);
     free(snapshot);
 }

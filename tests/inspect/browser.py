@@ -15,11 +15,15 @@ PATIENCE_S = 60  # only ends what hangs
 
 
 def find_chromium():
-    for name in ("chromium", "chromium-browser", "google-chrome"):
+    for name in ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell"):
         path = shutil.which(name)
         if path:
             return path
     return None
+
+
+class CannotStart(Exception):
+    """The browser that is installed does not run here at all; the message is its own last words."""
 
 
 class Browser:
@@ -31,13 +35,14 @@ class Browser:
         self.to_hear, to_say = os.pipe()
 
         # Chromium reads commands from descriptor 3 and writes its answers to 4.
+        self.said = tempfile.TemporaryFile()
         high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 20) for fd in (to_read, to_say)]
         self.process = subprocess.Popen(
             ["bash", "-c", f'exec "$0" "$@" 3<&{high[0]} 4>&{high[1]}', program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
              "--no-first-run", "--disable-background-networking", "--disable-extensions",
              "--hide-scrollbars", "--no-proxy-server",
              "--remote-debugging-pipe", "--user-data-dir=" + self.profile, "about:blank"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.said,
             pass_fds=high, start_new_session=True)
         for fd in (to_read, to_say, *high):
             os.close(fd)
@@ -45,14 +50,29 @@ class Browser:
         self.number = 0
         self.session = None
         self.complaints = []  # what the console and the page's errors said
+        self.greet()
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(domain + ".enable")
 
+    def greet(self):
+        """Whatever fails after this is a failure of the page, or of the test."""
+        try:
+            self.call("Browser.getVersion")
+        except (RuntimeError, BrokenPipeError) as error:
+            self.close()
+            raise CannotStart(self.last_words) from error
+
     def close(self):
-        os.killpg(self.process.pid, signal.SIGKILL)
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
         self.process.wait()
+        self.said.seek(0)
+        self.last_words = " ".join(self.said.read().decode(errors="replace").split())[-400:]
+        self.said.close()
         for fd in (self.to_write, self.to_hear):
             os.close(fd)
         shutil.rmtree(self.profile, ignore_errors=True)
@@ -107,6 +127,7 @@ class Browser:
             time.sleep(0.05)
 
     def press(self, key, code, text=""):
+        """A key of the keyboard, wherever the focus is."""
         for kind in ("keyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key,
                       windowsVirtualKeyCode=code, text=text if kind == "keyDown" else "")
@@ -118,6 +139,6 @@ class Browser:
                   features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def screenshot(self, path):
-        data = self.call("Page.captureScreenshot", format="webp", quality=70)["data"]
+        data = self.call("Page.captureScreenshot", format="webp", quality=60)["data"]
         with open(path, "wb") as file:
             file.write(base64.b64decode(data))

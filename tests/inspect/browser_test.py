@@ -2,17 +2,20 @@
 
     browser_test.py FERRY [FOLDER]
 
-With a folder, the screenshots of docs/inspect.md are put there. Status 77: there is no Chromium.
+With a folder, the screenshots of docs/inspect.md are put there. Status 77: there is no Chromium, or it does
+not start here.
 """
 
+import http.server
 import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 
-from browser import Browser, find_chromium
+from browser import Browser, CannotStart, find_chromium
 
 
 def check(what, condition):
@@ -62,12 +65,20 @@ def the_leak(browser):
     browser.wait("document.querySelectorAll('.lane[data-state=unread]').length === 6")
     check("what a loop waits for", "read loop: waiting for the body to be read" in text(browser, "#hosts"))
     browser.wait("document.querySelectorAll('.response.suspicious').length === 6")
-    check("the suspicious ones name their line", "cli/lab_run.c:" in text(browser, "#responses"))
+    check("they stand below the line that opened them", "cli/lab_run.c:" in text(browser, ".site .place"))
+    check("which the top of the page names, too", "cli/lab_run.c:" in text(browser, "#alarm"))
+    check("and what they hold", "6 connections, 12 tasks" in text(browser, ".site"))
+    check("the host's connections are summed up", "6 connections: 6 body unread" in text(browser, "#hosts"))
+    check("the graphs have points", browser.evaluate(
+        "[...document.querySelectorAll('#numbers .line')].every(path => path.getAttribute('d').length > 9)"))
+    check("how long it took", browser.evaluate(
+        "Number([...document.querySelectorAll('#times tr')][3].children[1].innerText) >= 12"))
 
 
 def closing(browser):
     tasks, reason = run(browser, read="none", close="yes", drain="off", pace="0")
     check("closed early, discarded: 1", tasks == 1 and "main alone" in reason)
+    browser.wait("document.getElementById('alarm').hidden")
     browser.wait("document.querySelectorAll('.lane[data-state=unread]').length === 0")
     tasks, _ = run(browser, read="all", close="no", hosts="2", pace="0")
     check("two hosts: 5", tasks == 5)
@@ -93,7 +104,54 @@ def foreign_orders(url):
         check(f"an order with {what}: {status}", got == status)
 
 
+def keyboard(browser, url):
+    """From the top of the page with the Tab key: to what lies below, to the choices, to Run."""
+    browser.evaluate("document.getElementById('status').dataset.status = 'old'")
+    browser.open(url)
+    browser.wait("document.getElementById('status').dataset.status === 'live'")
+    seen = []
+    for _ in range(40):
+        browser.press("Tab", 9)
+        seen.append(browser.evaluate("document.activeElement.id || document.activeElement.name || "
+                                     "document.activeElement.className || document.activeElement.tagName"))
+        outline = browser.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        check(f"the focus is seen on {seen[-1]}", outline != "none")
+        if seen[-1] == "run":
+            break
+    check("first there is a way past the rest", seen[0] == "skip")
+    check("every choice is on the way", all(name in seen for name in
+          ("pause", "num", "hosts", "body", "read", "close", "drain", "pace", "run")))
+    before = browser.evaluate("Number(document.getElementById('lab').dataset.runs)")
+    browser.press(" ", 32, " ")
+    browser.wait(f"document.getElementById('lab').dataset.runs > {before}")
+    check("Space has pressed Run", True)
+
+
+# Of every text that is seen: its colour against the first background behind it (WCAG 2.2, 1.4.3).
+CONTRAST = """(() => {
+  const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
+    .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = node => {
+    const colour = channels(getComputedStyle(node).backgroundColor);
+    return colour.length === 3 || colour[3] > 0 ? colour : behind(node.parentElement);
+  };
+  const poor = [];
+  for (const node of document.querySelectorAll("body *")) {
+    const own = [...node.childNodes].some(child => child.nodeType === 3 && child.textContent.trim());
+    if (!own || !node.getClientRects().length || node.disabled || node.closest(".unseen, option")) continue;
+    const text = light(channels(getComputedStyle(node).color)), ground = light(behind(node));
+    const ratio = (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05);
+    if (ratio < 4.5) poor.push(ratio.toFixed(2) + " " + node.outerHTML.slice(0, 80));
+  }
+  return poor.join("; ");
+})()"""
+
+
 def shape(browser):
+    run(browser, read="none", close="no", num="3", hosts="1", pace="0")
+    browser.wait("document.querySelectorAll('.response.suspicious').length === 3")
     for width, scheme in ((360, "light"), (360, "dark"), (1000, "light"), (1000, "dark")):
         browser.look(width, 800, scheme, mobile=width < 500)
         browser.wait(f"window.innerWidth === {width}")
@@ -102,6 +160,8 @@ def shape(browser):
         dark = browser.evaluate(
             "getComputedStyle(document.body).backgroundColor.match(/\\d+/g)[0] < 128")
         check("the colours are those asked for", dark == (scheme == "dark"))
+        poor = browser.evaluate(CONTRAST)
+        check("every text stands out: " + poor, not poor)
     check("every control has a name", browser.evaluate(
         "[...document.querySelectorAll('input, select, output')].every(e => e.labels.length || "
         "e.id === 'lab-tasks')"))
@@ -114,8 +174,38 @@ def shape(browser):
     browser.wait("document.getElementById('status').innerText === 'live'")
 
 
+class Answers(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2000")
+        self.end_headers()
+        self.wfile.write(b"x" * 2000)
+
+    def log_message(self, *args):
+        pass
+
+
+def picture_of_the_example(browser, program, path):
+    """The page of examples/inspect.c, once it has forgotten two responses."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server.handle_error = lambda *of: None  # the example ends with connections open
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    example = subprocess.Popen([program, f"http://127.0.0.1:{server.server_port}/a"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        browser.look(1000, 1170, "light")
+        browser.open(example.stdout.readline())
+        browser.wait("document.querySelectorAll('.response.suspicious').length === 2")
+        browser.screenshot(path)
+    finally:
+        example.communicate(timeout=60)
+        server.shutdown()
+
+
 def pictures(browser, folder):
-    browser.look(1000, 1500, "light")
+    browser.look(1000, 1280, "light")
     run(browser, read="all", close="no", num="6", hosts="1", pace="350")
     browser.screenshot(os.path.join(folder, "lab-light.webp"))
     browser.look(1000, 1500, "dark")
@@ -126,18 +216,25 @@ def pictures(browser, folder):
     browser.evaluate("document.getElementById('connections-title').scrollIntoView()")
     browser.wait("document.querySelectorAll('.response.suspicious').length === 6")
     browser.screenshot(os.path.join(folder, "phone.webp"))
+    build = os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[1])))
+    picture_of_the_example(browser, os.path.join(build, "examples", "inspect"),
+                           os.path.join(folder, "page.webp"))
 
 
 def main():
     program = find_chromium()
     if program is None:
-        print("there is no Chromium here")
+        print("skipped: there is no Chromium here")
         return 77
     ferry = subprocess.Popen([sys.argv[1], "lab", "--serve"], stdout=subprocess.PIPE, text=True)
     browser = None
     try:
         url = ferry.stdout.readline().split(" at ")[1].split()[0]
-        browser = Browser(program)
+        try:
+            browser = Browser(program)
+        except CannotStart as reason:
+            print(f"skipped: {program} does not start here: {reason}")
+            return 77
         browser.look(1000, 1400, "light")
         browser.open(url)
         browser.wait("document.getElementById('status').innerText === 'live'")
@@ -149,6 +246,8 @@ def main():
         closing(browser)
         foreign_orders(url)
         shape(browser)
+        browser.look(1000, 1400, "light")
+        keyboard(browser, url)
         check("nothing was complained of: " + " ".join(browser.complaints), not browser.complaints)
     finally:
         if browser is not None:

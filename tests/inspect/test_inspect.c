@@ -1,8 +1,10 @@
 /*
  * What libferry-inspect serves, and to whom: asked over HTTP, by ferry itself in the same process.
  */
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -11,13 +13,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <ferry_inspect.h>
 #include <jansson.h>
 #include <cmocka.h>
 
+#include "events.h"
 #include "origin.h"
 #include "process.h"
 #include "temp_dir.h"
@@ -48,6 +54,8 @@ static int stop(void **state)
     ferry_inspect_stop();
     ferry_transport_close_idle(NULL);
     assert_int_equal(ferry_open_responses(stderr), 0);
+    for (int64_t until = events_deadline(10000); ferry_num_tasks() > 1 && events_now() < until;)
+        ferry_sleep(1); /* streams that were closed early are read on for a moment */
     assert_int_equal(ferry_num_tasks(), 1);
     return 0;
 }
@@ -157,13 +165,15 @@ static void a_leak_is_shown(void **state)
                         "waiting for a request to write");
     json_int_t number = json_integer_value(json_object_get(unread, "connection"));
 
-    json_t *responses = json_at("/responses");
-    const json_t *oldest = json_array_get(responses, 0);
+    json_t *ledger = json_at("/responses");
+    const json_t *oldest = json_array_get(json_object_get(ledger, "responses"), 0);
+    assert_int_equal(json_integer_value(json_object_get(ledger, "open")), 1);
+    assert_int_equal(json_array_size(json_object_get(ledger, "call_sites")), 1);
     assert_non_null(strstr(text_of(oldest, "file"), "test_inspect.c"));
     assert_int_equal(json_integer_value(json_object_get(oldest, "line")), line);
     assert_int_equal(json_integer_value(json_object_get(oldest, "connection")), number);
     assert_int_equal(json_integer_value(json_object_get(oldest, "length")), 5000);
-    assert_true(json_is_true(json_object_get(oldest, "holds_connection")));
+    assert_int_equal(json_integer_value(json_object_get(oldest, "sockets")), 1);
 
     json_t *tasks = json_at("/tasks");
     size_t i, loops = 0;
@@ -175,7 +185,7 @@ static void a_leak_is_shown(void **state)
     assert_int_equal(loops, 2);
     assert_string_equal(text_of(json_array_get(tasks, 0), "name"), "thread");
     json_decref(tasks);
-    json_decref(responses);
+    json_decref(ledger);
     json_decref(connections);
     ferry_response_close(forgotten);
     ferry_transport_close_idle(NULL);
@@ -192,6 +202,7 @@ static void metrics_are_prometheus_text(void **state)
                         "text/plain; version=0.0.4; charset=utf-8");
     assert_non_null(strstr(answer.body, "# TYPE ferry_requests_total counter\n"));
     assert_non_null(strstr(answer.body, "\nferry_tasks 3\n")); /* this, and its two loops */
+    assert_non_null(strstr(answer.body, "\n# TYPE ferry_first_byte_seconds histogram\n"));
     drop(&answer);
 }
 
@@ -212,6 +223,10 @@ static void the_page_loads_nothing_from_elsewhere(void **state)
         assert_null(strstr(policy, "unsafe"));
         assert_string_equal(ferry_response_header(answer.res, "X-Content-Type-Options"), "nosniff");
         assert_string_equal(ferry_response_header(answer.res, "Referrer-Policy"), "no-referrer");
+        assert_string_equal(ferry_response_header(answer.res, "Cross-Origin-Resource-Policy"),
+                            "same-origin");
+        assert_string_equal(ferry_response_header(answer.res, "Cross-Origin-Opener-Policy"),
+                            "same-origin");
         assert_string_equal(ferry_response_header(answer.res, "Cache-Control"), "no-store");
         assert_null(ferry_response_header(answer.res, "Access-Control-Allow-Origin"));
         drop(&answer);
@@ -250,6 +265,33 @@ static void other_names_are_refused(void **state)
     expect("GET", "/tasks", "Host", host, 200);
 }
 
+/* The address as it stands in brackets, and the same port by name. */
+static void names_of_an_ipv6_address(void **state)
+{
+    char host[64];
+    (void)state;
+    start("[::1]:0", NULL);
+    int port = atoi(strstr(ferry_inspect_url(), "]:") + 2);
+    snprintf(host, sizeof host, "[::1]:%d", port);
+    expect("GET", "/tasks", "Host", host, 200);
+    snprintf(host, sizeof host, "localhost:%d", port);
+    expect("GET", "/tasks", "Host", host, 200);
+    snprintf(host, sizeof host, "127.0.0.1:%d", port);
+    expect("GET", "/tasks", "Host", host, 403);
+    expect("GET", "/tasks", "Host", "localhost", 403);
+}
+
+/* A browser's own word on whose behalf it asks. */
+static void other_sites_are_refused(void **state)
+{
+    (void)state;
+    start("127.0.0.1:0", NULL);
+    expect("GET", "/events", "Sec-Fetch-Site", "cross-site", 403);
+    expect("GET", "/page.js", "Sec-Fetch-Site", "same-site", 403);
+    expect("GET", "/tasks", "Sec-Fetch-Site", "same-origin", 200);
+    expect("GET", "/tasks", "Sec-Fetch-Site", "none", 200);
+}
+
 static void a_token_is_asked_for(void **state)
 {
     (void)state;
@@ -268,6 +310,23 @@ static void a_token_is_asked_for(void **state)
     drop(&page);
 }
 
+/* Where others can reach it, it has any name, and nobody comes in without the token. */
+static void with_a_token_at_any_address(void **state)
+{
+    char url[256];
+    (void)state;
+    start("0.0.0.0:0", TOKEN);
+    int port = atoi(strrchr(ferry_inspect_url(), ':') + 1);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/tasks", port);
+    struct answer answer = ask("GET", url, "Host", "desk.example");
+    assert_int_equal(answer.status, 401);
+    drop(&answer);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/tasks?token=" TOKEN, port);
+    answer = ask("GET", url, "Host", "desk.example");
+    assert_int_equal(answer.status, 200);
+    drop(&answer);
+}
+
 static void refuses(const char *address, const char *token, const char *part)
 {
     ferry_error err = {0};
@@ -284,7 +343,18 @@ static void addresses_that_will_not_do(void **state)
     (void)state;
     refuses("0.0.0.0:0", NULL, "only with a token");
     refuses("[::]:0", NULL, "only with a token");
+    refuses("[::ffff:127.0.0.1]:0", NULL, "only with a token");
+    refuses("128.0.0.1:0", NULL, "only with a token");
     refuses("example.org:80", NULL, "no address");
+    refuses("127.0.0.1.example.org:80", NULL, "no address");
+    refuses("localhost.example.org:80", NULL, "no address");
+    refuses("127.1:80", NULL, "no address");
+    refuses("[::1:80", NULL, "no address");
+    refuses("[]:80", NULL, "no address");
+    refuses(":80", NULL, "no address");
+    refuses("127.0.0.1:-1", NULL, "no address");
+    refuses("127.0.0.1: 80", NULL, "no address");
+    refuses("127.0.0.1:80/", NULL, "no address");
     refuses("127.0.0.1", NULL, "no address");
     refuses("127.0.0.1:65536", NULL, "no address");
     refuses("127.0.0.1:0", "short", "a token has");
@@ -331,6 +401,33 @@ static void on_a_unix_socket(void **state)
     temp_dir_remove(folder);
 }
 
+/* What a program that was killed has left is replaced; what another one has put there meanwhile is
+ * not removed. */
+static void a_dead_socket_is_replaced(void **state)
+{
+    char folder[TEMP_DIR_SIZE], address[TEMP_DIR_SIZE + 16];
+    struct sockaddr_un place = {.sun_family = AF_UNIX};
+    struct stat status;
+    (void)state;
+    assert_true(temp_dir_make(folder));
+    snprintf(place.sun_path, sizeof place.sun_path, "%s/s", folder);
+    snprintf(address, sizeof address, "unix:%s", place.sun_path);
+    int dead = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(dead, (struct sockaddr *)&place, sizeof place), 0);
+    close(dead);
+    start(address, NULL);
+
+    assert_int_equal(unlink(place.sun_path), 0);
+    int other = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(other, (struct sockaddr *)&place, sizeof place), 0);
+    assert_int_equal(listen(other, 1), 0);
+    ferry_inspect_stop();
+    assert_int_equal(stat(place.sun_path, &status), 0);
+    refuses(address, NULL, "in use"); /* it is alive */
+    close(other);
+    temp_dir_remove(folder);
+}
+
 /* ---- Events ---- */
 
 /* A watcher that is there when the server stops does not keep it, and sees its stream end. */
@@ -348,14 +445,18 @@ static void events_come_until_the_end(void **state)
     assert_string_equal(ferry_response_header(res, "Content-Type"), "text/event-stream");
     ferry_event_stream *stream = ferry_event_stream_new(res, &err);
     assert_non_null(stream);
-    for (int i = 0; i < 3; i++) {
+    /* The first ones may be from before the stream's own response was there. */
+    for (int open = 0, i = 0; open == 0 || i < 3; i++) {
         if (ferry_event_stream_next(stream, &event, &err) != 1)
             fail_msg("%s", err.message);
         json_t *json = json_loads(event.data, 0, &wrong);
         if (json == NULL)
             fail_msg("%s: %s", wrong.text, event.data);
-        assert_int_equal(json_integer_value(json_object_get(json, "connection_count")), 1);
-        assert_int_equal(json_array_size(json_object_get(json, "connections")), 1);
+        const json_t *ferry = json_object_get(json, "ferry");
+        assert_int_equal(json_integer_value(json_object_get(json, "suspicious_ms")), 1);
+        assert_int_equal(json_integer_value(json_object_get(ferry, "connection_count")), 1);
+        assert_int_equal(json_array_size(json_object_get(ferry, "connections")), 1);
+        open = (int)json_integer_value(json_object_get(json_object_get(ferry, "ledger"), "open"));
         json_decref(json);
     }
     ferry_inspect_stop();
@@ -365,6 +466,112 @@ static void events_come_until_the_end(void **state)
     ferry_event_stream_free(stream);
     ferry_transport_close_idle(NULL);
     assert_in_range(process_descriptors(), 0, descriptors + 2); /* this thread's poller */
+}
+
+#define MOST_WATCHERS 32
+
+/* Those who watch leave room for those who ask. */
+static void watchers_are_limited(void **state)
+{
+    ferry_error err = {0};
+    ferry_response *watching[MOST_WATCHERS];
+    (void)state;
+    start("127.0.0.1:0", NULL);
+    for (size_t i = 0; i < MOST_WATCHERS; i++) {
+        watching[i] = ferry_get(at("/events"), &err);
+        assert_non_null(watching[i]);
+        assert_int_equal(ferry_response_status(watching[i]), 200);
+    }
+    expect("GET", "/events", NULL, NULL, 503);
+    expect("GET", "/metrics", NULL, NULL, 200);
+    ferry_response_close(watching[0]);
+    for (int status = 503; status != 200;) { /* once the server has seen it go */
+        ferry_response *res = ferry_get(at("/events"), &err);
+        assert_non_null(res);
+        status = ferry_response_status(res);
+        ferry_response_close(res);
+    }
+    for (size_t i = 1; i < MOST_WATCHERS; i++)
+        ferry_response_close(watching[i]);
+}
+
+/* A watcher that reads nothing, over a socket that holds little, is neither waited for by others
+ * nor at the end. */
+static void a_slow_watcher_holds_up_nobody(void **state)
+{
+    static const int small = 1024;
+    static const char request[] = "GET /events HTTP/1.1\r\nHost: %s\r\n\r\n";
+    char text[128];
+    ferry_error err = {0};
+    ferry_event event;
+    (void)state;
+    start("127.0.0.1:0", NULL);
+    const char *authority = ferry_inspect_url() + strlen("http://");
+    struct sockaddr_in server = {.sin_family = AF_INET,
+                                 .sin_addr = {htonl(INADDR_LOOPBACK)},
+                                 .sin_port = htons((uint16_t)atoi(strchr(authority, ':') + 1))};
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(authority, "/"), authority);
+    char head[256];
+    snprintf(head, sizeof head, request, text);
+    int slow = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(setsockopt(slow, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    assert_int_equal(connect(slow, (struct sockaddr *)&server, sizeof server), 0);
+    assert_int_equal(send(slow, head, strlen(head), MSG_NOSIGNAL), (ssize_t)strlen(head));
+
+    ferry_response *res = ferry_get(at("/events"), &err);
+    ferry_event_stream *stream = ferry_event_stream_new(res, &err);
+    assert_non_null(stream);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(ferry_event_stream_next(stream, &event, &err), 1);
+    ferry_event_stream_free(stream);
+    ferry_inspect_stop();
+    close(slow);
+}
+
+/* ---- Forks ---- */
+
+/* TSan does not let a child of several threads have threads of its own. */
+#if defined(__SANITIZE_THREAD__)
+#define CHILD_HAS_THREADS 0
+#elif defined(__has_feature)
+#define CHILD_HAS_THREADS !__has_feature(thread_sanitizer)
+#else
+#define CHILD_HAS_THREADS 1
+#endif
+
+static bool starts_its_own(void)
+{
+    bool started = ferry_inspect_start("127.0.0.1:0", NULL, NULL) == 0;
+    bool somewhere = ferry_inspect_url() != NULL;
+    ferry_inspect_stop();
+    return started && somewhere;
+}
+
+/* The child has no server, and may have one of its own; its parent's goes on. It ends by a signal:
+ * what the parent's threads had in hand looks like a leak in it. */
+static void a_child_starts_clean(void **state)
+{
+    int said[2], status;
+    char clean = 0;
+    (void)state;
+    start("127.0.0.1:0", NULL);
+    assert_int_equal(pipe(said), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        clean = ferry_inspect_url() == NULL;
+        ferry_inspect_stop();
+        clean = clean && (!CHILD_HAS_THREADS || starts_its_own());
+        (void)!write(said[1], &clean, 1);
+        kill(getpid(), SIGKILL);
+    }
+    assert_true(child > 0);
+    close(said[1]);
+    expect("GET", "/tasks", NULL, NULL, 200);
+    assert_int_equal(read(said[0], &clean, 1), 1);
+    close(said[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(clean);
+    expect("GET", "/tasks", NULL, NULL, 200);
 }
 
 /* What several threads do with one transport, whose connections move between them. */
@@ -437,10 +644,17 @@ int main(void)
         cmocka_unit_test_teardown(the_page_loads_nothing_from_elsewhere, stop),
         cmocka_unit_test_teardown(nothing_can_be_changed, stop),
         cmocka_unit_test_teardown(other_names_are_refused, stop),
+        cmocka_unit_test_teardown(names_of_an_ipv6_address, stop),
+        cmocka_unit_test_teardown(other_sites_are_refused, stop),
         cmocka_unit_test_teardown(a_token_is_asked_for, stop),
+        cmocka_unit_test_teardown(with_a_token_at_any_address, stop),
         cmocka_unit_test_teardown(addresses_that_will_not_do, stop),
         cmocka_unit_test_teardown(on_a_unix_socket, stop),
+        cmocka_unit_test_teardown(a_dead_socket_is_replaced, stop),
         cmocka_unit_test_teardown(events_come_until_the_end, stop),
+        cmocka_unit_test_teardown(watchers_are_limited, stop),
+        cmocka_unit_test_teardown(a_slow_watcher_holds_up_nobody, stop),
+        cmocka_unit_test_teardown(a_child_starts_clean, stop),
         cmocka_unit_test_teardown(threads_may_be_looked_at, stop),
         cmocka_unit_test_teardown(again_and_again, stop),
     };

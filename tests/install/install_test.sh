@@ -96,6 +96,22 @@ if readelf -lW "$lib/libferry.so" | grep 'GNU_STACK' | grep -q 'RWE'; then
 fi
 echo "ok: $exported functions exported, all of them ferry_…"
 
+# The debugger's script: GDB loads it with the library, which must be where it was installed.
+[ -f "$prefix/share/ferry/ferry-gdb.py" ] || fail "share/ferry/ferry-gdb.py is not installed"
+if command -v gdb >/dev/null; then
+    check "cmake --install, to stay" "$CMAKE" --install "$FERRY_BUILD" --prefix "$work/stays"
+    scripts=$work/stays/share/gdb/auto-load
+    env -u DEBUGINFOD_URLS LD_LIBRARY_PATH="$work/stays/$LIBDIR" gdb -nx -nh -batch \
+        -iex "add-auto-load-scripts-directory $scripts" -iex "add-auto-load-safe-path $scripts" \
+        -ex "set breakpoint pending on" -ex "break ferry_version" -ex run -ex "info ferry tasks" \
+        "$work/shared" </dev/null >"$work/out" 2>&1 || true
+    grep -q "^ *Task *State *For *What" "$work/out" || {
+        cat "$work/out" >&2
+        fail "GDB does not load its script with the library"
+    }
+    echo "ok: GDB loads its script with the library"
+fi
+
 # What GCC's analysis says of programs against the installed header; status 77: this compiler has none.
 [ -f "$prefix/include/ferry_test.h" ] || fail "include/ferry_test.h is not installed"
 status=0

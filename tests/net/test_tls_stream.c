@@ -1,5 +1,5 @@
 /*
- * The TLS stream once it is made: what each call returns, how it ends, and two tasks in it at a time.
+ * The TLS stream once it is made: what each call returns, and two tasks in it at a time.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -19,187 +19,6 @@
 #include "process.h"
 #include "task/sched.h"
 #include "tls_test.h"
-
-static struct tls_server *serve(void (*fn)(SSL *ssl, int fd, void *arg), void *arg)
-{
-    struct tls_server *server = tls_server_start(
-        &(struct tls_server_options){.cert = world.server, .serve = fn, .arg = arg});
-    assert_non_null(server);
-    return server;
-}
-
-static struct fy_stream *open_to(struct tls_server *server)
-{
-    return tls_test_open(&(ferry_tls_options){.ca_file = world.ca_file}, tls_server_port(server));
-}
-
-/* -------------------------------------------------------------------------------------- its end */
-
-static void close_notify_is_the_end(void **state)
-{
-    (void)state;
-    char buf[4];
-    struct tls_server *server = serve(tls_serve_text, (void *)"hello");
-    struct fy_stream *stream = open_to(server);
-    tls_test_expect(stream, "hello");
-    assert_int_equal(tls_test_read(stream, buf, sizeof buf), 0);
-    assert_int_equal(tls_test_read(stream, buf, sizeof buf), 0);
-    assert_true(stream->ops->has_input(stream));
-    assert_int_equal(stream->ops->wait_readable(stream, "test"), 0);
-    assert_null(stream->ops->failure(stream));
-    tls_test_free(stream);
-    tls_server_stop(server);
-}
-
-static void cut_off(SSL *ssl, int fd, void *arg)
-{
-    const char *text = arg;
-    SSL_write(ssl, text, (int)strlen(text));
-    shutdown(fd, SHUT_WR);
-}
-
-static void truncation_is_no_end(void **state)
-{
-    (void)state;
-    char buf[4];
-    struct tls_server *server = serve(cut_off, (void *)"hello");
-    struct fy_stream *stream = open_to(server);
-    tls_test_expect(stream, "hello");
-    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -FY_TRUNCATED);
-    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -FY_TRUNCATED);
-    assert_true(stream->ops->has_input(stream));
-    assert_int_equal(stream->ops->wait_readable(stream, "test"), 0);
-    tls_test_free(stream);
-    tls_server_stop(server);
-}
-
-/* The attacker cuts in the middle of a record. */
-static void half_a_record(SSL *ssl, int fd, void *arg)
-{
-    BIO *memory = BIO_new(BIO_s_mem());
-    BIO *socket = SSL_get_wbio(ssl);
-    char *bytes;
-    (void)arg;
-    BIO_up_ref(socket);
-    SSL_set0_wbio(ssl, memory);
-    SSL_write(ssl, "hello", 5);
-    long len = BIO_get_mem_data(memory, &bytes);
-    (void)!write(fd, bytes, (size_t)len - 3);
-    SSL_set0_wbio(ssl, socket);
-    shutdown(fd, SHUT_WR);
-}
-
-static void truncated_record(void **state)
-{
-    (void)state;
-    char buf[4];
-    struct tls_server *server = serve(half_a_record, NULL);
-    struct fy_stream *stream = open_to(server);
-    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -FY_TRUNCATED);
-    tls_test_free(stream);
-    tls_server_stop(server);
-}
-
-static void not_tls_any_more(SSL *ssl, int fd, void *arg)
-{
-    (void)ssl;
-    (void)arg;
-    (void)!write(fd, "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
-}
-
-static void garbage(void **state)
-{
-    (void)state;
-    char buf[4];
-    struct tls_server *server = serve(not_tls_any_more, NULL);
-    struct fy_stream *stream = open_to(server);
-    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -EPROTO);
-    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -EPROTO);
-    assert_non_null(stream->ops->failure(stream));
-    tls_test_free(stream);
-    tls_server_stop(server);
-}
-
-struct heard {
-    char bytes[64];
-    int len;
-    int error; /* SSL_get_error's, at the end */
-    struct gate finished;
-};
-
-static void listen_to_the_end(SSL *ssl, int fd, void *arg)
-{
-    struct heard *heard = arg;
-    int got;
-    (void)fd;
-    while ((got = SSL_read(ssl, heard->bytes + heard->len, (int)sizeof heard->bytes - heard->len)) >
-           0) {
-        heard->len += got;
-    }
-    heard->error = SSL_get_error(ssl, got);
-    gate_open(&heard->finished);
-}
-
-/* A close says close_notify, without waiting for anything. */
-static void close_says_so(void **state)
-{
-    (void)state;
-    struct heard heard = {0};
-    struct tls_server *server = serve(listen_to_the_end, &heard);
-    struct fy_stream *stream = open_to(server);
-    tls_test_write(stream, "bye");
-    stream->ops->close(stream);
-    stream->ops->close(stream);
-    assert_true(gate_wait(&heard.finished, 10000));
-    assert_int_equal(heard.len, 3);
-    assert_int_equal(heard.error, SSL_ERROR_ZERO_RETURN);
-    tls_test_free(stream);
-    tls_server_stop(server);
-}
-
-static void closed_stream(void **state)
-{
-    (void)state;
-    char buf[4];
-    struct iovec iov = {.iov_base = buf, .iov_len = 1};
-    struct tls_server *server = serve(NULL, NULL);
-    struct fy_stream *stream = open_to(server);
-    stream->ops->close(stream);
-    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -ECANCELED);
-    assert_int_equal(stream->ops->writev(stream, &iov, 1, "test"), -ECANCELED);
-    assert_int_equal(stream->ops->wait_readable(stream, "test"), -ECANCELED);
-    assert_int_equal(stream->ops->shutdown_write(stream), -ECANCELED);
-    assert_int_equal(stream->ops->try_read(stream, buf, 1), -ECANCELED);
-    assert_int_equal(stream->ops->try_write(stream, buf, 1), -ECANCELED);
-    assert_true(stream->ops->has_input(stream));
-    tls_test_free(stream);
-    tls_server_stop(server);
-}
-
-/* The server hears the end, answers, and ends: a half close. */
-static void answer_the_end(SSL *ssl, int fd, void *arg)
-{
-    struct heard *heard = arg;
-    listen_to_the_end(ssl, fd, heard);
-    SSL_write(ssl, heard->bytes, heard->len);
-    SSL_shutdown(ssl);
-}
-
-static void half_close(void **state)
-{
-    (void)state;
-    char buf[4];
-    struct heard heard = {0};
-    struct tls_server *server = serve(answer_the_end, &heard);
-    struct fy_stream *stream = open_to(server);
-    tls_test_write(stream, "over");
-    assert_int_equal(stream->ops->shutdown_write(stream), 0);
-    tls_test_expect(stream, "over");
-    assert_int_equal(tls_test_read(stream, buf, sizeof buf), 0);
-    assert_int_equal(heard.error, SSL_ERROR_ZERO_RETURN);
-    tls_test_free(stream);
-    tls_server_stop(server);
-}
 
 /* -------------------------------------------------------------------------------- input and none */
 
@@ -230,8 +49,8 @@ static void tickets_are_no_input(void **state)
     (void)state;
     char buf[4];
     struct steps steps = {0};
-    struct tls_server *server = serve(speak_when_told, &steps);
-    struct fy_stream *stream = open_to(server);
+    struct tls_server *server = tls_test_serve(speak_when_told, &steps);
+    struct fy_stream *stream = tls_test_open_to(server);
     for (int i = 0; i < 20; i++) {
         assert_false(input_is_there(stream));
         usleep(1000);
@@ -279,8 +98,8 @@ static void reader(void *arg)
 static void close_under(void (*parked_in)(void *arg))
 {
     struct steps steps = {0};
-    struct tls_server *server = serve(speak_when_told, &steps);
-    struct waiter parked = {.stream = open_to(server)};
+    struct tls_server *server = tls_test_serve(speak_when_told, &steps);
+    struct waiter parked = {.stream = tls_test_open_to(server)};
     net_test_go(parked_in, &parked);
     net_test_yield();
     assert_false(parked.done);
@@ -306,8 +125,8 @@ static void read_deadline(void **state)
     (void)state;
     char buf[4];
     struct steps steps = {0};
-    struct tls_server *server = serve(speak_when_told, &steps);
-    struct fy_stream *stream = open_to(server);
+    struct tls_server *server = tls_test_serve(speak_when_told, &steps);
+    struct fy_stream *stream = tls_test_open_to(server);
     stream->read_deadline = fy_after_ms(5);
     assert_int_equal(tls_test_read(stream, buf, sizeof buf), -ETIMEDOUT);
     assert_int_equal(stream->ops->wait_readable(stream, "test"), -ETIMEDOUT);
@@ -337,8 +156,8 @@ static void write_deadline(void **state)
     static char block[65536];
     struct iovec iov = {.iov_base = block, .iov_len = sizeof block};
     struct gate enough = {0};
-    struct tls_server *server = serve(never_read, &enough);
-    struct fy_stream *stream = open_to(server);
+    struct tls_server *server = tls_test_serve(never_read, &enough);
+    struct fy_stream *stream = tls_test_open_to(server);
     ssize_t written;
     do {
         stream->write_deadline = fy_after_ms(20);
@@ -364,8 +183,8 @@ static void many_buffers(void **state)
                           {.iov_base = large, .iov_len = sizeof large},
                           {.iov_base = (char *)"cdef", .iov_len = 4},
                           {.iov_len = 0}};
-    struct tls_server *server = serve(NULL, NULL);
-    struct fy_stream *stream = open_to(server);
+    struct tls_server *server = tls_test_serve(NULL, NULL);
+    struct fy_stream *stream = tls_test_open_to(server);
     size_t there = 0;
     for (size_t i = 0; i < sizeof large; i++) {
         large[i] = (char)(i * 7 + i / 251);
@@ -455,8 +274,8 @@ static void both_ways(struct fy_stream *stream, size_t size)
 static void two_tasks_at_once(void **state)
 {
     (void)state;
-    struct tls_server *server = serve(NULL, NULL);
-    struct fy_stream *stream = open_to(server);
+    struct tls_server *server = tls_test_serve(NULL, NULL);
+    struct fy_stream *stream = tls_test_open_to(server);
     both_ways(stream, MUCH);
     tls_test_free(stream);
     tls_server_stop(server);
@@ -465,7 +284,7 @@ static void two_tasks_at_once(void **state)
 static void two_tasks_at_once_in_1_2(void **state)
 {
     (void)state;
-    struct tls_server *server = serve(NULL, NULL);
+    struct tls_server *server = tls_test_serve(NULL, NULL);
     struct fy_stream *stream =
         tls_test_open(&(ferry_tls_options){.ca_file = world.ca_file, .max_version = FERRY_TLS_1_2},
                       tls_server_port(server));
@@ -493,8 +312,8 @@ static void echo_with_new_keys(SSL *ssl, int fd, void *arg)
 static void key_updates(void **state)
 {
     (void)state;
-    struct tls_server *server = serve(echo_with_new_keys, NULL);
-    struct fy_stream *stream = open_to(server);
+    struct tls_server *server = tls_test_serve(echo_with_new_keys, NULL);
+    struct fy_stream *stream = tls_test_open_to(server);
     both_ways(stream, MUCH / 8);
     tls_test_free(stream);
     tls_server_stop(server);
@@ -552,8 +371,8 @@ static void write_behind_half_a_ticket(void **state)
 {
     (void)state;
     struct gate go_on = {0};
-    struct tls_server *server = serve(ticket_in_pieces, &go_on);
-    struct fy_stream *stream = open_to(server);
+    struct tls_server *server = tls_test_serve(ticket_in_pieces, &go_on);
+    struct fy_stream *stream = tls_test_open_to(server);
     struct waiter reading = {.stream = stream};
     struct waiter writing = {.stream = stream};
     net_test_go(reader, &reading);
@@ -574,8 +393,8 @@ static void write_without_a_reader(void **state)
 {
     (void)state;
     struct gate go_on = {0};
-    struct tls_server *server = serve(ticket_in_pieces, &go_on);
-    struct fy_stream *stream = open_to(server);
+    struct tls_server *server = tls_test_serve(ticket_in_pieces, &go_on);
+    struct fy_stream *stream = tls_test_open_to(server);
     struct waiter writing = {.stream = stream};
     while (!stream->ops->has_input(stream) && !has_half_a_ticket(stream)) {}
     net_test_go(writer, &writing);
@@ -615,8 +434,8 @@ static void tls_over_tls(void **state)
     (void)state;
     char buf[4];
     ferry_error err = {0};
-    struct tls_server *server = serve(serve_inner, NULL);
-    struct fy_stream *outer = open_to(server);
+    struct tls_server *server = tls_test_serve(serve_inner, NULL);
+    struct fy_stream *outer = tls_test_open_to(server);
     struct fy_tls_config *config = tls_test_config(&(ferry_tls_options){.ca_file = world.ca_file});
     struct fy_stream *inner =
         fy_tls_client(config, outer, "localhost", "inner:443", FY_NEVER, NULL, &err);
@@ -640,13 +459,6 @@ static void tls_over_tls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(close_notify_is_the_end),
-        TEST(truncation_is_no_end),
-        TEST(truncated_record),
-        TEST(garbage),
-        TEST(close_says_so),
-        TEST(closed_stream),
-        TEST(half_close),
         TEST(tickets_are_no_input),
         TEST(close_under_parked_tasks),
         TEST(read_deadline),

@@ -111,6 +111,19 @@ struct fy_stream *tls_test_open(const ferry_tls_options *options, uint16_t port)
     return stream;
 }
 
+struct fy_stream *tls_test_open_to(const struct tls_server *server)
+{
+    return tls_test_open(&(ferry_tls_options){.ca_file = world.ca_file}, tls_server_port(server));
+}
+
+struct tls_server *tls_test_serve(void (*fn)(SSL *ssl, int fd, void *arg), void *arg)
+{
+    struct tls_server *server = tls_server_start(
+        &(struct tls_server_options){.cert = world.server, .serve = fn, .arg = arg});
+    assert_non_null(server);
+    return server;
+}
+
 ferry_tls_info tls_test_info(const struct fy_stream *stream)
 {
     fy_tls_info_release(last_info);

@@ -35,6 +35,9 @@ struct fy_stream *tls_test_connect(uint16_t port);
 /* A configuration that must be possible. */
 struct fy_tls_config *tls_test_config(const ferry_tls_options *options);
 
+/* A server with the world's certificate that runs fn for each connection; to be stopped. */
+struct tls_server *tls_test_serve(void (*fn)(SSL *ssl, int fd, void *arg), void *arg);
+
 /* A handshake with that port; in messages its address is "test:443". NULL: *err. */
 struct fy_stream *tls_test_client(struct fy_tls_config *config, uint16_t port, const char *host,
                                   ferry_error *err);
@@ -45,6 +48,9 @@ struct fy_stream *tls_test_dial(const ferry_tls_options *options, uint16_t port,
 
 /* As tls_test_dial, where the handshake must succeed, with "localhost". */
 struct fy_stream *tls_test_open(const ferry_tls_options *options, uint16_t port);
+
+/* Likewise to a server, trusting the world's authority. */
+struct fy_stream *tls_test_open_to(const struct tls_server *server);
 
 /* What was agreed; its strings are good until the next call. */
 ferry_tls_info tls_test_info(const struct fy_stream *stream);

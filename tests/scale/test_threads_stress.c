@@ -1,8 +1,13 @@
 /*
- * Many threads, many tasks on each, a few hosts, one transport, and everything that can go wrong going
- * wrong at random: cancels from other tasks and threads, early closes, closes on another thread, timeouts,
- * resets, connections cut off, a limit per host that makes requests wait. Every call must return, with a
- * response or a sensible error, and nothing may be left at the end.
+ * Many threads, many tasks on each, several hosts, one transport, and everything that can go wrong going
+ * wrong at random: cancels from other tasks and other threads, early closes, closes on another thread,
+ * timeouts, resets, connections cut off, idle ones that time out or are closed under everybody's hands, a
+ * limit per host that makes requests wait. Every call must return, with a response or a sensible error, and
+ * nothing may be left at the end. And once without the weather: then there are no more dials than requests
+ * were in flight at a time.
+ *
+ * Bounded in what it sends, which FERRY_STRESS multiplies: FERRY_STRESS=50. The seed of what is random is
+ * printed, and FERRY_STRESS_SEED sets it; what threads make of it is another matter.
  */
 #include "scale.h"
 
@@ -15,9 +20,12 @@
 #include "dead_end.h"
 #include "origin.h"
 
-#define THREADS 8
-#define TASKS 32
-#define HOSTS 3
+#define THREADS 32
+#define TASKS 64
+#define HOSTS 8
+
+/* Of the calm: how many requests to a host are in flight at a time. */
+#define PLACES 4
 
 /* What all of them share. */
 static struct {
@@ -25,7 +33,11 @@ static struct {
     ferry_client *client;
     struct origin *origins[HOSTS];
     struct dead_end refusing;
-    int64_t until; /* now_ms() */
+    uint64_t seed;
+    int requests; /* of each task */
+    atomic_int places[HOSTS];
+    pthread_barrier_t
+        done; /* nobody's thread ends, and takes its connections along, before all are */
     atomic_long sent, responses, errors, wrong;
     atomic_int threads_left;
     ferry_error first_wrong; /* of whoever raised wrong from 0 */
@@ -154,6 +166,37 @@ static void finish(ferry_response *res, uint64_t *state)
     ferry_response_close(res);
 }
 
+/* Contexts of requests under way, for whoever wants to cancel one from another thread. */
+static struct {
+    pthread_mutex_t lock;
+    ferry_context *context; /* NULL: none */
+} shared[8];
+
+static bool share(ferry_context *context, uint32_t place)
+{
+    pthread_mutex_lock(&shared[place].lock);
+    bool free = shared[place].context == NULL;
+    if (free) {
+        shared[place].context = context;
+    }
+    pthread_mutex_unlock(&shared[place].lock);
+    return free;
+}
+
+static void take_back(uint32_t place)
+{
+    pthread_mutex_lock(&shared[place].lock);
+    shared[place].context = NULL;
+    pthread_mutex_unlock(&shared[place].lock);
+}
+
+static void cancel_somebody(uint32_t place)
+{
+    pthread_mutex_lock(&shared[place].lock);
+    ferry_context_cancel(shared[place].context);
+    pthread_mutex_unlock(&shared[place].lock);
+}
+
 struct canceler {
     ferry_context *context; /* the request's, which waits for this task to end */
     int after_ms;
@@ -187,7 +230,9 @@ static int64_t random_timeout(uint64_t *state, const char *url)
 {
     uint32_t chosen = random_below(state, 8);
     int64_t soon = 1 + random_below(state, 30);
-    return chosen == 0 ? 1 : chosen == 1 || strstr(url, "/never") != NULL ? soon : 1000;
+    return chosen == 0                                    ? 1
+           : chosen == 1 || strstr(url, "/never") != NULL ? soon
+                                                          : scaled(5000, 20000);
 }
 
 static void send_one(uint64_t *state)
@@ -216,11 +261,18 @@ static void send_one(uint64_t *state)
         }
     }
     atomic_fetch_add(&all.sent, 1);
+    uint32_t slot = random_below(state, sizeof shared / sizeof shared[0]);
+    bool is_shared = share(context, slot);
     ferry_response *res = ferry_client_do(all.client, req, &err);
     if (res != NULL) {
         finish(res, state);
     } else {
         note_error(&err);
+    }
+    if (is_shared) {
+        take_back(slot);
+    } else if (random_below(state, 16) == 0) {
+        cancel_somebody(slot);
     }
 done:
     if (group != NULL) {
@@ -231,27 +283,69 @@ done:
     ferry_request_free(req);
 }
 
-static void work(void *arg)
+static void weather(void *arg)
 {
-    uint64_t *state = arg;
-    while (now_ms() < all.until) {
-        send_one(state);
+    for (int i = 0; i < all.requests; i++) {
+        send_one(arg);
     }
 }
 
+/* A place at any host, as soon as there is one. */
+static int take_place(uint64_t *state)
+{
+    for (;;) {
+        int host = (int)random_below(state, HOSTS);
+        if (atomic_fetch_sub(&all.places[host], 1) > 0) {
+            return host;
+        }
+        atomic_fetch_add(&all.places[host], 1);
+        ferry_sleep(1 + random_below(state, 40));
+    }
+}
+
+/* The place is given back when the call that ended the body has returned: then the connection is in the
+ * pool, for every thread. */
+static void calm(void *arg)
+{
+    char url[64];
+    char body[16];
+    for (int i = 0; i < all.requests; i++) {
+        ferry_error err = {0};
+        int host = take_place(arg);
+        snprintf(url, sizeof url, "http://127.0.0.1:%d/", origin_port(all.origins[host]));
+        ferry_request *req = ferry_request_new("GET", url, &err);
+        ferry_response *res = ferry_client_do(all.client, req, &err);
+        bool good = res != NULL && ferry_response_read(res, body, sizeof body, &err) == 5;
+        ferry_response_close(res);
+        ferry_request_free(req);
+        atomic_fetch_add(&all.places[host], 1);
+        atomic_fetch_add(good ? &all.responses : &all.wrong, 1);
+        if (!good) {
+            all.first_wrong = err;
+        }
+    }
+}
+
+struct crew {
+    void (*work)(void *arg);
+    uint64_t number; /* 1, 2, 3 ... */
+};
+
 static void *run_thread(void *arg)
 {
+    const struct crew *crew = arg;
     uint64_t states[TASKS];
     ferry_group *group = ferry_group_new();
     for (int i = 0; i < TASKS; i++) {
-        states[i] = (uint64_t)(uintptr_t)arg * 1000 + (uint64_t)i;
-        if (ferry_group_go(group, work, &states[i]) != 0) {
+        states[i] = all.seed + crew->number * 1000 + (uint64_t)i;
+        if (ferry_group_go(group, crew->work, &states[i]) != 0) {
             atomic_fetch_add(&all.wrong, 1);
         }
     }
     ferry_group_wait(group);
     ferry_group_free(group);
     atomic_fetch_sub(&all.threads_left, 1);
+    pthread_barrier_wait(&all.done);
     return NULL;
 }
 
@@ -260,7 +354,7 @@ static void disturb(void)
 {
     FILE *nowhere = fopen("/dev/null", "w");
     while (atomic_load(&all.threads_left) > 0) {
-        ferry_sleep(7);
+        ferry_sleep(scaled(40, 400));
         ferry_transport_close_idle(all.transport);
         (void)stats_of(all.transport);
         (void)ferry_open_responses(nowhere);
@@ -271,81 +365,145 @@ static void disturb(void)
     }
 }
 
-static void start(int max_per_host)
+static uint64_t number_from(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text != NULL && *text != '\0' ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void start(const ferry_transport_options *options, int requests)
 {
     memset(&all, 0, sizeof all);
-    all.transport =
-        ferry_transport_new(FERRY_TRANSPORT_OPTIONS(.max_per_host = max_per_host,
-                                                    .max_idle_per_host = 2, .drain_ms = 5));
+    all.seed = number_from("FERRY_STRESS_SEED", 20260101);
+    all.requests = requests * (int)number_from("FERRY_STRESS", 1);
+    all.transport = ferry_transport_new(options);
     all.client = ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = all.transport));
     assert_non_null(all.client);
     for (int i = 0; i < HOSTS; i++) {
         all.origins[i] = origin_start(&(struct origin_script){.serve = serve});
         assert_non_null(all.origins[i]);
+        atomic_store(&all.places[i], PLACES);
     }
     assert_true(dead_end_refuse(&all.refusing));
-    all.until = now_ms() + scaled(2000, 3000);
+    for (size_t i = 0; i < sizeof shared / sizeof shared[0]; i++) {
+        pthread_mutex_init(&shared[i].lock, NULL);
+    }
+    pthread_barrier_init(&all.done, NULL, THREADS + 1);
     atomic_store(&all.threads_left, THREADS);
+    print_message("seed %llu, %d threads of %d tasks that send %d requests each\n",
+                  (unsigned long long)all.seed, THREADS, TASKS, all.requests);
 }
 
-static void run_all(int max_per_host)
+static void run_threads(void (*work)(void *arg), void (*meanwhile)(void))
 {
     pthread_t threads[THREADS];
-    struct held before = held_now();
-    watch_for_hang(scaled(25, 120));
-    start(max_per_host);
+    struct crew crews[THREADS];
     for (int i = 0; i < THREADS; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, run_thread, (void *)(uintptr_t)(i + 1)),
-                         0);
+        crews[i] = (struct crew){work, (uint64_t)i + 1};
+        assert_int_equal(pthread_create(&threads[i], NULL, run_thread, &crews[i]), 0);
     }
-    disturb();
+    meanwhile();
+    pthread_barrier_wait(&all.done);
     for (int i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
-    for (size_t i = 0; i < sizeof handed / sizeof handed[0]; i++) {
-        ferry_response_close(atomic_exchange(&handed[i], NULL));
-    }
+}
 
+static void assert_nothing_wrong(void)
+{
     ferry_stats stats = stats_of(all.transport);
-    print_message("at most %d a host: %ld requests, %ld responses, %ld errors; %d dials\n",
-                  max_per_host, atomic_load(&all.sent), atomic_load(&all.responses),
-                  atomic_load(&all.errors), (int)stats.dials);
+    print_message("%ld requests, %ld responses, %ld errors; %d dials, %d reuses\n",
+                  atomic_load(&all.sent), atomic_load(&all.responses), atomic_load(&all.errors),
+                  (int)stats.dials, (int)stats.reuses);
     if (atomic_load(&all.wrong) != 0) {
         fail_msg("%ld ended in a way they must not, the first with %s: %s", atomic_load(&all.wrong),
                  ferry_strerror(all.first_wrong.code), all.first_wrong.message);
     }
-    assert_true(atomic_load(&all.responses) > 0);
-    assert_true(atomic_load(&all.errors) > 0);
     assert_int_equal(stats.open_responses, 0);
     assert_int_equal(stats.waiting, 0);
     assert_int_equal(stats.connections, 0); /* they have gone with their threads */
+}
 
+static void finish_all(struct held before)
+{
     ferry_client_free(all.client);
     ferry_transport_free(all.transport);
     for (int i = 0; i < HOSTS; i++) {
-        assert_true(origin_await_open(all.origins[i], 0, 10000));
+        /* It may still be accepting what was given up long ago, while in its queue. */
+        assert_true(origin_await_open(all.origins[i], 0, 60000));
         assert_true(origin_stop(all.origins[i]));
     }
     dead_end_close(&all.refusing);
+    pthread_barrier_destroy(&all.done);
     watch_for_hang(0);
     assert_given_back(before);
+}
+
+static int patience(int seconds)
+{
+    return seconds * (int)number_from("FERRY_STRESS", 1) + 60;
+}
+
+static void run_weather(int max_per_host)
+{
+    struct held before = held_now();
+    watch_for_hang(patience(scaled(25, 240)));
+    start(FERRY_TRANSPORT_OPTIONS(.max_per_host = max_per_host, .max_idle_per_host = 2,
+                                  .idle_timeout_ms = 15, .drain_ms = 5),
+          scaled(8, 1));
+    run_threads(weather, disturb);
+    for (size_t i = 0; i < sizeof handed / sizeof handed[0]; i++) {
+        ferry_response_close(atomic_exchange(&handed[i], NULL));
+    }
+    assert_nothing_wrong();
+    assert_true(atomic_load(&all.responses) > 0);
+    assert_true(atomic_load(&all.errors) > 0);
+    ferry_stats stats = stats_of(all.transport);
+    assert_in_range(stats.dials, 1, stats.requests + stats.retries);
+    finish_all(before);
 }
 
 static void test_few_connections_a_host(void **state)
 {
     (void)state;
-    run_all(3);
+    run_weather(3);
 }
 
 static void test_many_connections_a_host(void **state)
 {
     (void)state;
-    run_all(32);
+    run_weather(32);
+}
+
+/* For whoever is only there to be waited for. */
+static void look_on(void)
+{
+    while (atomic_load(&all.threads_left) > 0) {
+        ferry_sleep(10);
+    }
+}
+
+/* A connection goes to whichever thread asks next: no thread dials while another's idles. */
+static void test_dials_are_no_more_than_requests_in_flight(void **state)
+{
+    (void)state;
+    struct held before = held_now();
+    watch_for_hang(patience(scaled(25, 240)));
+    start(NULL, scaled(4, 1));
+    run_threads(calm, look_on);
+    assert_nothing_wrong();
+    assert_int_equal(atomic_load(&all.responses), (long)THREADS * TASKS * all.requests);
+    assert_in_range(stats_of(all.transport).dials, 1, PLACES * HOSTS);
+    for (int i = 0; i < HOSTS; i++) {
+        assert_in_range(origin_counts(all.origins[i]).accepted, 1, PLACES);
+    }
+    finish_all(before);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dials_are_no_more_than_requests_in_flight),
         cmocka_unit_test(test_few_connections_a_host),
         cmocka_unit_test(test_many_connections_a_host),
     };

@@ -94,7 +94,7 @@ static void fill_and_park(void *arg)
     for (size_t i = 0; i < sizeof pattern; i++) {
         stacks[self].pattern[i] = pattern_byte(self, i);
     }
-    fy_park("waiting for a test");
+    fy_park("a test", "waiting for a test");
     fy_leave();
     if (self == victim) {
         volatile char *used = __builtin_alloca(head_start + 1);
@@ -139,7 +139,7 @@ static int run_child(bool handle)
         handle_faults();
     }
     fy_wake(tasks[victim]);
-    fy_park("waiting for the end");
+    fy_park("a test", "waiting for the end");
     return SURVIVED;
 }
 

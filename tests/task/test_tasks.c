@@ -335,7 +335,7 @@ static void park_three_times(void *arg)
 {
     (void)arg;
     for (int i = 0; i < 3; i++) {
-        fy_park("waiting for a test");
+        fy_park("a test", "waiting for a test");
         went_on++;
     }
 }
@@ -360,7 +360,7 @@ static void a_wake_is_neither_lost_nor_doubled(void)
     CHECK_INT(went_on, 3);
 
     fy_wake(fy_self()); /* before it parks: then it does not */
-    fy_park("a wake that has come already");
+    fy_park("a test", "a wake that has come already");
     CHECK(fy_list_empty(&fy_self()->ready));
     fy_leave();
 }

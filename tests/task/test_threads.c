@@ -207,7 +207,7 @@ static void posts_reach_a_sleeping_scheduler(void)
         CHECK_INT(pthread_create(&threads[i], NULL, send_letters, &mailbox), 0);
     }
     while (mailbox.received < THREADS * 200) {
-        fy_park("waiting for letters");
+        fy_park("a test", "waiting for letters");
     }
     fy_leave();
     for (int i = 0; i < THREADS; i++) {
@@ -224,7 +224,7 @@ static void park_for_ever(void *arg)
 {
     (void)arg;
     check_enter();
-    fy_park("waiting for what never comes");
+    fy_park("a test", "waiting for what never comes");
     fy_leave();
     atomic_fetch_add(&ran, 1);
 }

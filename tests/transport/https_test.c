@@ -90,6 +90,17 @@ struct s_server *https_s_server(enum s_server_mode mode, const char *const *argu
     return server;
 }
 
+struct tls_server *https_ok_server(void)
+{
+    struct tls_server *server = tls_server_start(
+        &(struct tls_server_options){.cert = world.server,
+                                     .serve = tls_serve_each,
+                                     .arg = (void *)"HTTP/1.1 200 OK\r\n"
+                                                    "Content-Length: 2\r\n\r\nok"});
+    assert_non_null(server);
+    return server;
+}
+
 const char *https_url(int port, const char *path)
 {
     static char urls[8][128];

@@ -9,6 +9,7 @@
 #include "nginx.h"
 #include "s_server.h"
 #include "temp_dir.h"
+#include "tls_server.h"
 #include "transport_test.h"
 
 #define DAY (24 * 60 * 60L)
@@ -41,6 +42,9 @@ struct nginx *https_nginx(const struct nginx_options *options);
 /* An s_server with the world's certificate, and up to 16 more arguments, NULL at the end. */
 struct s_server *https_s_server(enum s_server_mode mode, const char *const *arguments);
 #define S_SERVER(mode, ...) https_s_server((mode), (const char *const[]){__VA_ARGS__, NULL})
+
+/* A server with the world's certificate, to be stopped, that answers each request "ok". */
+struct tls_server *https_ok_server(void);
 
 /* "https://localhost:port" and the path; static, good until the next eight calls. */
 const char *https_url(int port, const char *path);

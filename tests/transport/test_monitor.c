@@ -2,17 +2,16 @@
  * Idle connections, and bodies that nobody reads, while the program does something else: their
  * thread is not in ferry at all, and still they go when they should.
  */
-#include "transport_test.h"
+#include "https_test.h"
 
 #include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "certs.h"
-#include "temp_dir.h"
-#include "tls_server.h"
+#define OK_REPLY "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 /* The thread is away for as long as it takes until the origin has that many connections open. (The
  * monitor looks about twice a second.) */
@@ -68,31 +67,12 @@ static void test_again_and_again(void **state)
 
 static void test_of_a_tls_server(void **state)
 {
-    struct cert *ca = cert_make(&(struct cert_options){.name = "Test CA", .is_ca = true});
-    struct cert *cert =
-        cert_make(&(struct cert_options){.name = "server", .names = "DNS:localhost", .issuer = ca});
-    char directory[TEMP_DIR_SIZE];
-    char ca_file[TEMP_DIR_SIZE + 16];
-    char url[64];
-    assert_true(temp_dir_make(directory));
-    snprintf(ca_file, sizeof ca_file, "%s/ca.pem", directory);
-    cert_write(ca_file, (const struct cert *const[]){ca, NULL}, NULL, NULL);
-    struct tls_server *server = tls_server_start(
-        &(struct tls_server_options){.cert = cert,
-                                     .serve = tls_serve_each,
-                                     .arg = (void *)"HTTP/1.1 200 OK\r\n"
-                                                    "Content-Length: 2\r\n\r\nok"});
-    assert_non_null(server);
-    snprintf(url, sizeof url, "https://localhost:%u/", tls_server_port(server));
-    ferry_transport *transport = transport_with(
-        state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.ca_file = ca_file)));
+    struct tls_server *server = https_ok_server();
+    ferry_transport *transport = https_transport(state, TRUSTING());
 
-    assert_got(get(transport, url), 200, "ok");
+    assert_got(get(transport, https_url(tls_server_port(server), "/")), 200, "ok");
     tls_server_stop(server);
     assert_true(away_until_connections(transport, 0));
-    cert_free(cert);
-    cert_free(ca);
-    temp_dir_remove(directory);
 }
 
 static bool there_is_a_monitor(void)
@@ -155,6 +135,14 @@ static void test_runs_no_task_of_the_users(void **state)
     assert_eventually(*told);
 }
 
+/* What the monitor does see to: a connection whose server closes it when the gate opens. */
+static void serve_until(struct origin_conn *conn, void *arg)
+{
+    if (origin_read_request(conn) && origin_send_text(conn, OK_REPLY)) {
+        origin_wait(conn, arg);
+    }
+}
+
 /* Nor a function of the user's in a request that is under way: the answer, with its trace, waits.
  */
 struct noted {
@@ -179,7 +167,7 @@ static void test_runs_no_trace(void **state)
 {
     struct gates *gates = KEPT(state, struct gates);
     struct origin *gated = serve_with(state, serve_gated, gates);
-    struct origin *closing = serve_with(state, serve_identity, NULL);
+    struct origin *closing = serve_with(state, serve_until, &gates->go[1]);
     ferry_transport *transport = transport_with(state, NULL);
     struct noted *noted = KEPT(state, struct noted);
     char url[64];
@@ -190,14 +178,78 @@ static void test_runs_no_trace(void **state)
         call.req, FERRY_TRACE(.got_first_byte = note_first_byte, .put_idle_conn = note_put), noted);
     start_call(&call);
     assert_eventually(gate_is_open(&gates->arrived[0]));
-    assert_got(get(transport, origin_url(closing, "/close")), 200, "1");
+    assert_got(get(transport, origin_url(closing, "/")), 200, "ok");
     gate_open(&gates->go[0]);
+    gate_open(&gates->go[1]);
     assert_true(away_until_connections(transport, 1)); /* the monitor has been here */
     assert_int_equal(noted->events, 0);
     assert_eventually(call.done);
     assert_int_equal(noted->events, 2);
     assert_int_equal(noted->thread, (unsigned long)pthread_self());
     assert_got(call.outcome, 200, "1");
+    ferry_request_free(call.req);
+}
+
+/* Nor one that gives a body, though its connection was idle before: the origin lets the write loop wait
+ * until the thread is away. */
+static void serve_reluctantly(struct origin_conn *conn, void *arg)
+{
+    struct gates *gates = arg;
+    char head[1024];
+    if (!origin_read_request(conn) || !origin_send_text(conn, OK_REPLY) ||
+        origin_read_head(conn, head, sizeof head) <= 0) {
+        return;
+    }
+    gate_open(&gates->arrived[0]);
+    if (origin_wait(conn, &gates->go[0]) && origin_read_body(conn) >= 0) {
+        origin_send_text(conn, OK_REPLY);
+    }
+}
+
+struct giver {
+    size_t left;
+    unsigned long thread;
+    atomic_bool elsewhere; /* it was asked on another thread */
+};
+
+static ssize_t give(void *arg, void *buf, size_t len)
+{
+    struct giver *giver = arg;
+    size_t count = len < giver->left ? len : giver->left;
+    giver->elsewhere = giver->elsewhere || giver->thread != (unsigned long)pthread_self();
+    memset(buf, 'x', count);
+    giver->left -= count;
+    return (ssize_t)count;
+}
+
+static void test_asks_for_no_body(void **state)
+{
+    enum { LEN = 16 << 20 };
+    struct gates *gates = KEPT(state, struct gates);
+    struct giver *giver =
+        KEPT(state, struct giver, .left = LEN, .thread = (unsigned long)pthread_self());
+    struct origin *slow = serve_script(
+        state,
+        &(struct origin_script){.serve = serve_reluctantly, .arg = gates, .receive_buffer = 4096});
+    struct origin *closing = serve_with(state, serve_until, &gates->go[1]);
+    ferry_transport *transport = transport_with(state, NULL);
+    struct call call = {.transport = transport, .req = request("POST", origin_url(slow, "/"))};
+
+    assert_got(get(transport, origin_url(slow, "/")), 200, "ok");
+    assert_int_equal(ferry_request_set_body_reader(call.req, give, NULL, giver, LEN), 0);
+    start_call(&call);
+    assert_eventually(gate_is_open(&gates->arrived[0]));
+    assert_got(get(transport, origin_url(closing, "/")), 200, "ok");
+    size_t left = giver->left;
+    assert_true(left > 0);
+    gate_open(&gates->go[0]);
+    gate_open(&gates->go[1]);
+    assert_true(away_until_connections(transport, 1)); /* the monitor has been here */
+    assert_int_equal(giver->left, left);
+    assert_eventually(call.done);
+    assert_got(call.outcome, 200, "ok");
+    assert_false(giver->elsewhere);
+    assert_int_equal(stats_of(transport).dials, 2); /* one for each origin */
     ferry_request_free(call.req);
 }
 
@@ -315,11 +367,12 @@ int main(void)
         TRANSPORT_TEST(test_of_a_tls_server),
         TRANSPORT_TEST(test_runs_no_task_of_the_users),
         TRANSPORT_TEST(test_runs_no_trace),
+        TRANSPORT_TEST(test_asks_for_no_body),
         TRANSPORT_TEST(test_open_response_is_left_alone),
         TRANSPORT_TEST(test_abandoned_while_its_thread_is_away),
         TRANSPORT_TEST(test_abandoned_while_its_thread_is_in_ferry),
         TRANSPORT_TEST(test_waiting_reader_has_not_abandoned_it),
         TRANSPORT_TEST(test_read_to_its_end_is_not_abandoned),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, https_world_make, https_world_free);
 }

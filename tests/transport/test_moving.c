@@ -4,15 +4,11 @@
  * Threads that answer to a stage, one after the other, so that each is out of ferry while another
  * works: what moves has to move without them.
  */
-#include "transport_test.h"
+#include "https_test.h"
 
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
-
-#include "certs.h"
-#include "temp_dir.h"
-#include "tls_server.h"
 
 /* ---- A thread that does one thing at a time, when it is told to ---- */
 
@@ -184,24 +180,9 @@ static void test_expired_connection_is_not_taken(void **state)
 
 static void test_tls_connection_moves(void **state)
 {
-    struct cert *ca = cert_make(&(struct cert_options){.name = "Test CA", .is_ca = true});
-    struct cert *cert =
-        cert_make(&(struct cert_options){.name = "server", .names = "DNS:localhost", .issuer = ca});
-    char directory[TEMP_DIR_SIZE];
-    char ca_file[TEMP_DIR_SIZE + 16];
-    char url[64];
-    assert_true(temp_dir_make(directory));
-    snprintf(ca_file, sizeof ca_file, "%s/ca.pem", directory);
-    cert_write(ca_file, (const struct cert *const[]){ca, NULL}, NULL, NULL);
-    struct tls_server *server = tls_server_start(
-        &(struct tls_server_options){.cert = cert,
-                                     .serve = tls_serve_each,
-                                     .arg = (void *)"HTTP/1.1 200 OK\r\n"
-                                                    "Content-Length: 2\r\n\r\nok"});
-    assert_non_null(server);
-    snprintf(url, sizeof url, "https://localhost:%u/", tls_server_port(server));
-    ferry_transport *transport = transport_with(
-        state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.ca_file = ca_file)));
+    struct tls_server *server = https_ok_server();
+    const char *url = https_url(tls_server_port(server), "/");
+    ferry_transport *transport = https_transport(state, TRUSTING());
     struct call call = {.transport = transport, .url = url};
     struct worker worker;
 
@@ -215,9 +196,6 @@ static void test_tls_connection_moves(void **state)
     worker_end(&worker);
     transport_done(state, transport);
     tls_server_stop(server);
-    cert_free(cert);
-    cert_free(ca);
-    temp_dir_remove(directory);
 }
 
 /* ------------------------------------------------------------------------------------- in turn */
@@ -437,5 +415,5 @@ int main(void)
         TRANSPORT_TEST(test_no_more_connections_than_requests_in_flight),
         TRANSPORT_TEST(test_cancels_while_promised),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, https_world_make, https_world_free);
 }

@@ -23,23 +23,24 @@
 
 #define HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
-/* Whether the dump has a task of that name (with ", connection N" behind it or not) that waits for
- * that. */
+/* Whether the dump has a task of that name (with " of connection N" and more behind
+ * it or not) that waits for that, or is "running". */
 static bool has_task(const char *dump, const char *name, const char *why)
 {
     for (const char *at = dump; (at = strstr(at, "task ")) != NULL; at++) {
-        const char *named = strstr(at, ": ");
-        const char *reason = strstr(at, "\n    ");
-        if (named == NULL || reason == NULL) {
+        const char *state = strstr(at, " [");
+        const char *named = strstr(at, "]:\n    ");
+        if (state == NULL || named == NULL) {
             return false;
         }
-        named += 2;
-        reason += 5;
-        bool name_is = strncmp(named, name, strlen(name)) == 0 &&
-                       (named[strlen(name)] == '\n' ||
-                        strncmp(named + strlen(name), ", connection ", 13) == 0);
-        if (name_is && strncmp(reason, why, strlen(why)) == 0 &&
-            (reason[strlen(why)] == '\n' || strncmp(reason + strlen(why), ", for ", 6) == 0)) {
+        state += 2;
+        named += 7;
+        const char *reason = strchr(named, '\n') + 5;
+        bool name_is =
+            strncmp(named, name, strlen(name)) == 0 && strchr("\n ,", named[strlen(name)]) != NULL;
+        bool runs = strncmp(state, why, strlen(why)) == 0 && state[strlen(why)] == ']';
+        bool waits = strncmp(reason, why, strlen(why)) == 0 && reason[strlen(why)] == '\n';
+        if (name_is && (runs || waits)) {
             return true;
         }
     }
@@ -159,7 +160,7 @@ static void a_request_without_its_answer(void **state)
 
     (void)state;
     begin(&get);
-    assert_true(await_in_dump("read loop, connection "));
+    assert_true(await_in_dump("read loop of connection "));
     assert_true(await_in_dump("waiting for the response"));
     dump_has("task", "waiting for the response");
     dump_has("read loop", "waiting for the response");
@@ -384,6 +385,151 @@ static void each_task_has_a_number_of_its_own(void **state)
     assert_true(origin_stop(origin));
 }
 
+/* ------------------------------------------------------------------------------------ the reading */
+
+/* The dump with each number that is another in every run as a hash mark, from the first paragraph
+ * whose second line begins with name. */
+static char *paragraph(const char *name)
+{
+    char *dump = dump_text();
+    char *out = calloc(1, strlen(dump) + 1);
+    char *at = dump;
+    assert_non_null(out);
+    while (*at != '\0' && strncmp(strchr(at, '\n') + 5, name, strlen(name)) != 0) {
+        at = strstr(at, "\n\n") + 2;
+    }
+    char *end = *at != '\0' ? strstr(at, "\n\n") + 1 : at;
+    for (char *to = out; at < end;) {
+        bool number = *at >= '0' && *at <= '9';
+        at += number ? strspn(at, "0123456789.") : 1;
+        *to++ = number ? '#' : at[-1];
+    }
+    free(dump);
+    return out;
+}
+
+static void paragraph_is(const char *name, const char *expected)
+{
+    char *found = paragraph(name);
+    assert_string_equal(found, expected);
+    free(found);
+}
+
+/* Line 1 of park.c started it. */
+#define PARK_AT_LINE_1(fn, arg) ferry_go_at("park.c", 1, fn, arg)
+
+static void a_paragraph_to_the_letter(void **state)
+{
+    struct origin *origin = origin_start_reply(HELLO);
+    ferry_request *req = ferry_request_new("GET", origin_url(origin, "/a"), NULL);
+    ferry_response *res = ferry_client_do_at(NULL, req, NULL, "main.c", 1);
+    char expected[400];
+    char *host;
+
+    (void)state;
+    assert_non_null(res);
+    may_end = false;
+    assert_int_equal(PARK_AT_LINE_1(sleep_long, NULL), 0);
+    ferry_yield();
+    paragraph_is("thread", "task # [running]:\n    thread #\n");
+    paragraph_is("read loop", "task # [select, # ms]:\n"
+                              "    read loop of connection # to #:#\n"
+                              "    waiting for the body to be read\n"
+                              "    serves http://#:#/a, opened at main.c:#\n"
+                              "    created by task #\n");
+    paragraph_is("write loop", "task # [select, # ms]:\n"
+                               "    write loop of connection # to #:#\n"
+                               "    waiting for a request to write\n"
+                               "    serves http://#:#/a, opened at main.c:#\n"
+                               "    created by task #\n");
+    char *task = paragraph("task");
+    assert_int_equal(strncmp(task, "task # [sleep, # ms]:\n    task, runs ", 37), 0);
+    assert_non_null(strstr(task, "watch_dump+#x")); /* its function */
+    assert_non_null(strstr(task, "\n    sleeping\n    created by task # at park.c:#\n"));
+    free(task);
+
+    /* Numbers, where they matter. */
+    host = dump_text();
+    snprintf(expected, sizeof expected, " to %s\n", origin_host(origin));
+    assert_non_null(strstr(host, expected));
+    snprintf(expected, sizeof expected, "serves %s, opened at main.c:1\n",
+             origin_url(origin, "/a"));
+    assert_non_null(strstr(host, expected));
+    assert_non_null(strstr(host, " at park.c:1\n"));
+    free(host);
+    ferry_response_close(res);
+    ferry_request_free(req);
+    may_end = true;
+    AWAIT(ferry_num_tasks() == 3); /* an idle connection's loops */
+    assert_true(origin_stop(origin));
+}
+
+/* The macros leave this file's name and the line; a compound literal may stand in them. */
+static void who_started_it_and_where(void **state)
+{
+    ferry_group *group = ferry_group_new();
+    char expected[100];
+
+    (void)state;
+    may_end = false;
+    int line = __LINE__ + 1;
+    assert_int_equal(ferry_go(sleep_long, &(int[]){1, 2}), 0);
+    assert_int_equal(ferry_group_go(group, sleep_long, &(int[]){1, 2}), 0);
+    assert_int_equal((ferry_go)(sleep_long, NULL), 0);
+    char *dump = dump_text();
+    snprintf(expected, sizeof expected, " at %s:%d\n\n", __FILE__, line);
+    assert_non_null(strstr(dump, expected));
+    snprintf(expected, sizeof expected, " at %s:%d\n\n", __FILE__, line + 1);
+    assert_non_null(strstr(dump, expected));
+    assert_non_null(strstr(dump, "[runnable, "));
+    assert_int_equal(paragraphs(dump), 4);
+    free(dump);
+    may_end = true;
+    ferry_group_wait(group);
+    AWAIT(ferry_num_tasks() == 1);
+    ferry_group_free(group);
+}
+
+/* It has never called ferry, and does not become one of its threads by looking. */
+static void *look_from_outside(void *arg)
+{
+    *(char **)arg = dump_text();
+    return NULL;
+}
+
+static void from_a_thread_that_is_none_of_ferrys(void **state)
+{
+    pthread_t id;
+    char *seen = NULL;
+
+    (void)state;
+    assert_int_equal(ferry_num_tasks(), 1);
+    assert_int_equal(pthread_create(&id, NULL, look_from_outside, &seen), 0);
+    pthread_join(id, NULL);
+    assert_int_equal(paragraphs(seen), 1);
+    assert_int_equal(ferry_num_tasks(), 1);
+    free(seen);
+}
+
+static void many_begin_with_an_overview(void **state)
+{
+    (void)state;
+    may_end = false;
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(ferry_go(sleep_long, NULL), 0);
+    }
+    ferry_yield();
+    char *dump = dump_text();
+    const char *overview = "21 tasks on 1 thread:\n"
+                           "      20 task [sleep]: sleeping\n"
+                           "       1 thread [running]\n\n";
+    assert_int_equal(strncmp(dump, overview, strlen(overview)), 0);
+    assert_int_equal(paragraphs(dump), 1 + 21);
+    free(dump);
+    may_end = true;
+    AWAIT(ferry_num_tasks() == 1);
+}
+
 #define DUMP_TEST(name) cmocka_unit_test_teardown(name, nothing_is_left)
 
 int main(void)
@@ -401,6 +547,10 @@ int main(void)
         DUMP_TEST(a_thread_that_waits_for_a_group),
         DUMP_TEST(another_threads_tasks),
         DUMP_TEST(each_task_has_a_number_of_its_own),
+        DUMP_TEST(a_paragraph_to_the_letter),
+        DUMP_TEST(who_started_it_and_where),
+        DUMP_TEST(from_a_thread_that_is_none_of_ferrys),
+        DUMP_TEST(many_begin_with_an_overview),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,9 @@ int nothing_is_left(void **state)
 {
     (void)state;
     ferry_transport_close_idle(NULL);
+    for (int64_t until = events_deadline(10000); ferry_num_tasks() > 1 && events_now() < until;) {
+        ferry_sleep(1); /* a loop that the monitor began to end has this thread finish it */
+    }
     size_t open = 0;
     char *ledger = ledger_text(&open);
     char *dump = dump_text();

@@ -5,8 +5,8 @@ that were made.
 
     compare.py --ferry BUILD/cli/ferry [--only EXPRESSION] [--verbose] [--curl curl]
 
-What differs on purpose is declared in the table, with the reason; a declared difference that is none
-is a failure as well. Exit status 77: there is no curl, or no openssl(1)."""
+What differs on purpose is declared in the table, with the reason; a declared difference that is
+none is a failure as well. Exit status 77: there is no curl, or no openssl(1)."""
 
 import argparse
 import concurrent.futures
@@ -69,7 +69,8 @@ class Place:
 
     def fill(self, text):
         return re.sub(r"\{((?:https|http|port|cert|dir|home|unix|abstract|pin|wrong-pin)"
-                      r"(?:[-:][A-Za-z0-9.-]+)*)\}", lambda found: self.value_of(found.group(1)), text)
+                      r"(?:[-:][A-Za-z0-9.-]+)*)\}", lambda found: self.value_of(found.group(1)),
+                      text)
 
     def environment(self):
         kept = {name: value for name, value in os.environ.items()
@@ -102,8 +103,8 @@ class Place:
         if "cookie" in name:
             text = jar(text)
         if "hsts" in name:
-            text = "\n".join(sorted(re.sub(r'"\d{8} [\d:]+"', '"DATE"', line)
-                                    for line in text.splitlines() if line and not line.startswith("#")))
+            lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+            text = "\n".join(sorted(re.sub(r'"\d{8} [\d:]+"', '"DATE"', line) for line in lines))
         return self.same(text)
 
     def files(self):
@@ -166,7 +167,8 @@ def run_tool(tool, row, certificates, parent):
             try:
                 done = subprocess.run([tool] + [place.fill(arg) for arg in args],
                                       cwd=place.directory, env=place.environment(),
-                                      input=place.fill(row.stdin).encode("latin-1"), capture_output=True,
+                                      input=place.fill(row.stdin).encode("latin-1"),
+                                      capture_output=True,
                                       timeout=TIME_LIMIT, check=False)
                 status.append(str(done.returncode))
             except subprocess.TimeoutExpired:
@@ -206,7 +208,8 @@ def judge(row, curl, ferry):
             complaints.append(f"    {aspect} differs\n"
                               + show_difference(ferry.seen[aspect], curl.seen[aspect]))
         if same and aspect in row.differs:
-            complaints.append(f"    {aspect} is declared to differ, and does not: {row.differs[aspect]}\n")
+            complaints.append(f"    {aspect} is declared to differ, and does not: "
+                              f"{row.differs[aspect]}\n")
     if complaints and ferry.stderr:
         complaints.append("    ferry said: " + ferry.stderr.strip()[-600:] + "\n")
     if complaints and curl.stderr:

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What the command shows to somebody who looks: on a terminal progress, by -v each connection's life,
-in a shell completions.
+"""What the command shows to somebody who looks: on a terminal progress, by -v each connection's
+life, in a shell completions.
 
-    terminal_test.py FERRY
+    shown_test.py FERRY
 
-A pseudo-terminal stands for the person. Nothing is said about how long anything takes: bodies that are
-to be seen on their way stay half sent until they have been."""
+A pseudo-terminal stands for the person. Nothing is said about how long anything takes: bodies that
+are to be seen on their way stay half sent until they have been."""
 
 import fcntl
 import os
@@ -107,10 +107,11 @@ class Case(unittest.TestCase):
         return terminal
 
     def half(self, x):
-        """Half of a body, drop by drop more, and the rest once the test says so; /half/0 announces no length."""
+        """Half of a body, drop by drop more, and the rest once the test says so; /half/0 announces
+        no length."""
         body = paths.pattern(40000)
-        announced = ("Connection: close",) if x.number(1, 1) == 0 else (f"Content-Length: {len(body)}",)
-        x.head(200, *announced)
+        known = x.number(1, 1) != 0
+        x.head(200, f"Content-Length: {len(body)}" if known else "Connection: close")
         x.send(body[:20000])
         sent = 20000
         while not self.go_on.wait(0.05) and sent < 20300:  # byte by byte: still half of it
@@ -144,7 +145,8 @@ class Progress(Case):
         self.assertNotIn("/s", terminal.text)
 
     def test_a_line_for_each_of_several(self):
-        terminal = self.terminal("-Z", "-o", "first", self.http + "/half/1", "-o", "second", self.http + "/half/2")
+        terminal = self.terminal("-Z", "-o", "first", self.http + "/half/1", "-o", "second",
+                                 self.http + "/half/2")
         terminal.wait_for(r"first +\[=+> +\] +50%[^\n]*\n[^\n]*second +\[=+> +\] +50%")
         self.go_on.set()
         self.assertEqual(terminal.end(), 0)
@@ -189,8 +191,8 @@ class Verbose(Case):
         number = re.search(r"goes over connection (\d+), which is new: 127\.0\.0\.1:\d+ to "
                            r"127\.0\.0\.1:\d+", text).group(1)
         self.assertIn(f"goes over connection {number}, used before (1 request):", text)
-        self.assertEqual(len(re.findall(f"connection {number} .*kept|kept.*connection {number}", text)),
-                         2, text)
+        kept = re.findall(f"connection {number} .*kept|kept.*connection {number}", text)
+        self.assertEqual(len(kept), 2, text)
         self.assertIn("> GET /hello HTTP/1.1", done.stderr)
         self.assertIn("< HTTP/1.1 200 OK", done.stderr)
 
@@ -202,7 +204,8 @@ class Verbose(Case):
     def test_redirects_and_interim_heads(self):
         done = run(["-v", "-L", self.http + "/redirect/302/hints"], self.directory)
         heads = re.findall(r"^< (HTTP/.*?)\r?$", done.stderr, re.M)
-        self.assertEqual(heads, ["HTTP/1.1 302 Found", "HTTP/1.1 103 Early Hints", "HTTP/1.1 200 OK"])
+        self.assertEqual(heads, ["HTTP/1.1 302 Found", "HTTP/1.1 103 Early Hints",
+                                 "HTTP/1.1 200 OK"])
 
     def test_a_tunnel(self):
         proxy = f"127.0.0.1:{self.servers.port('proxy')}"
@@ -224,7 +227,8 @@ class Completions(Case):
 
     def test_bash(self):
         question = (self.script("bash") + "\nCOMP_WORDS=(ferry --max-); COMP_CWORD=1; _ferry; "
-                    "echo \"${COMPREPLY[*]}\"\nCOMP_WORDS=(ferry l); _ferry; echo \"${COMPREPLY[*]}\"\n")
+                    "echo \"${COMPREPLY[*]}\"\nCOMP_WORDS=(ferry l); _ferry; "
+                    "echo \"${COMPREPLY[*]}\"\n")
         done = subprocess.run(["bash", "-c", question], capture_output=True, text=True, check=False,
                               timeout=PATIENCE)
         self.assertEqual(done.stderr, "")
@@ -235,8 +239,8 @@ class Completions(Case):
     def test_bash_completes_files(self):
         with open(self.directory + "/certificate.pem", "w", encoding="ascii"):
             pass
-        question = (self.script("bash") + "\nCOMP_WORDS=(ferry --cacert cert); COMP_CWORD=2; _ferry; "
-                    "echo \"${COMPREPLY[*]}\"\n")
+        question = (self.script("bash") + "\nCOMP_WORDS=(ferry --cacert cert); COMP_CWORD=2; "
+                    "_ferry; echo \"${COMPREPLY[*]}\"\n")
         done = subprocess.run(["bash", "-c", question], capture_output=True, text=True, check=False,
                               timeout=PATIENCE, cwd=self.directory)
         self.assertEqual(done.stdout, "certificate.pem\n")

@@ -1,0 +1,2 @@
+// planted.c, as C++.
+#include "planted.c"
