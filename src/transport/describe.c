@@ -1,8 +1,7 @@
 /*
  * What a connection is, for a trace; and what it is doing, for whoever looks at the whole process
- * (watch/snapshot.h). The read
- * loop's task describes its connection, so that nothing has to be noted while requests go by, and
- * nothing moves but the task.
+ * (watch/snapshot.h). The read loop's task describes its connection, so that nothing has to be
+ * noted while requests go by, and nothing moves but the task.
  */
 #include <string.h>
 
