@@ -3,11 +3,13 @@
  */
 #include "net/detours.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/error.h"
+#include "net/dial.h"
 
 /* The host that *text begins with, in brackets or not, up to a colon; *text goes behind that. NULL
  * when out of memory, or *bad. */
@@ -131,4 +133,25 @@ bool fy_detours_find(const struct fy_detours *detours, const char **host, uint16
         }
     }
     return false;
+}
+
+int fy_detours_take(const struct fy_detours *detours, struct fy_dial *dial, char **host_port,
+                    ferry_error *err)
+{
+    *host_port = NULL;
+    if (detours->refused.code != 0) {
+        *err = detours->refused;
+        return -1;
+    }
+    if (!fy_detours_find(detours, &dial->host, &dial->port)) {
+        return 0;
+    }
+    bool brackets = strchr(dial->host, ':') != NULL;
+    if (asprintf(host_port, "%s%s%s:%d", brackets ? "[" : "", dial->host, brackets ? "]" : "",
+                 dial->port) < 0) {
+        *host_port = NULL;
+        return fy_fail_memory(err);
+    }
+    dial->host_port = *host_port;
+    return 0;
 }

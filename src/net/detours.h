@@ -34,4 +34,10 @@ void fy_detours_free(struct fy_detours *detours);
  * fits counts. */
 bool fy_detours_find(const struct fy_detours *detours, const char **host, uint16_t *port);
 
+/* Sends a dial elsewhere if there is one for its host and port: 0, and *host_port is then the text that
+ * it borrows, from malloc(), else NULL. -1 and *err: out of memory, or an entry cannot be read. */
+struct fy_dial;
+int fy_detours_take(const struct fy_detours *detours, struct fy_dial *dial, char **host_port,
+                    ferry_error *err);
+
 #endif

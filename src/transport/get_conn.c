@@ -6,14 +6,12 @@
 #include "transport/get_conn.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "http/request.h"
 #include "net/connect.h"
-#include "net/stream_ends.h"
 #include "transport/idle_pool.h"
 #include "transport/trace.h"
 #include "transport/want.h"
@@ -133,27 +131,6 @@ static int set_through(struct fy_through *through, const struct fy_dial_job *job
     return through->tls != NULL ? 0 : -1;
 }
 
-/* Where the way leads, if not to the URL's host: connect_to. */
-static int take_detour(struct fy_dial_job *job, struct fy_dial *dial, ferry_error *err)
-{
-    const struct fy_detours *detours = &job->transport->set.detours;
-    if (detours->refused.code != 0) {
-        *err = detours->refused;
-        return -1;
-    }
-    if (!fy_detours_find(detours, &dial->host, &dial->port)) {
-        return 0;
-    }
-    bool brackets = strchr(dial->host, ':') != NULL;
-    if (asprintf(&job->detour, "%s%s%s:%d", brackets ? "[" : "", dial->host, brackets ? "]" : "",
-                 dial->port) < 0) {
-        job->detour = NULL;
-        return fy_fail_memory(err);
-    }
-    dial->host_port = job->detour;
-    return 0;
-}
-
 static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_info **info,
                                         ferry_error *err)
 {
@@ -198,7 +175,7 @@ static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_i
         .trace_arg = job->trace_arg,
         .times = &times,
     };
-    if (take_detour(job, &connect.dial, err) != 0) {
+    if (fy_detours_take(&set->detours, &connect.dial, &job->detour, err) != 0) {
         return NULL;
     }
     struct fy_stream *stream = fy_connect(&connect, info, err);
@@ -579,26 +556,6 @@ static struct fy_persist_conn *find_conn(ferry_transport *transport, ferry_reque
     }
 }
 
-/* Tells the trace what it will hardly ever ask for, only if it does. */
-static void trace_connection(ferry_request *req, const struct fy_persist_conn *conn)
-{
-    struct fy_stream_ends ends;
-    if (req->trace.got_connection == NULL) {
-        return;
-    }
-    fy_stream_ends(conn->stream, &ends);
-    const ferry_connection_info info = {
-        .size = sizeof info,
-        .number = conn->number,
-        .local = ends.local_text,
-        .remote = ends.remote_text,
-        .proxy = conn->route.proxy != NULL ? conn->route.proxy->host_port : "",
-        .requests = conn->requests,
-        .tls = conn->tls != NULL ? &conn->tls->shown : NULL,
-    };
-    FY_TRACE(req, got_connection, &info);
-}
-
 struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *req,
                                     const struct fy_route *route, struct fy_cancel *cancel,
                                     ferry_error *err)
@@ -618,7 +575,7 @@ struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *r
             FY_HOST_COUNT(conn->counts, reuses);
         }
         FY_TRACE(req, got_conn, conn->reused, idle_ms);
-        trace_connection(req, conn);
+        fy_persist_conn_trace(conn, req);
     }
     return conn;
 }
