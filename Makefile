@@ -47,8 +47,8 @@ check: bootstrap-check check-format check-static check-release check-dev check-t
 	@echo 'check: all is well'
 
 .PHONY: bench
-bench: bootstrap-bench build ## Measure
-	tools/bench.sh
+bench: bootstrap-bench $(if $(BENCH_ALL),bootstrap-bench-all) build ## Measure (WORK=get-64,https-* ROUNDS=5 BASE=revision BENCH_ALL=1)
+	WORK='$(WORK)' ROUNDS='$(ROUNDS)' BASE='$(BASE)' BENCH_ALL='$(BENCH_ALL)' KEEP='$(KEEP)' tools/bench.sh
 
 .PHONY: install
 install: build ## Install what was built to PREFIX (below DESTDIR)
@@ -99,8 +99,8 @@ check-fuzz: bootstrap-fuzz build/fuzz/build.ninja ## Each fuzzer for FUZZ_SECOND
 	tools/fuzz.sh $(FUZZ_SECONDS)
 
 # What is missing is installed (Debian, Ubuntu) or named; with all there, this takes no time.
-.PHONY: bootstrap-run bootstrap-test bootstrap-check bootstrap-bench bootstrap-format bootstrap-aarch64 bootstrap-fuzz
-bootstrap-run bootstrap-test bootstrap-check bootstrap-bench bootstrap-format bootstrap-aarch64 bootstrap-fuzz: bootstrap-%:
+.PHONY: bootstrap-run bootstrap-test bootstrap-check bootstrap-bench bootstrap-bench-all bootstrap-format bootstrap-aarch64 bootstrap-fuzz
+bootstrap-run bootstrap-test bootstrap-check bootstrap-bench bootstrap-bench-all bootstrap-format bootstrap-aarch64 bootstrap-fuzz: bootstrap-%:
 	@$(BOOTSTRAP) $*
 
 .PHONY: sysroot-aarch64

@@ -3,20 +3,14 @@
  */
 #include "curl_request.h"
 
-#include <stdlib.h>
-
-static void work(void)
+static void work(int worker)
 {
-    struct curl_request *request = calloc(1, sizeof *request);
-    if (request == NULL) {
-        bench_fail("out of memory");
+    struct curl_request request;
+    curl_request_init(&request, worker);
+    while (curl_request_next(&request)) {
+        curl_request_done(&request, curl_easy_perform(request.easy));
     }
-    curl_request_init(request);
-    while (bench_go_on()) {
-        curl_request_done(request, curl_easy_perform(request->easy));
-    }
-    curl_easy_cleanup(request->easy);
-    free(request);
+    curl_request_free(&request);
 }
 
 int main(int argc, char **argv)

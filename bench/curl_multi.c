@@ -42,21 +42,37 @@ static int timer_changed(CURLM *handle, long ms, void *arg)
     return 0;
 }
 
+/* The next transfer that has ended, taken out of the multi handle; NULL: there is none. */
+static struct curl_request *next_ended(CURLcode *result)
+{
+    struct curl_request *request;
+    int left;
+    CURLMsg *message = curl_multi_info_read(multi, &left);
+    if (message == NULL) {
+        return NULL;
+    }
+    CURL *easy = message->easy_handle;
+    *result = message->data.result;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&request);
+    curl_multi_remove_handle(multi, easy);
+    return request;
+}
+
 /* Counts what is complete and sends it off again. Returns how many transfers ended for good. */
 static int again(void)
 {
-    CURLMsg *message;
-    int left;
+    struct curl_request *request;
+    CURLcode result;
     int ended = 0;
-    while ((message = curl_multi_info_read(multi, &left)) != NULL) {
-        struct curl_request *request;
-        CURL *easy = message->easy_handle;
-        CURLcode result = message->data.result;
-        curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&request);
+    while ((request = next_ended(&result)) != NULL) {
+        if (bench.idle > 0) {
+            curl_request_check(request, result);
+            ended++;
+            continue;
+        }
         curl_request_done(request, result);
-        curl_multi_remove_handle(multi, easy);
-        if (bench_go_on()) {
-            curl_multi_add_handle(multi, easy);
+        if (curl_request_next(request)) {
+            curl_multi_add_handle(multi, request->easy);
         } else {
             ended++;
         }
@@ -84,6 +100,34 @@ static void run(int running)
     }
 }
 
+/* One request on each of so many new handles, all under way at once. With fresh connections each, of
+ * which libcurl then keeps as many as it is allowed. */
+static void run_requests(struct curl_request *requests, int count)
+{
+    for (int i = 0; i < count; i++) {
+        curl_request_init(&requests[i], i);
+        curl_request_next(&requests[i]);
+        if (bench.idle > 0) {
+            curl_easy_setopt(requests[i].easy, CURLOPT_FRESH_CONNECT, 1L);
+        }
+        curl_multi_add_handle(multi, requests[i].easy);
+    }
+    run(count);
+    for (int i = 0; i < count; i++) {
+        curl_request_free(&requests[i]);
+    }
+}
+
+static int idle(struct curl_request *requests)
+{
+    run_requests(requests, 1);
+    bench_idle_before();
+    run_requests(requests, bench.connections);
+    bench_idle_now();
+    usleep((useconds_t)(bench.idle * 1e6));
+    return bench_idle_report("curl-multi");
+}
+
 int main(int argc, char **argv)
 {
     bench_begin(argc, argv);
@@ -96,15 +140,11 @@ int main(int argc, char **argv)
     }
     curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, socket_changed);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, timer_changed);
-    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)bench.connections);
-    for (int i = 0; i < bench.connections; i++) {
-        curl_request_init(&requests[i]);
-        curl_multi_add_handle(multi, requests[i].easy);
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)bench.connections + 1);
+    if (bench.idle > 0) {
+        return idle(requests);
     }
-    run(bench.connections);
-    for (int i = 0; i < bench.connections; i++) {
-        curl_easy_cleanup(requests[i].easy);
-    }
+    run_requests(requests, bench.connections);
     curl_multi_cleanup(multi);
     close(poller);
     free(requests);

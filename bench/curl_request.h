@@ -11,15 +11,26 @@
 
 struct curl_request {
     CURL *easy;
+    struct curl_slist *fields; /* header fields */
     struct bench_worker worker;
-    size_t bytes;       /* of this response's body, so far */
-    char buffer[16384]; /* the body goes here, as with every contender */
+    char url[BENCH_URL_SIZE];
+    size_t bytes; /* of this response's body, so far */
+    off_t sent;   /* of the upload's file, so far */
+    int file;     /* bench.save, while a response is under way; else -1 */
+    char *buffer; /* the body goes here, as with every contender; bench.buffer bytes */
 };
 
 /* Its body is counted in request->bytes. */
-void curl_request_init(struct curl_request *request);
+void curl_request_init(struct curl_request *request, int worker);
+void curl_request_free(struct curl_request *request);
 
-/* A transfer has ended: checks and counts it. */
+/* Whether another request is wanted; then the handle is ready for it. */
+bool curl_request_next(struct curl_request *request);
+
+/* A transfer has ended: checks it, and returns its body's bytes. */
+size_t curl_request_check(struct curl_request *request, CURLcode result);
+
+/* The same, and counts it. */
 void curl_request_done(struct curl_request *request, CURLcode result);
 
 #endif

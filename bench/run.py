@@ -1,285 +1,211 @@
 #!/usr/bin/env python3
 """Runs the contenders in turn against an nginx of its own and compares what a request costs each.
 
-    bench/run.py BUILD-FOLDER [--rounds N] [--requests N] [--seconds S] [--connections 1,64,512]
+    bench/run.py BUILD-FOLDER [--work NAME,...] [--rounds N] [--all] [--base REVISION] [--keep]
 
-Called by tools/bench.sh. Every round runs every contender once at every number of connections, so that
-whatever else the machine does meets all of them alike; ratios are taken inside a round, against the
-contender "epoll", and the table shows their median and how far apart they lay. The figures go to
-BUILD-FOLDER/bench.json as well.
+Called by tools/bench.sh (`make bench`). Every round runs every contender of every workload once, so that
+whatever else the machine does meets all of them alike; ratios are taken inside a round, and the table
+shows their median and how far apart they lay. docs/performance.md tells what is measured, and why.
 """
 
 import argparse
-import json
+import contextlib
+import dataclasses
 import os
-import platform
-import re
+import resource
 import shutil
 import signal
-import socket
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
-LIMIT = "epoll"
-CONTENDERS = {
-    "epoll": "an epoll loop by hand: the limit",
-    "ferry-tasks": "ferry, a task a connection",
-    "curl-multi": "libcurl multi on epoll",
-    "blocking": "send and recv, a thread a connection",
-    "ferry-calls": "ferry, a thread a connection",
-    "curl-easy": "libcurl easy, a thread a connection",
-}
-BODY_BYTES = 1024
-START_ATTEMPTS = 8
+sys.dont_write_bytecode = True
 
-NGINX_CONF = """\
-daemon off;
-master_process off;
-worker_processes 1;
-{user}
-pid nginx.pid;
-error_log error.log notice;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
-    client_body_temp_path client_body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    default_type application/octet-stream;
-    open_file_cache max=16;
-    keepalive_requests 100000000;
-    keepalive_timeout 300s;
-    server {{
-        listen 127.0.0.1:{port} backlog=4096;
-        root root;
-    }}
-}}
-"""
+import markdown
+import report
+import revision
+import runs
+import workloads
+from server import Nginx
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROUNDS = 5
+FLAT_REQUESTS, FLAT_REQUESTS_OF_ALL = 300_000, 10_000_000
+SPARE_DESCRIPTORS = 600
+MOST_IDLE = 60_000
 
 
 def fail(message):
     sys.exit(f"bench: {message}")
 
 
-def on_processor(number):
-    """Puts what is started on one processor: the client and the server each have one, where there are two."""
-    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
-    if len(allowed) < 2:
-        return None
-    return lambda: os.sched_setaffinity(0, {allowed[number % len(allowed)]})
+def say(message):
+    print(message, file=sys.stderr, flush=True)
 
 
-def find_nginx():
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/usr/local/nginx/sbin"
-    return shutil.which("nginx", path=path) or fail("nginx is not installed (Debian: nginx-light)")
+def raise_descriptors():
+    """Returns how many there can be."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def find_programs(build):
+    """{name: path} of what is here."""
+    path = os.environ.get("PATH", "")
+    programs = {name: os.path.join(build, "bench", name) for name in
+                ("epoll", "blocking", "ferry-tasks", "ferry-calls", "curl-multi", "curl-easy",
+                 "start-ferry", "start-curl")}
+    programs["go"] = os.path.join(build, "bench", "go-http")
+    programs["ferry"] = os.path.join(build, "cli", "ferry")
+    programs.update({name: shutil.which(name, path=path) or "" for name in ("wrk", "h2load", "curl")})
+    return {name: path for name, path in programs.items() if os.access(path, os.X_OK)}
 
 
-class Nginx:
-    """One worker on a free port of loopback, with a file of 1 KiB; gone when the block is left."""
-
-    def __enter__(self):
-        self.program = find_nginx()
-        self.directory = tempfile.mkdtemp(prefix="ferry-bench-")
-        os.mkdir(self.place("root"))
-        with open(self.place("root/1k"), "wb") as file:
-            file.write(bytes(i % 251 for i in range(BODY_BYTES)))
-        for _ in range(START_ATTEMPTS):
-            if self.try_start():
-                return self
-        why = self.log()
-        self.__exit__()
-        fail(f"nginx did not start: {why}")
-
-    def __exit__(self, *_):
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def place(self, name):
-        return os.path.join(self.directory, name)
-
-    def log(self):
-        try:
-            with open(self.place("error.log"), encoding="utf-8", errors="replace") as file:
-                return file.read()[-1000:]
-        except OSError:
-            return "no log"
-
-    def try_start(self):
-        """Its pid file comes after its sockets: only then is what answers on the port this nginx."""
-        self.port = free_port()
-        with open(self.place("nginx.conf"), "w", encoding="ascii") as file:
-            user = "user root;" if os.geteuid() == 0 else ""
-            file.write(NGINX_CONF.format(port=self.port, user=user))
-        self.process = subprocess.Popen(
-            [self.program, "-p", self.directory, "-c", "nginx.conf", "-e", self.place("error.log")],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            preexec_fn=on_processor(1))
-        deadline = time.monotonic() + 10
-        while self.process.poll() is None and time.monotonic() < deadline:
-            try:
-                with open(self.place("nginx.pid"), encoding="ascii") as file:
-                    if file.read().strip() == str(self.process.pid):
-                        return True
-            except OSError:
-                pass
-            time.sleep(0.01)
-        self.stop()
-        return False
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-        self.process.wait()
+def choose(options, descriptors):
+    """The workloads that are wanted, in their order."""
+    most_idle = min(MOST_IDLE, descriptors - SPARE_DESCRIPTORS)
+    known = workloads.all_workloads(most_idle, FLAT_REQUESTS_OF_ALL if options.all else FLAT_REQUESTS)
+    known = [w for w in known if w.connections + SPARE_DESCRIPTORS <= descriptors]
+    names = [w.name for w in known]
+    if options.work:
+        wanted = [name for name in names
+                  if any(name == part or part.endswith("*") and name.startswith(part[:-1])
+                         for part in options.work.split(","))]
+        if not wanted:
+            fail(f"{options.work}: there is no such workload. There are: {' '.join(names)}")
+    elif options.base:
+        wanted = workloads.OF_BASE
+    else:
+        wanted = [w.name for w in known if options.all or not w.all_only]
+    chosen = [w for w in known if w.name in wanted]
+    if options.seconds is not None:
+        chosen = [dataclasses.replace(w, seconds=options.seconds) for w in chosen]
+    return [workloads.against_base(w) for w in chosen if w.contenders] if options.base else chosen
 
 
-def run_contender(program, port, connections, options):
-    command = [program, "--port", str(port), "--path", "/1k", "--bytes", str(BODY_BYTES),
-               "--connections", str(connections), "--requests", str(options.requests),
-               "--seconds", str(options.seconds)]
+def try_one(workload, contender, runner, results):
+    """One that fails is told of, and has fewer rounds; the others go on."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False,
-                              timeout=options.seconds + 60, preexec_fn=on_processor(0))
-    except subprocess.TimeoutExpired:
-        fail(f"{' '.join(command)}: does not end")
-    if done.returncode != 0:
-        fail(f"{' '.join(command)}: status {done.returncode}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+        figures = runner.run(workload, contender)
+        results.setdefault(contender.key, []).append(figures)
+    except runs.Failed as failure:
+        say(f"  FAILED: {workload.name}: {failure}")
+        runner.failures += 1
 
 
-def figures(run):
-    """What a run says about one request."""
-    requests = run["requests"]
-    return {
-        "cpu_us": (run["user_s"] + run["system_s"]) / requests * 1e6,
-        "user_us": run["user_s"] / requests * 1e6,
-        "per_second": requests / run["wall_s"],
-        "peak_kib": run["peak_kib"],
-    }
-
-
-def measure(programs, nginx, options):
-    """{(connections, contender): [figures of round 1, of round 2, ...]}"""
-    results = {}
+def measure(chosen, runner, options):
+    """{workload name: {contender key: [figures of round 1, of round 2, ...]}}"""
+    results = {w.name: {} for w in chosen}
+    began = time.monotonic()
     for number in range(options.rounds):
-        for connections in options.connections:
-            for name, program in programs.items():
-                run = run_contender(program, nginx.port, connections, options)
-                results.setdefault((connections, name), []).append(figures(run))
-        print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
+        for workload in chosen:
+            if number >= workload.rounds or workload.kind == "size":
+                continue
+            for contender in workload.contenders:
+                if runner.has(workload, contender):
+                    try_one(workload, contender, runner, results[workload.name])
+            if number == 0:
+                say(f"  {workload.name} ({time.monotonic() - began:.0f} s)")
+        say(f"round {number + 1} of {options.rounds}, {time.monotonic() - began:.0f} s")
     return results
 
 
-def summary(values, limits):
-    """The median of a figure, the spread of its rounds, and the same of its ratio to the limit's. There is
-    no ratio to nothing: the system samples user time, and may not have met any in a short run."""
-    result = {"median": statistics.median(values), "least": min(values), "most": max(values)}
-    if all(limits):
-        ratios = [value / limit for value, limit in zip(values, limits)]
-        result.update(ratio=statistics.median(ratios), ratio_least=min(ratios),
-                      ratio_most=max(ratios))
-    return result
+def measure_sizes(chosen, programs, build):
+    if not any(w.kind == "size" for w in chosen):
+        return None
+    libraries = {"libferry.so": os.path.join(build, "libferry.so")}
+    for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"):
+        path = os.path.join(folder, "libcurl.so.4")
+        if os.path.exists(path):
+            libraries["libcurl.so.4"] = os.path.realpath(path)
+            break
+    return runs.sizes(programs, {name: path for name, path in libraries.items() if os.path.exists(path)})
 
 
-def summarize(results, options):
-    rows = []
-    for (connections, name), rounds in results.items():
-        limits = results[(connections, LIMIT)]
-        row = {"connections": connections, "contender": name, "rounds": len(rounds)}
-        for figure in rounds[0]:
-            row[figure] = summary([r[figure] for r in rounds], [r[figure] for r in limits])
-        rows.append(row)
-    rows.sort(key=lambda row: (options.connections.index(row["connections"]),
-                               list(CONTENDERS).index(row["contender"])))
-    return rows
+def draw(json_file, folder):
+    """By a python3 that has matplotlib: the system's package is for the system's own, which may not be
+    the one that runs this."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        if os.access(python, os.X_OK) and quietly([python, "-c", "import matplotlib"]).returncode == 0:
+            done = quietly([python, os.path.join(TOP, "bench", "charts.py"), json_file, folder])
+            if done.returncode != 0:
+                fail(f"bench/charts.py: {done.stderr.strip()}")
+            return done.stdout.split()
+    say("no charts: matplotlib is not installed (Debian: python3-matplotlib)")
+    return []
 
 
-def print_table(rows, options):
-    print(f"GET of {BODY_BYTES} bytes from nginx on loopback, keep-alive; medians of {options.rounds} "
-          "rounds (least–most).")
-    print("x: ratio to the limit in the same round. CPU: of the client's process, user and system, a request.")
-    for connections in options.connections:
-        print(f"\n{connections} connection{'s' if connections > 1 else ''}")
-        print(f"  {'':38} {'CPU µs (spread)':>22} {'x (spread)':>20} {'user µs':>9} {'requests/s':>11} "
-              f"{'x':>6} {'peak KiB':>9}")
-        for row in rows:
-            if row["connections"] != connections:
-                continue
-            cpu, user, rate, peak = (row[k] for k in ("cpu_us", "user_us", "per_second", "peak_kib"))
-            spread = f"{cpu['median']:.2f} ({cpu['least']:.2f}–{cpu['most']:.2f})"
-            ratios = f"{cpu['ratio']:.2f} ({cpu['ratio_least']:.2f}–{cpu['ratio_most']:.2f})"
-            print(f"  {CONTENDERS[row['contender']]:38} {spread:>22} {ratios:>20} {user['median']:>9.2f} "
-                  f"{rate['median']:>11.0f} {rate['ratio']:>6.2f} {peak['median']:>9.0f}")
+def quietly(command):
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def processor():
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return re.search(r"model name\s*: (.*)", file.read()).group(1)
-    except (OSError, AttributeError):
-        return platform.processor()
-
-
-def version(program):
-    done = subprocess.run([program, "-v"], capture_output=True, text=True, check=False)
-    return (done.stderr + done.stdout).strip().rpartition(" ")[2]
-
-
-def write_json(path, rows, nginx, options):
-    report = {
-        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": {"system": f"{platform.system()} {platform.release()}", "processor": processor(),
-                    "processors": os.cpu_count()},
-        "server": version(nginx.program),
-        "body_bytes": BODY_BYTES,
-        "limit": LIMIT,
-        "requests": options.requests,
-        "seconds": options.seconds,
-        "rows": rows,
-    }
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(report, file, indent=1)
-        file.write("\n")
+def write(document, options):
+    """The JSON and the charts, into the build's folder or to where the documentation shows them."""
+    json_file, charts_folder = os.path.join(options.build, "bench.json"), os.path.join(options.build, "bench")
+    if options.keep:
+        json_file = os.path.join(TOP, "bench", "results", document["when"][:10] + ".json")
+        charts_folder = os.path.join(TOP, "docs", "images")
+    json_file, charts_folder = options.out or json_file, options.charts or charts_folder
+    report.write_json(json_file, document)
+    written = [json_file]
+    if not options.base:
+        written += draw(json_file, charts_folder)
+    if options.keep:
+        written.append(os.path.join(TOP, "docs", "performance.md"))
+        markdown.rewrite(written[-1], document)
+    print("\nwritten: " + " ".join(os.path.relpath(path) for path in written))
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build", help="the folder of a build with FERRY_BUILD_BENCH")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=30000, help="of each run, at most")
-    parser.add_argument("--seconds", type=float, default=0.8, help="of each run, at most")
-    parser.add_argument("--connections", default="1,64,512",
-                        type=lambda text: [int(part) for part in text.split(",")])
-    return parser.parse_args()
+    parser.add_argument("--work", default="", help="workloads, separated by commas; get-* for a family")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--all", action="store_true", help="every workload, and 10 million requests")
+    parser.add_argument("--base", default="", help="compare with this revision of ferry")
+    parser.add_argument("--seconds", type=float, help="of every run, instead of what suits the workload")
+    parser.add_argument("--latency", action="store_true", help="time each request as well (not Go's)")
+    parser.add_argument("--out", help="where the JSON goes (default: BUILD-FOLDER/bench.json)")
+    parser.add_argument("--charts", help="where the charts go (default: BUILD-FOLDER/bench)")
+    parser.add_argument("--keep", action="store_true",
+                        help="figures go to bench/results, charts to docs/images")
+    parser.add_argument("--list", action="store_true", help="name the workloads, and do nothing")
+    options = parser.parse_args()
+    if options.rounds < 1:
+        fail("--rounds: 1 is the least")
+    return options
 
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options = arguments()
-    programs = {name: os.path.join(options.build, "bench", name) for name in CONTENDERS}
-    programs = {name: path for name, path in programs.items() if os.access(path, os.X_OK)}
-    if LIMIT not in programs:
+    descriptors = raise_descriptors()
+    chosen = choose(options, descriptors)
+    if options.list:
+        for workload in chosen:
+            print(f"{workload.name:20} {workload.title}")
+        return
+    programs = find_programs(options.build)
+    if "ferry-tasks" not in programs:
         fail(f"there is no benchmark in {options.build}/bench")
-    with Nginx() as nginx:
-        rows = summarize(measure(programs, nginx, options), options)
-        print_table(rows, options)
-        path = os.path.join(options.build, "bench.json")
-        write_json(path, rows, nginx, options)
-        print(f"\nwritten to {path}")
+    with contextlib.ExitStack() as stack:
+        if options.base:
+            base = stack.enter_context(revision.Base(options.base, fail, say))
+            programs.update(base.programs)
+        most = max([w.connections for w in chosen] + [64])
+        nginx = stack.enter_context(Nginx(most, descriptors, fail))
+        runner = runs.Runner(programs, nginx, options.latency)
+        results = measure(chosen, runner, options)
+        rows = report.summarize(chosen, results)
+        sizes = measure_sizes(chosen, programs, options.build)
+        report.print_tables(chosen, rows, sizes, options.rounds)
+        verdicts = report.judge(chosen, rows)
+        report.print_verdicts(verdicts)
+        document = report.document(chosen, rows, verdicts, sizes, nginx, programs, options)
+        write(document, options)
+    if runner.failures > 0:
+        fail(f"{runner.failures} runs failed")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees to it that what ferry is built, tested and checked with is there.
 #
-#   tools/bootstrap.sh [LEVEL…]      run (the default), test, check, bench, format, aarch64, fuzz
+#   tools/bootstrap.sh [LEVEL…]      run (the default), test, check, bench, bench-all, format, aarch64, fuzz
 #
 # On Debian and Ubuntu what is missing is installed (as root, or with sudo). Elsewhere the missing
 # packages are named as that system calls them, and the script fails. When nothing is missing it asks no
@@ -44,8 +44,8 @@ test,check      cmd:microsocks  microsocks              microsocks          micr
 test,check      cmd:promtool    prometheus              golang-github-prometheus prometheus prometheus          prometheus
 test,check      gdb             gdb                     gdb                 gdb             gdb                 -
 test,check      criterion       libcriterion-dev        -                   -               -                   -
+test,check,bench pc:libcurl     libcurl4-openssl-dev    libcurl-devel       curl            curl-dev            curl
 test,check      cmd:ss          iproute2                iproute             iproute2        iproute2            iproute2mac
-test,check      pc:libcurl      libcurl4-openssl-dev    libcurl-devel       curl            curl-dev            curl
 test,check      cmd:openssl     openssl                 openssl             openssl         openssl             openssl
 test,check      unistring       libunistring-dev        libunistring-devel  libunistring    libunistring-dev    libunistring
 test,check      cmd:readelf     binutils                binutils            binutils        binutils            binutils
@@ -59,9 +59,15 @@ fuzz,check      cmd:clang       clang                   clang               clan
 fuzz,check      fuzzer          libclang-rt-dev|libclang-rt-@-dev|libclang-common-@-dev compiler-rt compiler-rt compiler-rt llvm
 aarch64,check   cmd:aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc - -
 aarch64,check   cmd:qemu-aarch64 qemu-user              qemu-user           qemu-user       qemu-aarch64        -
-bench           pc:libcurl      libcurl4-openssl-dev    libcurl-devel       curl            curl-dev            curl
 bench           cmd:python3     python3                 python3             python              python3             python3
 bench           nginx           nginx-light             nginx               nginx           nginx               nginx
+bench           cmd:openssl     openssl                 openssl             openssl         openssl             openssl
+bench           cmd:curl        curl                    curl                curl            curl                curl
+bench           cmd:wrk         wrk                     wrk                 wrk             wrk                 wrk
+bench           cmd:valgrind    valgrind                valgrind            valgrind        valgrind            -
+bench           matplotlib      python3-matplotlib      python3-matplotlib  python-matplotlib py3-matplotlib    python-matplotlib
+bench-all       cmd:go          golang-go               golang              go              go                  go
+bench-all       cmd:h2load      nghttp2-client          nghttp2             nghttp2         nghttp2             nghttp2
 '
 
 say() {
@@ -77,6 +83,11 @@ probe_nginx() {
 # package.
 probe_criterion() {
     pkg-config --exists criterion 2>/dev/null || ! command -v apt-get >/dev/null
+}
+
+# The system's package is for the system's own python3, which may not be the first one on the PATH.
+probe_matplotlib() {
+    python3 -c 'import matplotlib' 2>/dev/null || /usr/bin/python3 -c 'import matplotlib' 2>/dev/null
 }
 
 # macOS has another debugger, and the test of the script for this one is left out.
@@ -201,9 +212,9 @@ levels=("$@")
 [ "${#levels[@]}" -gt 0 ] || levels=(run)
 for level in "${levels[@]}"; do
     case $level in
-    run | test | check | bench | format | aarch64 | fuzz) ;;
+    run | test | check | bench | bench-all | format | aarch64 | fuzz) ;;
     *)
-        say "unknown level: $level (run, test, check, bench, format, aarch64, fuzz)"
+        say "unknown level: $level (run, test, check, bench, bench-all, format, aarch64, fuzz)"
         exit 2
         ;;
     esac

@@ -28,8 +28,9 @@
 #define GAP 0
 #endif
 
-/* The first chunk holds the head of an ordinary response; later ones double. */
-#define FIRST_CHUNK ((size_t)1024)
+/* The first chunk holds an ordinary response, and is of a size that malloc() keeps ready for the
+ * thread which freed one (in the GNU C library up to 1,032 bytes); later ones double. */
+#define FIRST_CHUNK ((size_t)1024 - sizeof(struct fy_arena_chunk))
 #define LARGEST_CHUNK ((size_t)64 * 1024)
 
 struct fy_arena_chunk {

@@ -12,13 +12,10 @@
 
 #define SMALLEST 256
 
-char *fy_buffer_reserve(struct fy_buffer *buffer, size_t more)
+char *fy_buffer_grow(struct fy_buffer *buffer, size_t more)
 {
     if (buffer->failed) {
         return NULL;
-    }
-    if (buffer->bytes != NULL && buffer->capacity - buffer->len >= more) {
-        return buffer->bytes + buffer->len;
     }
     /* Half the address space is more than anything here grows to, and doubling cannot overflow
      * below it. */
@@ -38,25 +35,6 @@ char *fy_buffer_reserve(struct fy_buffer *buffer, size_t more)
     buffer->bytes = bytes;
     buffer->capacity = capacity;
     return bytes + buffer->len;
-}
-
-void fy_buffer_append(struct fy_buffer *buffer, const void *bytes, size_t len)
-{
-    char *to = fy_buffer_reserve(buffer, len);
-    if (to != NULL && len > 0) {
-        memcpy(to, bytes, len);
-        buffer->len += len;
-    }
-}
-
-void fy_buffer_append_text(struct fy_buffer *buffer, const char *text)
-{
-    fy_buffer_append(buffer, text, strlen(text));
-}
-
-void fy_buffer_append_byte(struct fy_buffer *buffer, char byte)
-{
-    fy_buffer_append(buffer, &byte, 1);
 }
 
 void fy_buffer_printf(struct fy_buffer *buffer, const char *format, ...)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Zero-filled is empty and ready. After a failed append 'failed' stays true and further appends
  * do nothing, so that a chain of them is checked once, at its end. */
@@ -16,13 +17,39 @@ struct fy_buffer {
     bool failed;
 };
 
-/* Room for 'more' bytes after those that are there, or NULL when out of memory. What is written
- * into it counts once len has been raised. */
-char *fy_buffer_reserve(struct fy_buffer *buffer, size_t more);
+/* What reserve does when there is no room left. */
+char *fy_buffer_grow(struct fy_buffer *buffer, size_t more);
 
-void fy_buffer_append(struct fy_buffer *buffer, const void *bytes, size_t len);
-void fy_buffer_append_text(struct fy_buffer *buffer, const char *text);
-void fy_buffer_append_byte(struct fy_buffer *buffer, char byte);
+/* Room for 'more' bytes after those that are there, or NULL when out of memory. What is written
+ * into it counts once len has been raised. Here, as the appending is, because a head is put
+ * together of many small pieces whose lengths the compiler knows. */
+static inline char *fy_buffer_reserve(struct fy_buffer *buffer, size_t more)
+{
+    if (!buffer->failed && buffer->bytes != NULL && buffer->capacity - buffer->len >= more) {
+        return buffer->bytes + buffer->len;
+    }
+    return fy_buffer_grow(buffer, more);
+}
+
+static inline void fy_buffer_append(struct fy_buffer *buffer, const void *bytes, size_t len)
+{
+    char *to = fy_buffer_reserve(buffer, len);
+    if (to != NULL && len > 0) {
+        memcpy(to, bytes, len);
+        buffer->len += len;
+    }
+}
+
+static inline void fy_buffer_append_text(struct fy_buffer *buffer, const char *text)
+{
+    fy_buffer_append(buffer, text, strlen(text));
+}
+
+static inline void fy_buffer_append_byte(struct fy_buffer *buffer, char byte)
+{
+    fy_buffer_append(buffer, &byte, 1);
+}
+
 void fy_buffer_printf(struct fy_buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -91,6 +91,14 @@ int fy_fail(ferry_error *err, int code, int os_errno, const char *format, ...)
     return -1;
 }
 
+int fy_fail_plain(ferry_error *err, int code, const char *sentence)
+{
+    err->code = code;
+    err->os_errno = 0;
+    memcpy(err->message, sentence, strlen(sentence) + 1);
+    return -1;
+}
+
 int fy_fail_memory(ferry_error *err)
 {
     switch (errno) {

@@ -15,6 +15,10 @@
 int fy_fail(ferry_error *err, int code, int os_errno, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The same with a sentence of ours that is neither too long nor has anything to be filled in: without
+ * printf's price, which closing a connection in the ordinary way would pay. */
+int fy_fail_plain(ferry_error *err, int code, const char *sentence);
+
 /* Out of memory (or of another resource of the process, as errno has it). Returns -1. */
 int fy_fail_memory(ferry_error *err);
 

@@ -44,29 +44,30 @@ static void complete(ferry_response *res, const ferry_request *req)
     }
 }
 
+/* For the ledger: whoever brought the response knows no better. */
+static void note_place(ferry_response *res, const struct fy_send *send)
+{
+    if (fy_enter() != NULL) {
+        res->entry.file = send->file;
+        res->entry.line = send->line;
+        fy_leave();
+    }
+}
+
 static ferry_response *round_trip(ferry_client *client, ferry_request *req, ferry_error *err)
 {
     ferry_response *res;
     req->handed_begun = false;
-    if (client->round_tripper.round_trip != NULL) {
-        res = client->round_tripper.round_trip(client->round_tripper.self, req, err);
-    } else {
-        res = (ferry_transport_round_trip)(client->transport, req, err);
+    if (client->round_tripper.round_trip == NULL) {
+        return ferry_transport_round_trip_at(client->transport, req, err, req->send.file,
+                                             req->send.line);
     }
+    res = client->round_tripper.round_trip(client->round_tripper.self, req, err);
     if (res != NULL) {
         complete(res, req);
+        note_place(res, &req->send);
     }
     return res;
-}
-
-/* For the ledger. */
-static void note_place(ferry_response *res, const char *file, int line)
-{
-    if (fy_enter() != NULL) {
-        res->entry.file = file;
-        res->entry.line = line;
-        fy_leave();
-    }
 }
 
 /* What a response has for the client to keep. */
@@ -222,15 +223,21 @@ FERRY_API ferry_response *ferry_client_do_at(ferry_client *client, ferry_request
         return NULL;
     }
     struct fy_send outer =
-        req->send; /* a round tripper may send the request through a client of its own */
-    ferry_error cause = client->refused;
+        req->send;     /* a round tripper may send the request through a client of its own */
+    ferry_error cause; /* large, and seldom more than its code */
+    cause.code = client->refused.code;
     set_deadline(client, req);
     req->send.user_agent = client->user_agent;
+    req->send.file = file;
+    req->send.line = line;
     fy_hops_begin(&hops, req);
-    ferry_response *res = cause.code == FERRY_OK ? send_hops(client, &hops, &cause) : NULL;
-    if (res != NULL) {
-        note_place(res, file, line);
+    ferry_response *res = NULL;
+    if (cause.code == FERRY_OK) {
+        res = send_hops(client, &hops, &cause);
     } else {
+        cause = client->refused;
+    }
+    if (res == NULL) {
         explain(&hops, &cause, err);
     }
     fy_hops_end(&hops);

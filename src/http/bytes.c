@@ -35,6 +35,9 @@ static unsigned char lower(char c)
 
 bool fy_equal_fold(const char *a, const char *b, size_t len)
 {
+    if (memcmp(a, b, len) == 0) {
+        return true; /* most are spelled as usual */
+    }
     for (size_t i = 0; i < len; i++) {
         if (a[i] != b[i] && lower(a[i]) != lower(b[i])) {
             return false;

@@ -89,6 +89,30 @@ static inline const char *fy_find_control(const char *at, const char *end)
     return at;
 }
 
+/* The first byte in [at, end) that no token may hold, or end. What names are mostly made of is
+ * skipped sixteen bytes at a time; the table knows the rest. */
+static inline const char *fy_find_no_token(const char *at, const char *end)
+{
+#if defined(__SSE2__)
+    const __m128i case_bit = _mm_set1_epi8(0x20);
+    for (; end - at >= 16; at += 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
+        __m128i letter = _mm_sub_epi8(_mm_or_si128(block, case_bit), _mm_set1_epi8('a'));
+        __m128i is_letter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter);
+        __m128i is_dash = _mm_cmpeq_epi8(block, _mm_set1_epi8('-'));
+        unsigned other = ~(unsigned)_mm_movemask_epi8(_mm_or_si128(is_letter, is_dash)) & 0xffff;
+        if (other != 0) {
+            at += __builtin_ctz(other);
+            break;
+        }
+    }
+#endif
+    while (at < end && fy_byte_is(*at, FY_BYTE_TOKEN)) {
+        at++;
+    }
+    return at;
+}
+
 /* Whether len bytes are equal but for the case of ASCII letters. Not strncasecmp, which asks the
  * locale. */
 bool fy_equal_fold(const char *a, const char *b, size_t len);

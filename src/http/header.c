@@ -13,9 +13,8 @@
 #define FIRST_FIELDS 16
 
 /* The outgrown array stays in the arena until all of it goes: twice the size at most. */
-static int grow(struct fy_header *header, struct fy_arena *arena)
+static int grow(struct fy_header *header, struct fy_arena *arena, size_t capacity)
 {
-    size_t capacity = header->capacity == 0 ? FIRST_FIELDS : header->capacity * 2;
     if (capacity > SIZE_MAX / sizeof(*header->fields)) {
         return -1;
     }
@@ -31,10 +30,16 @@ static int grow(struct fy_header *header, struct fy_arena *arena)
     return 0;
 }
 
+int fy_header_reserve(struct fy_header *header, struct fy_arena *arena, size_t more)
+{
+    return header->capacity - header->count >= more ? 0 : grow(header, arena, header->count + more);
+}
+
 int fy_header_add(struct fy_header *header, struct fy_arena *arena, const char *name,
                   size_t name_len, const char *value, size_t value_len)
 {
-    if (header->count == header->capacity && grow(header, arena) != 0) {
+    size_t larger = header->capacity == 0 ? FIRST_FIELDS : header->capacity * 2;
+    if (header->count == header->capacity && grow(header, arena, larger) != 0) {
         return -1;
     }
     /* One allocation for both: "name\0value\0". */
@@ -52,15 +57,16 @@ int fy_header_add(struct fy_header *header, struct fy_arena *arena, const char *
         memcpy(value_text, value, value_len);
     }
     value_text[value_len] = '\0';
-    header->fields[header->count++] = (struct fy_field){
-        .name = text, .value = value_text, .name_len = name_len, .value_len = value_len};
+    fy_header_take(header, (struct fy_field){.name = text,
+                                             .value = value_text,
+                                             .name_len = name_len,
+                                             .value_len = value_len});
     return 0;
 }
 
-const struct fy_field *fy_header_find(const struct fy_header *header, const char *name,
-                                      const struct fy_field *after)
+const struct fy_field *fy_header_search(const struct fy_header *header, const char *name,
+                                        size_t name_len, const struct fy_field *after)
 {
-    size_t name_len = strlen(name);
     size_t i = after == NULL ? 0 : (size_t)(after - header->fields) + 1;
     for (; i < header->count; i++) {
         const struct fy_field *field = &header->fields[i];
@@ -69,12 +75,6 @@ const struct fy_field *fy_header_find(const struct fy_header *header, const char
         }
     }
     return NULL;
-}
-
-const char *fy_header_get(const struct fy_header *header, const char *name)
-{
-    const struct fy_field *field = fy_header_find(header, name, NULL);
-    return field == NULL ? NULL : field->value;
 }
 
 size_t fy_header_remove(struct fy_header *header, const char *name)

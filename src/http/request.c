@@ -52,11 +52,12 @@ ferry_request *ferry_request_new(const char *method, const char *url, ferry_erro
         fy_fail(err, FERRY_EINVAL, 0, "the method \"%.40s\" is no token", method);
         return NULL;
     }
-    ferry_request *req = calloc(1, sizeof(*req));
+    ferry_request *req = malloc(sizeof *req);
     if (req == NULL) {
         fy_fail_memory(err);
         return NULL;
     }
+    *req = (ferry_request){0};
     req->method = strdup(method);
     if (req->method == NULL) {
         fy_fail_memory(err);

@@ -4,13 +4,10 @@
 #include "http/response.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
-#include "base/sigpipe.h"
 #include "task/clock.h"
 #include "task/sched.h"
 
@@ -18,20 +15,22 @@
 static size_t memory(const struct fy_ledger_entry *entry)
 {
     const ferry_response *res = FY_CONTAINER(entry, ferry_response, entry);
-    return sizeof *res + fy_arena_bytes(&res->arena);
+    return fy_arena_bytes(&res->arena);
 }
 
 ferry_response *fy_response_new(void)
 {
-    ferry_response *res = calloc(1, sizeof *res);
+    struct fy_arena arena = {0};
+    ferry_response *res = fy_arena_alloc(&arena, sizeof *res);
     if (res == NULL) {
         return NULL;
     }
-    res->sched = fy_sched_running();
-    res->reason = "";
-    res->url = "";
-    res->minor = 1;
-    res->length = -1;
+    *res = (ferry_response){.arena = arena,
+                            .sched = fy_sched_running(),
+                            .reason = "",
+                            .url = "",
+                            .minor = 1,
+                            .length = -1};
     fy_list_init(&res->entry.link);
     res->entry.memory = memory;
     fy_list_init(&res->leftover.link);
@@ -43,9 +42,9 @@ void fy_response_free(ferry_response *res)
     if (res->tls_release != NULL) {
         res->tls_release(res->tls_held);
     }
-    fy_arena_free(&res->arena);
     free(res->failure);
-    free(res);
+    struct fy_arena arena = res->arena; /* the response lies in it */
+    fy_arena_free(&arena);
 }
 
 /* ----------------------------------------------------------------------------------- the head */
@@ -157,7 +156,7 @@ static void hold_use(ferry_response *res)
 
 /* Enters the scheduler of a response and keeps the response from being freed by a close that comes
  * from another task meanwhile. NULL and *err when this is another thread's response. */
-static struct fy_sched *begin_use(ferry_response *res, ferry_error *err)
+struct fy_sched *fy_response_begin_use(ferry_response *res, ferry_error *err)
 {
     struct fy_sched *sched = fy_enter();
     if (sched == NULL) {
@@ -183,7 +182,7 @@ static struct fy_sched *begin_use(ferry_response *res, ferry_error *err)
     return sched;
 }
 
-static void end_use(ferry_response *res)
+void fy_response_end_use(ferry_response *res)
 {
     drop_use(res);
     fy_leave();
@@ -207,8 +206,9 @@ static int fail_closed(const ferry_response *res, const char *use, ferry_error *
                    use);
 }
 
-/* Between begin_use and end_use. */
-static ssize_t read_body(ferry_response *res, void *buf, size_t len, ferry_error *err)
+/* Between the beginning of a use and its end: reads into buf, or moves into the pipe where buf is
+ * NULL. */
+static ssize_t take_body(ferry_response *res, void *buf, int pipe, size_t len, ferry_error *err)
 {
     if (res->closed) {
         return fail_closed(res, "read", err); /* between two reads of one call */
@@ -225,8 +225,12 @@ static ssize_t read_body(ferry_response *res, void *buf, size_t len, ferry_error
                        res->url);
     }
     res->reading = true;
-    ssize_t got = res->ops->read(res->body, buf, len, err);
+    ssize_t got = buf != NULL ? res->ops->read(res->body, buf, len, err)
+                              : res->ops->move(res->body, pipe, len, err);
     res->reading = false;
+    if (got == FY_MOVE_NOT) {
+        return got;
+    }
     res->entry.last_read = res->sched->now;
     if (res->closed) {
         return fail_closed(res, "read", err);
@@ -241,14 +245,24 @@ static ssize_t read_body(ferry_response *res, void *buf, size_t len, ferry_error
     return got;
 }
 
+ssize_t fy_response_read_body(ferry_response *res, void *buf, size_t len, ferry_error *err)
+{
+    return take_body(res, buf, -1, len, err);
+}
+
+ssize_t fy_response_move_body(ferry_response *res, int pipe, size_t len, ferry_error *err)
+{
+    return res->ops->move != NULL ? take_body(res, NULL, pipe, len, err) : FY_MOVE_NOT;
+}
+
 FERRY_API ssize_t ferry_response_read(ferry_response *res, void *buf, size_t len, ferry_error *err)
 {
     err = FY_ERROR(err);
-    if (begin_use(res, err) == NULL) {
+    if (fy_response_begin_use(res, err) == NULL) {
         return -1;
     }
-    ssize_t got = read_body(res, buf, len, err);
-    end_use(res);
+    ssize_t got = fy_response_read_body(res, buf, len, err);
+    fy_response_end_use(res);
     return got;
 }
 
@@ -256,7 +270,7 @@ FERRY_API ssize_t ferry_response_write(ferry_response *res, const void *buf, siz
                                        ferry_error *err)
 {
     err = FY_ERROR(err);
-    if (begin_use(res, err) == NULL) {
+    if (fy_response_begin_use(res, err) == NULL) {
         return -1;
     }
     ssize_t written = -1;
@@ -271,7 +285,7 @@ FERRY_API ssize_t ferry_response_write(ferry_response *res, const void *buf, siz
                 "protocols",
                 res->url, res->status);
     }
-    end_use(res);
+    fy_response_end_use(res);
     return written;
 }
 
@@ -297,7 +311,7 @@ static size_t first_capacity(const ferry_response *res, size_t max)
     return capacity < max || max > SIZE_MAX - 2 ? capacity : max + 2;
 }
 
-/* The rest of the body, between begin_use and end_use. */
+/* The rest of the body, in one use of it. */
 static char *read_rest(ferry_response *res, size_t max, size_t *len, ferry_error *err)
 {
     size_t capacity = first_capacity(res, max);
@@ -308,7 +322,7 @@ static char *read_rest(ferry_response *res, size_t max, size_t *len, ferry_error
         return NULL;
     }
     ssize_t got;
-    while ((got = read_body(res, all + used, capacity - used - 1, err)) > 0) {
+    while ((got = fy_response_read_body(res, all + used, capacity - used - 1, err)) > 0) {
         used += (size_t)got;
         if (used > max) {
             got = fy_fail(err, FERRY_ETOOBIG, 0, "the body of %s is longer than %zu bytes",
@@ -338,76 +352,12 @@ FERRY_API char *ferry_response_read_all(ferry_response *res, size_t max, size_t 
 {
     size_t unwanted;
     err = FY_ERROR(err);
-    if (begin_use(res, err) == NULL) {
+    if (fy_response_begin_use(res, err) == NULL) {
         return NULL;
     }
     char *all = read_rest(res, max, len != NULL ? len : &unwanted, err);
-    end_use(res);
+    fy_response_end_use(res);
     return all;
-}
-
-/* write() that raises no signal: the descriptor may be a pipe that nobody reads any more. */
-static ssize_t quiet_write(int fd, const char *bytes, size_t len)
-{
-    struct fy_sigpipe held;
-    fy_sigpipe_hold(&held);
-    ssize_t written = write(fd, bytes, len);
-    fy_sigpipe_release(&held, written < 0 ? errno == EPIPE : (size_t)written < len);
-    return written;
-}
-
-/* Writes all of it; a non-blocking descriptor is waited for. */
-static int write_all(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t written = quiet_write(fd, bytes, len);
-        if (written >= 0) {
-            bytes += written;
-            len -= (size_t)written;
-        } else if (errno == EAGAIN) {
-            struct pollfd writable = {.fd = fd, .events = POLLOUT};
-            (void)poll(&writable, 1, -1);
-        } else if (errno != EINTR) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-#define SAVE_BUFFER ((size_t)64 * 1024)
-
-/* Between begin_use and end_use; the descriptor is written to outside the lock. */
-static int64_t save_rest(ferry_response *res, int fd, char *buffer, ferry_error *err)
-{
-    int64_t saved = 0;
-    ssize_t got;
-    while ((got = read_body(res, buffer, SAVE_BUFFER, err)) > 0) {
-        fy_leave();
-        int cause = write_all(fd, buffer, (size_t)got) == 0 ? 0 : errno;
-        (void)fy_enter(); /* cannot fail: this thread has its scheduler */
-        if (cause != 0) {
-            return fy_fail(err, FERRY_EWRITE, cause, "saving the body of %s: %s", res->url,
-                           fy_errno_text(cause));
-        }
-        saved += got;
-    }
-    return got < 0 ? -1 : saved;
-}
-
-FERRY_API int64_t ferry_response_save(ferry_response *res, int fd, ferry_error *err)
-{
-    err = FY_ERROR(err);
-    char *buffer = malloc(SAVE_BUFFER);
-    int64_t saved = -1;
-    if (buffer == NULL) {
-        return fy_fail_memory(err);
-    }
-    if (begin_use(res, err) != NULL) {
-        saved = save_rest(res, fd, buffer, err);
-        end_use(res);
-    }
-    free(buffer);
-    return saved;
 }
 
 /* ---------------------------------------------------------------------------------- the close */

@@ -18,6 +18,9 @@
 /* What a body's read_within comes back with when nothing has come. */
 #define FY_READ_LATER (-2)
 
+/* What a body's move comes back with when it has to be read instead; nothing has been taken. */
+#define FY_MOVE_NOT (-3)
+
 /* What a response's body can do. All are called under the lock of the response's scheduler. */
 struct fy_body_ops {
     /* As ferry_response_read; parks. Never called again after it has returned 0 or -1. */
@@ -25,6 +28,8 @@ struct fy_body_ops {
     /* Likewise, for at most ms milliseconds: FY_READ_LATER when they have passed without a byte,
      * which is no failure. NULL: this body never lets its reader wait. */
     ssize_t (*read_within)(void *body, void *buf, size_t len, int64_t ms, ferry_error *err);
+    /* Up to len bytes into an empty pipe, by the kernel; else as read, or FY_MOVE_NOT. NULL: never. */
+    ssize_t (*move)(void *body, int pipe, size_t len, ferry_error *err);
     /* As ferry_response_write; NULL: this body cannot. */
     ssize_t (*write)(void *body, const void *buf, size_t len, ferry_error *err);
     /* The response is closed, whatever has been read; no read or write begins after this. may_park
@@ -41,8 +46,8 @@ struct ferry_response {
     int minor;          /* HTTP/1.minor */
     const char *reason; /* in the arena, as all strings here */
     const char *url;
-    int64_t length; /* as ferry_response_length() tells it */
-    struct fy_arena arena;
+    int64_t length;        /* as ferry_response_length() tells it */
+    struct fy_arena arena; /* the response itself is the first thing in it */
     struct fy_header header;
     struct fy_header announced; /* the trailer names that the head has, without values */
     struct fy_header trailer;   /* filled when the body has ended */
@@ -64,6 +69,17 @@ struct ferry_response {
         leftover; /* in sched->leftovers while there are users: the thread may end */
     struct fy_ledger_entry entry;
 };
+
+/* A use of a response, from a public function: enters its scheduler, and keeps the response from being
+ * freed by a close that comes from another task meanwhile. NULL and *err when this is another
+ * thread's response. */
+struct fy_sched *fy_response_begin_use(ferry_response *res, ferry_error *err);
+void fy_response_end_use(ferry_response *res);
+
+/* In between: a read of the body; or a move of up to len bytes of it into a pipe, which may come back
+ * with FY_MOVE_NOT. */
+ssize_t fy_response_read_body(ferry_response *res, void *buf, size_t len, ferry_error *err);
+ssize_t fy_response_move_body(ferry_response *res, int pipe, size_t len, ferry_error *err);
 
 /* An empty response on the running scheduler, not in the ledger yet. NULL when out of memory. */
 ferry_response *fy_response_new(void);

@@ -126,10 +126,7 @@ enum fy_parse_result fy_parse_field(struct fy_parse *parse, struct fy_slice *nam
          * first field (section 2.2). */
         return bad(parse, start, "a folded field line");
     }
-    const char *colon = start;
-    while (colon < end && fy_byte_is(*colon, FY_BYTE_TOKEN)) {
-        colon++;
-    }
+    const char *colon = fy_find_no_token(start, end);
     if (colon == end) {
         return FY_PARSE_MORE;
     }

@@ -16,6 +16,9 @@
 #include "http/host.h"
 #include "http/url_typed.h"
 
+/* What is longer goes the long way, which has a limit to check. */
+#define PLAIN_MAX ((size_t)16 * 1024)
+
 /* What a URL is put together from; all of it borrowed. */
 struct pieces {
     const char *scheme;
@@ -25,7 +28,9 @@ struct pieces {
     const char *user; /* decoded, or NULL */
     const char *password;
     bool ipv6;
-    uint16_t port; /* 0: none given, and the scheme has no default */
+    uint16_t port;     /* 0: none given, and the scheme has no default */
+    char port_text[7]; /* from port_at on, ":8080"; build()'s own */
+    size_t port_at;
 };
 
 static uint16_t default_port(const char *scheme)
@@ -33,15 +38,22 @@ static uint16_t default_port(const char *scheme)
     return strcmp(scheme, "http") == 0 ? 80 : strcmp(scheme, "https") == 0 ? 443 : 0;
 }
 
-static void append_port(struct fy_buffer *out, uint16_t port)
+/* ":8080", into pieces->port_text. */
+static void write_port(struct pieces *pieces)
 {
-    char digits[6];
-    size_t at = sizeof(digits);
-    for (unsigned rest = port; rest > 0; rest /= 10) {
-        digits[--at] = (char)('0' + rest % 10);
+    size_t at = sizeof pieces->port_text - 1;
+    pieces->port_text[at] = '\0';
+    for (unsigned rest = pieces->port; rest > 0; rest /= 10) {
+        pieces->port_text[--at] = (char)('0' + rest % 10);
     }
-    digits[--at] = ':';
-    fy_buffer_append(out, digits + at, sizeof(digits) - at);
+    pieces->port_text[--at] = ':';
+    pieces->port_at = at;
+}
+
+static void append_port(struct fy_buffer *out, const struct pieces *pieces)
+{
+    fy_buffer_append(out, pieces->port_text + pieces->port_at,
+                     sizeof pieces->port_text - 1 - pieces->port_at);
 }
 
 /* How a zone identifier is shown, if it is. */
@@ -65,19 +77,19 @@ static void append_host(struct fy_buffer *out, const struct pieces *pieces, enum
     fy_buffer_append_byte(out, ']');
 }
 
-static void append_text(struct fy_buffer *out, const struct pieces *pieces, bool with_user)
+/* Everything before the target. */
+static void append_site(struct fy_buffer *out, const struct pieces *pieces, bool with_user)
 {
     fy_buffer_append_text(out, pieces->scheme);
-    fy_buffer_append_text(out, "://");
-    if (with_user && (pieces->user != NULL || pieces->password != NULL)) {
+    fy_buffer_append(out, "://", 3);
+    if (with_user) {
         fy_url_encode_all(out, pieces->user == NULL ? "" : pieces->user);
         fy_buffer_append_text(out, pieces->password == NULL ? "@" : ":xxxxx@");
     }
     append_host(out, pieces, ENCODED_ZONE);
     if (pieces->port != default_port(pieces->scheme)) {
-        append_port(out, pieces->port);
+        append_port(out, pieces);
     }
-    fy_buffer_append_text(out, pieces->target);
 }
 
 /* Ends the string that was being appended and returns where the next one begins. */
@@ -96,25 +108,35 @@ static size_t most_bytes(const struct pieces *pieces)
     size_t host = strlen(pieces->name) + 3 * strlen(pieces->zone) + sizeof("[%25]:65535");
     size_t user = pieces->user == NULL ? 0 : 3 * strlen(pieces->user);
     size_t password = pieces->password == NULL ? 0 : strlen(pieces->password);
-    return 3 * (scheme + target) + 5 * host + 2 * user + password + 64;
+    return 3 * scheme + 2 * target + 5 * host + 2 * user + password + 64;
 }
 
-/* Lays the pieces out in a block, which is large enough from the beginning and so does not move. */
-static int build(struct fy_url *url, const struct pieces *pieces, ferry_error *err)
+/* Lays the pieces out in a block, which is large enough from the beginning and so does not move.
+ * Strings that are the same, or the end of another, are there once. */
+static int build(struct fy_url *url, struct pieces *pieces, ferry_error *err)
 {
     struct fy_buffer out = {0};
+    bool with_user = pieces->user != NULL || pieces->password != NULL;
     bool other_port = pieces->port != default_port(pieces->scheme);
     if (fy_buffer_reserve(&out, most_bytes(pieces)) == NULL) {
         fy_fail_memory(err);
         return -1;
     }
+    write_port(pieces);
     url->block = out.bytes;
     url->port = pieces->port;
     url->text = out.bytes;
-    append_text(&out, pieces, false);
-    url->shown = next_string(&out);
-    append_text(&out, pieces, true);
+    append_site(&out, pieces, false);
+    url->target = out.bytes + out.len;
+    fy_buffer_append_text(&out, pieces->target);
+    url->shown = url->text;
     url->scheme = next_string(&out);
+    if (with_user) {
+        url->shown = url->scheme;
+        append_site(&out, pieces, true);
+        fy_buffer_append_text(&out, pieces->target);
+        url->scheme = next_string(&out);
+    }
     fy_buffer_append_text(&out, pieces->scheme);
     url->host = next_string(&out);
     fy_buffer_append_text(&out, pieces->name);
@@ -125,22 +147,25 @@ static int build(struct fy_url *url, const struct pieces *pieces, ferry_error *e
     url->authority = next_string(&out);
     append_host(&out, pieces, NO_ZONE);
     if (other_port) {
-        append_port(&out, pieces->port);
+        append_port(&out, pieces);
     }
-    url->host_port = next_string(&out);
-    append_host(&out, pieces, PLAIN_ZONE);
-    if (pieces->port != 0) {
-        append_port(&out, pieces->port);
+    url->host_port = url->authority;
+    if (pieces->zone[0] != '\0' || (!other_port && pieces->port != 0)) {
+        url->host_port = next_string(&out);
+        append_host(&out, pieces, PLAIN_ZONE);
+        if (pieces->port != 0) {
+            append_port(&out, pieces);
+        }
     }
-    url->target = next_string(&out);
-    fy_buffer_append_text(&out, pieces->target);
-    char *user = next_string(&out);
-    fy_buffer_append_text(&out, pieces->user == NULL ? "" : pieces->user);
-    char *password = next_string(&out);
-    fy_buffer_append_text(&out, pieces->password == NULL ? "" : pieces->password);
+    if (pieces->user != NULL) {
+        url->user = next_string(&out);
+        fy_buffer_append_text(&out, pieces->user);
+    }
+    if (pieces->password != NULL) {
+        url->password = next_string(&out);
+        fy_buffer_append_text(&out, pieces->password);
+    }
     next_string(&out);
-    url->user = pieces->user == NULL ? NULL : user;
-    url->password = pieces->password == NULL ? NULL : password;
     url->block_size = out.len;
     return 0;
 }
@@ -265,9 +290,71 @@ done:
     return failed;
 }
 
+/* Behind the host of a URL that is to be plain: a port or nothing. Returns where the target begins,
+ * or NULL. */
+static const char *take_plain_port(const char *at, uint16_t *port)
+{
+    unsigned value = 0;
+    if (*at != ':') {
+        return at;
+    }
+    for (at++; *at >= '0' && *at <= '9' && value <= UINT16_MAX; at++) {
+        value = value * 10 + (unsigned)(*at - '0');
+    }
+    *port = (uint16_t)value;
+    return value > 0 && value <= UINT16_MAX ? at : NULL;
+}
+
+static bool is_plain_target(const char *at)
+{
+    if (*at != '/') {
+        return false;
+    }
+    while (fy_byte_is(*at, FY_BYTE_UNRESERVED | FY_BYTE_SUB_DELIM) || *at == '/' || *at == ':' ||
+           *at == '@' || *at == '?') {
+        at++;
+    }
+    return *at == '\0';
+}
+
+/* Most URLs are RFC 3986's already, with nothing in them that has to be encoded, decoded, mapped or
+ * explained: "http://example.org:8080/a?b". They are taken apart in one pass. False: the long way. */
+static bool take_plain(struct pieces *pieces, const char *text, char name[FY_HOST_MAX + 1])
+{
+    static const char http[] = "http://";
+    static const char https[] = "https://";
+    size_t len = 0;
+    if (text == NULL) {
+        return false;
+    }
+    *pieces = (struct pieces){.name = name, .zone = ""};
+    if (strncmp(text, http, sizeof http - 1) == 0) {
+        pieces->scheme = "http";
+        pieces->port = 80;
+        text += sizeof http - 1;
+    } else if (strncmp(text, https, sizeof https - 1) == 0) {
+        pieces->scheme = "https";
+        pieces->port = 443;
+        text += sizeof https - 1;
+    } else {
+        return false;
+    }
+    for (; fy_byte_is(text[len], FY_BYTE_UNRESERVED) && len < FY_HOST_MAX; len++) {
+        name[len] = text[len] >= 'A' && text[len] <= 'Z' ? (char)(text[len] | 0x20) : text[len];
+    }
+    name[len] = '\0';
+    pieces->target = take_plain_port(text + len, &pieces->port);
+    return len > 0 && pieces->target != NULL && is_plain_target(pieces->target);
+}
+
 int fy_url_parse(struct fy_url *url, const char *text, ferry_error *err)
 {
+    char name[FY_HOST_MAX + 1];
+    struct pieces pieces;
     *url = (struct fy_url){0};
+    if (take_plain(&pieces, text, name) && strlen(pieces.target) < PLAIN_MAX) {
+        return build(url, &pieces, err);
+    }
     struct fy_typed typed = {0};
     int failed = fy_url_typed(&typed, text, err);
     if (failed == 0 && (failed = parse_typed(url, &typed, err)) != 0) {
@@ -423,7 +510,7 @@ void fy_url_connect_target(const struct fy_url *url, struct fy_buffer *out)
 {
     fy_buffer_append_text(out, url->authority);
     if (url->port != 0 && url->port == default_port(url->scheme)) {
-        append_port(out, url->port);
+        fy_buffer_printf(out, ":%u", url->port);
     }
 }
 

@@ -20,6 +20,8 @@
 /* "Connection Attempt Delay", RFC 8305 section 8. */
 #define ATTEMPT_DELAY_MS 250
 
+#define FEW 4
+
 struct attempt {
     struct race *race;
     const struct fy_address *address;
@@ -98,13 +100,23 @@ static enum telling telling_of(int error)
     }
 }
 
+/* An address is made into text only for those who read it. */
+static bool is_traced(const struct fy_dial *dial)
+{
+    return dial->trace != NULL &&
+           (dial->trace->connect_start != NULL || dial->trace->connect_done != NULL);
+}
+
 /* Enters the result of an attempt that is over. */
 static void conclude(struct race *race, struct attempt *attempt)
 {
     char text[FY_ADDRESS_TEXT];
-    ferry_error error = {0};
+    ferry_error error;
     bool failed = attempt->result != 0;
-    fy_address_text(attempt->address, text);
+    bool traced = is_traced(race->dial);
+    if (failed || traced) {
+        fy_address_text(attempt->address, text);
+    }
     if (failed) {
         fy_connect_failed(race->dial, &error, -attempt->result, "tcp", text);
         enum telling telling = telling_of(-attempt->result);
@@ -119,7 +131,9 @@ static void conclude(struct race *race, struct attempt *attempt)
         attempt->stream->ops->free(attempt->stream);
     }
     attempt->stream = NULL;
-    fy_trace_connect_done(race->dial, "tcp", text, failed ? &error : NULL);
+    if (traced) {
+        fy_trace_connect_done(race->dial, "tcp", text, failed ? &error : NULL);
+    }
 }
 
 /* ----------------------------------------------------------------------------------- attempts */
@@ -134,9 +148,11 @@ static void wait_for_connect(void *arg)
 static void begin_next(struct race *race)
 {
     struct attempt *attempt = &race->attempts[race->begun++];
-    char text[FY_ADDRESS_TEXT];
-    fy_address_text(attempt->address, text);
-    fy_trace_connect_start(race->dial, "tcp", text);
+    if (is_traced(race->dial)) {
+        char text[FY_ADDRESS_TEXT];
+        fy_address_text(attempt->address, text);
+        fy_trace_connect_start(race->dial, "tcp", text);
+    }
     attempt->result = fy_socket_stream_connect(&attempt->stream,
                                                (const struct sockaddr *)&attempt->address->sockaddr,
                                                attempt->address->len, race->dial->local);
@@ -226,8 +242,12 @@ struct fy_stream *fy_race(const struct fy_dial *dial, const struct fy_addresses 
                           ferry_error *err)
 {
     struct race race = {.dial = dial, .count = addresses->count};
-    void **places = malloc(addresses->count * sizeof *places);
-    race.attempts = calloc(addresses->count, sizeof *race.attempts);
+    /* Most hosts have few addresses: for these nothing is allocated. */
+    void *few_places[FEW];
+    struct attempt few_attempts[FEW];
+    bool few = race.count <= FEW;
+    void **places = few ? few_places : malloc(race.count * sizeof *places);
+    race.attempts = few ? few_attempts : malloc(race.count * sizeof *race.attempts);
     if (places == NULL || race.attempts == NULL) {
         fy_fail_memory(err);
         goto out;
@@ -242,7 +262,9 @@ struct fy_stream *fy_race(const struct fy_dial *dial, const struct fy_addresses 
         *err = race.error;
     }
 out:
-    free(race.attempts);
-    free(places);
+    if (!few) {
+        free(race.attempts);
+        free(places);
+    }
     return race.winner;
 }

@@ -18,6 +18,7 @@
 
 #include "base/list.h"
 #include "base/sigpipe.h"
+#include "base/slab.h"
 #include "task/sched.h"
 
 /* A task whose peer never keeps it waiting lets others, timers and cancellations have a turn after
@@ -33,6 +34,8 @@ struct socket_stream {
     int error;
     unsigned calls; /* counts up */
 };
+
+FY_SLAB_STATIC(streams, sizeof(struct socket_stream), FY_SLAB_CHUNK)
 
 static struct socket_stream *of(struct fy_stream *stream)
 {
@@ -122,6 +125,31 @@ static ssize_t socket_read(struct fy_stream *stream, void *buf, size_t len, cons
     }
 }
 
+/* Less than was asked for does not mean drained: the pipe may have had no place for more pieces. */
+static ssize_t socket_splice(struct fy_stream *stream, int pipe, size_t len, const char *why)
+{
+    struct socket_stream *self = of(stream);
+    for (;;) {
+        int failed = readable_turn(self, why);
+        if (failed != 0) {
+            return failed;
+        }
+        ssize_t got = splice(self->io.fd, NULL, pipe, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        if (got == 0 && self->error != 0) {
+            return -self->error;
+        }
+        if (got >= 0) {
+            return got;
+        }
+        switch (errno) {
+        case EAGAIN: nothing_there(&self->io); break;
+        case EINTR: break;
+        case EINVAL: return -EINVAL; /* not from this kind of socket: nothing is broken */
+        default: return broken(self);
+        }
+    }
+}
+
 static bool socket_has_input(struct fy_stream *stream)
 {
     struct socket_stream *self = of(stream);
@@ -176,7 +204,9 @@ static ssize_t socket_writev(struct fy_stream *stream, const struct iovec *iov, 
         if (failed != 0) {
             return failed;
         }
-        ssize_t written = sendmsg(self->io.fd, &message, MSG_NOSIGNAL);
+        /* One piece, as most requests are, has a shorter way through the kernel. */
+        ssize_t written = count == 1 ? send(self->io.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                                     : sendmsg(self->io.fd, &message, MSG_NOSIGNAL);
         if (written >= 0) {
             return written;
         }
@@ -259,6 +289,9 @@ static ssize_t socket_try_read(struct fy_stream *stream, void *buf, size_t len)
         return -self->error;
     }
     if (got >= 0) {
+        if (got > 0 && (size_t)got < len) {
+            fy_io_drained(&self->io);
+        }
         return got;
     }
     if (errno == EINTR) {
@@ -301,7 +334,7 @@ static void socket_close(struct fy_stream *stream)
 static void socket_free(struct fy_stream *stream)
 {
     socket_close(stream);
-    free(of(stream));
+    fy_slab_give(&streams, of(stream));
 }
 
 static int socket_descriptor(const struct fy_stream *stream)
@@ -311,6 +344,7 @@ static int socket_descriptor(const struct fy_stream *stream)
 
 static const struct fy_stream_ops socket_ops = {
     .read = socket_read,
+    .splice = socket_splice,
     .writev = socket_writev,
     .send_file = socket_send_file,
     .wait_readable = socket_wait_readable,
@@ -334,13 +368,11 @@ static int set_nonblocking(int fd)
     return (flags & O_NONBLOCK) != 0 ? 0 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-struct fy_stream *fy_socket_stream_new(int fd)
+/* Of a descriptor that does not block. */
+static struct fy_stream *stream_new(int fd)
 {
     const int on = 1;
-    if (set_nonblocking(fd) != 0) {
-        return NULL;
-    }
-    struct socket_stream *self = malloc(sizeof *self);
+    struct socket_stream *self = fy_slab_take(&streams);
     if (self == NULL) {
         return NULL;
     }
@@ -348,7 +380,7 @@ struct fy_stream *fy_socket_stream_new(int fd)
         .stream = {.ops = &socket_ops, .read_deadline = FY_NEVER, .write_deadline = FY_NEVER}};
     if (fy_io_open(&self->io, fd) != 0) {
         int error = errno;
-        free(self);
+        fy_slab_give(&streams, self);
         errno = error;
         return NULL;
     }
@@ -356,32 +388,46 @@ struct fy_stream *fy_socket_stream_new(int fd)
     return &self->stream;
 }
 
+struct fy_stream *fy_socket_stream_new(int fd)
+{
+    return set_nonblocking(fd) == 0 ? stream_new(fd) : NULL;
+}
+
 /* ---------------------------------------------------------------------------------- connecting */
 
+static uint16_t port_of(const struct sockaddr *address)
+{
+    return address->sa_family == AF_INET    ? ((const struct sockaddr_in *)address)->sin_port
+           : address->sa_family == AF_INET6 ? ((const struct sockaddr_in6 *)address)->sin6_port
+                                            : 0;
+}
+
 /* A port of this machine that nobody listens on may be given to the very socket that dials it,
- * which then is connected to itself. */
-static bool connected_to_itself(int fd)
+ * which then is connected to itself. dialed: the address, if it is known. */
+static bool connected_to_itself(int fd, const struct sockaddr *dialed)
 {
     struct sockaddr_storage own = {0};
     struct sockaddr_storage peer = {0};
     socklen_t own_len = sizeof own;
     socklen_t peer_len = sizeof peer;
     if (getsockname(fd, (struct sockaddr *)&own, &own_len) != 0 ||
-        (own.ss_family != AF_INET && own.ss_family != AF_INET6) ||
+        port_of((struct sockaddr *)&own) == 0 ||
+        (dialed != NULL && port_of(dialed) != port_of((struct sockaddr *)&own)) ||
         getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0) {
         return false;
     }
     return own_len == peer_len && memcmp(&own, &peer, own_len) == 0;
 }
 
-static int connect_outcome(int fd)
+/* The socket has become writable: 0, or -errno. Only one that has hung up can have failed. */
+static int connect_outcome(const struct fy_io *io, const struct sockaddr *dialed)
 {
     int error = 0;
     socklen_t len = sizeof error;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
+    if (io->hangup && getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
         error = errno;
     }
-    if (error == 0 && connected_to_itself(fd)) {
+    if (error == 0 && connected_to_itself(io->fd, dialed)) {
         error = ECONNREFUSED;
     }
     return -error;
@@ -406,7 +452,7 @@ int fy_socket_stream_connect(struct fy_stream **stream, const struct sockaddr *a
         goto fail;
     }
     /* Registered only now: a socket that is neither connected nor connecting counts as hung up. */
-    *stream = fy_socket_stream_new(fd);
+    *stream = stream_new(fd);
     if (*stream == NULL) {
         result = -errno;
         goto fail;
@@ -421,7 +467,7 @@ int fy_socket_stream_connect(struct fy_stream **stream, const struct sockaddr *a
     if (!io->writable) {
         return -EINPROGRESS;
     }
-    result = connect_outcome(fd);
+    result = connect_outcome(io, address);
     if (result == 0) {
         return 0;
     }
@@ -437,7 +483,7 @@ int fy_socket_stream_finish_connect(struct fy_stream *stream, const char *why)
 {
     struct fy_io *io = &of(stream)->io;
     int failed = failure(io, fy_io_wait_writable(io, FY_NEVER, why));
-    return failed != 0 ? failed : connect_outcome(io->fd);
+    return failed != 0 ? failed : connect_outcome(io, NULL);
 }
 
 void fy_socket_stream_probe(struct fy_stream *stream, int64_t ms)

@@ -26,6 +26,9 @@ struct fy_stream_ops {
     /* Up to len bytes (at least 1), as soon as there are some; 0 when the peer has ended its
      * side. */
     ssize_t (*read)(struct fy_stream *stream, void *buf, size_t len, const char *why);
+    /* As read, into an empty pipe of the caller's and not through here. NULL: this kind of stream
+     * cannot. */
+    ssize_t (*splice)(struct fy_stream *stream, int pipe, size_t len, const char *why);
     /* As much as goes now, at least one byte; parks only when nothing goes. */
     ssize_t (*writev)(struct fy_stream *stream, const struct iovec *iov, int count,
                       const char *why);

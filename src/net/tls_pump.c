@@ -7,8 +7,9 @@
 #include "net/tls_internal.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/slab.h"
 
 /* Two records of the greatest length (RFC 8446 section 5.2): the first read of a response often
  * brings tickets, too. */
@@ -116,10 +117,18 @@ static void turn_give(struct fy_tls_turn *turn)
 
 /* -------------------------------------------------------------------------------------- input */
 
+FY_SLAB_STATIC(inputs, INPUT_SIZE, (size_t)512 * 1024)
+
+void fy_tls_input_free(struct fy_tls_stream *self)
+{
+    fy_slab_give(&inputs, self->in.bytes);
+    self->in.bytes = NULL;
+}
+
 static int input_room(struct fy_tls_stream *self)
 {
     if (self->in.bytes == NULL) {
-        self->in.bytes = malloc(INPUT_SIZE);
+        self->in.bytes = fy_slab_take(&inputs);
     }
     return self->in.bytes != NULL ? 0 : -ENOMEM;
 }
@@ -127,8 +136,7 @@ static int input_room(struct fy_tls_stream *self)
 void fy_tls_input_rest(struct fy_tls_stream *self)
 {
     if (self->in.start == self->in.end && (!self->filling.taken || self->waiting_frugally)) {
-        free(self->in.bytes);
-        self->in.bytes = NULL;
+        fy_tls_input_free(self);
     }
 }
 
@@ -150,6 +158,7 @@ static int fill_frugally(struct fy_tls_stream *self, const char *why)
 {
     struct fy_stream *below = self->below;
     self->waiting_frugally = true;
+    (void)SSL_free_buffers(self->ssl); /* its own; not those that have something in them */
     int failed = below->ops->wait_readable(below, why);
     self->waiting_frugally = false;
     if (failed != 0 || self->in.start != self->in.end || self->ended) {

@@ -51,15 +51,20 @@ static ssize_t decrypt(struct fy_tls_stream *self, void *buf, size_t len, bool t
     if (self->read_failed != 0) {
         return self->read_failed;
     }
+    bool nothing_came = self->in.start == self->in.end && !self->ended;
+    if (self->dry && nothing_came) {
+        return NEEDS_INPUT; /* what asking SSL would come to, for thousands of instructions */
+    }
     fy_tls_begin();
     int done =
         take ? SSL_read_ex(self->ssl, buf, len, &got) : SSL_peek_ex(self->ssl, buf, len, &got);
+    self->dry = done && take && !SSL_has_pending(self->ssl);
     if (done) {
         return (ssize_t)got;
     }
     switch (SSL_get_error(self->ssl, 0)) {
     case SSL_ERROR_ZERO_RETURN: return 0;
-    case SSL_ERROR_WANT_READ: return NEEDS_INPUT;
+    case SSL_ERROR_WANT_READ: self->dry = true; return NEEDS_INPUT;
     case SSL_ERROR_WANT_WRITE: return NEEDS_FLUSH;
     }
     if (self->ended && self->in.start == self->in.end) {
@@ -374,7 +379,7 @@ void fy_tls_stream_free(struct fy_tls_stream *self)
         SSL_set_shutdown(self->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(self->ssl);
     }
-    free(self->in.bytes);
+    fy_tls_input_free(self);
     fy_buffer_free(&self->out);
     fy_buffer_free(&self->sending);
     free(self->session_key);

@@ -8,15 +8,6 @@
 
 #include "task/sched.h"
 
-/* On the stack of the task that is parked in it. */
-struct fy_select {
-    struct fy_task *task;
-    struct fy_case *cases;
-    int count;
-    int chosen;
-    struct fy_timer timer;
-};
-
 void fy_chan_init(struct fy_chan *chan, void **buffer, unsigned capacity)
 {
     *chan = (struct fy_chan){.buffer = buffer, .capacity = capacity};
@@ -24,22 +15,24 @@ void fy_chan_init(struct fy_chan *chan, void **buffer, unsigned capacity)
     fy_list_init(&chan->senders);
 }
 
-static void finish(struct fy_select *select, int chosen)
+static void finish(struct fy_task *task, int chosen, void (*wake)(struct fy_task *task))
 {
+    struct fy_select *select = &task->select;
     for (int i = 0; i < select->count; i++) {
         if (select->cases[i].chan != NULL) {
             fy_list_remove(&select->cases[i].link);
         }
     }
-    fy_timer_disarm(&select->task->sched->timers, &select->timer);
+    fy_timer_disarm(&task->sched->timers, &select->timer);
     select->chosen = chosen;
-    fy_wake(select->task);
+    select->cases = NULL;
+    wake(task);
 }
 
-static void finish_case(struct fy_case *parked, bool ok)
+static void finish_case(struct fy_case *parked, bool ok, void (*wake)(struct fy_task *task))
 {
     parked->ok = ok;
-    finish(parked->select, (int)(parked - parked->select->cases));
+    finish(parked->task, (int)(parked - parked->task->select.cases), wake);
 }
 
 static struct fy_case *first_case(struct fy_link *queue)
@@ -71,7 +64,7 @@ static bool try_send(struct fy_case *self)
     }
     if ((receiver = first_case(&chan->receivers)) != NULL) {
         receiver->value = self->value;
-        finish_case(receiver, true);
+        finish_case(receiver, true, fy_wake_next);
         return true;
     }
     if (chan->count < chan->capacity) {
@@ -89,14 +82,14 @@ static bool try_receive(struct fy_case *self)
         self->value = pop(chan);
         if (sender != NULL) {
             push(chan, sender->value);
-            finish_case(sender, true);
+            finish_case(sender, true, fy_wake_next);
         }
         self->ok = true;
         return true;
     }
     if (sender != NULL) {
         self->value = sender->value;
-        finish_case(sender, true);
+        finish_case(sender, true, fy_wake_next);
         self->ok = true;
         return true;
     }
@@ -118,7 +111,7 @@ static bool try_case(struct fy_case *self)
 
 static void time_out(struct fy_timer *timer)
 {
-    finish(FY_CONTAINER(timer, struct fy_select, timer), FY_SELECT_TIMED_OUT);
+    finish(FY_CONTAINER(timer, struct fy_task, select.timer), FY_SELECT_TIMED_OUT, fy_wake);
 }
 
 /* In Go's words. */
@@ -140,10 +133,12 @@ int fy_select(struct fy_case *cases, int count, int64_t deadline, const char *wh
     if (deadline == FY_AT_ONCE) {
         return FY_SELECT_TIMED_OUT;
     }
-    struct fy_select select = {.task = fy_self(), .cases = cases, .count = count};
+    struct fy_task *task = fy_self();
+    task->select.cases = cases;
+    task->select.count = count;
     for (int i = 0; i < count; i++) {
         struct fy_case *self = &cases[i];
-        self->select = &select;
+        self->task = task;
         if (self->chan != NULL) {
             fy_list_push_back(self->direction == FY_SEND ? &self->chan->senders
                                                          : &self->chan->receivers,
@@ -151,10 +146,10 @@ int fy_select(struct fy_case *cases, int count, int64_t deadline, const char *wh
         }
     }
     if (deadline != FY_NEVER) {
-        fy_timer_arm(&select.task->sched->timers, &select.timer, deadline, time_out);
+        fy_timer_arm(&task->sched->timers, &task->select.timer, deadline, time_out);
     }
     fy_park(kind_of_wait(cases, count), why);
-    return select.chosen;
+    return task->select.chosen;
 }
 
 bool fy_chan_send(struct fy_chan *chan, void *value, const char *why)
@@ -180,6 +175,11 @@ bool fy_chan_try_send(struct fy_chan *chan, void *value)
     return try_case(&self) && self.ok;
 }
 
+static bool is_one(const struct fy_link *queue)
+{
+    return queue->next != queue && queue->next->next == queue;
+}
+
 void fy_chan_close(struct fy_chan *chan)
 {
     struct fy_case *parked;
@@ -187,11 +187,13 @@ void fy_chan_close(struct fy_chan *chan)
         return;
     }
     chan->closed = true;
+    /* Several go on in the order in which they came. */
+    void (*wake)(struct fy_task * task) = is_one(&chan->receivers) ? fy_wake_next : fy_wake;
     while ((parked = first_case(&chan->receivers)) != NULL) {
         parked->value = NULL;
-        finish_case(parked, false);
+        finish_case(parked, false, wake);
     }
     while ((parked = first_case(&chan->senders)) != NULL) {
-        finish_case(parked, false);
+        finish_case(parked, false, fy_wake);
     }
 }

@@ -12,6 +12,9 @@
 
 #include "base/list.h"
 #include "task/clock.h"
+#include "task/timer.h"
+
+struct fy_task;
 
 /* Lives inside what it serves, never allocated. Values are pointers (or small integers in them). */
 struct fy_chan {
@@ -28,8 +31,16 @@ struct fy_case {
     void *value; /* to be sent; or received (NULL from a closed channel) */
     bool ok;     /* received: true for a sent value, false because the channel is closed */
     /* select's own while it is parked */
-    struct fy_select *select;
+    struct fy_task *task;
     struct fy_link link;
+};
+
+/* A parked task's select; part of every task, so that it is not on the stack. */
+struct fy_select {
+    struct fy_case *cases; /* NULL: it is in none */
+    int count;
+    int chosen;
+    struct fy_timer timer;
 };
 
 #define FY_RECEIVE_FROM(ch)                   \

@@ -195,6 +195,7 @@ static void start_clean(struct fy_sched *own, int number)
         fy_sched_reopen(own, number); /* there is room in its books now, without new memory */
         close_own(own);
         tell_inherited(own);
+        own->heir = NULL; /* whoever ends here does so before the one that it wakes goes on */
     }
     for (struct fy_sched *sched = lost; sched != NULL; sched = sched->next) {
         fy_sched_become(sched);

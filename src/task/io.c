@@ -1,6 +1,6 @@
 /*
- * Parking on a descriptor. A waiter lives on the stack of the task that waits; whoever wakes it
- * (the poller, its timer, a close) takes it off the descriptor first, so it is woken once.
+ * Parking on a descriptor. Whoever wakes the one who waits (the poller, its timer, a close) takes it
+ * off the descriptor first, so it is woken once.
  */
 #include "task/io.h"
 
@@ -10,13 +10,6 @@
 #include "base/list.h"
 #include "task/clock.h"
 #include "task/sched.h"
-
-struct fy_io_waiter {
-    struct fy_task *task;
-    struct fy_io_waiter **place; /* where the descriptor points to this */
-    struct fy_timer timer;
-    enum fy_io_result result;
-};
 
 int fy_io_open(struct fy_io *io, int fd)
 {
@@ -31,13 +24,14 @@ int fy_io_open(struct fy_io *io, int fd)
 
 static void finish(struct fy_io_waiter *waiter, enum fy_io_result result)
 {
-    if (waiter == NULL) {
+    struct fy_task *task = waiter->task;
+    if (task == NULL) {
         return;
     }
-    *waiter->place = NULL;
+    waiter->task = NULL;
     waiter->result = result;
-    fy_timer_disarm(&waiter->task->sched->timers, &waiter->timer);
-    fy_wake(waiter->task);
+    fy_timer_disarm(&task->sched->timers, &waiter->timer);
+    fy_wake(task);
 }
 
 void fy_io_close(struct fy_io *io)
@@ -50,8 +44,8 @@ void fy_io_close(struct fy_io *io)
     }
     close(io->fd);
     io->fd = -1;
-    finish(io->reader, FY_IO_CLOSED);
-    finish(io->writer, FY_IO_CLOSED);
+    finish(&io->reader, FY_IO_CLOSED);
+    finish(&io->writer, FY_IO_CLOSED);
 }
 
 void fy_io_detach(struct fy_io *io)
@@ -84,8 +78,8 @@ void fy_io_wake_lost(struct fy_io *io)
 {
     io->readable = true; /* whoever looks finds it closed */
     io->writable = true;
-    finish(io->reader, FY_IO_CLOSED);
-    finish(io->writer, FY_IO_CLOSED);
+    finish(&io->reader, FY_IO_CLOSED);
+    finish(&io->writer, FY_IO_CLOSED);
 }
 
 static void time_out(struct fy_timer *timer)
@@ -93,15 +87,14 @@ static void time_out(struct fy_timer *timer)
     finish(FY_CONTAINER(timer, struct fy_io_waiter, timer), FY_IO_TIMED_OUT);
 }
 
-static enum fy_io_result wait_at(struct fy_io_waiter **place, int64_t deadline, const char *why)
+static enum fy_io_result wait_as(struct fy_io_waiter *waiter, int64_t deadline, const char *why)
 {
-    struct fy_io_waiter waiter = {.task = fy_self(), .place = place};
-    *place = &waiter;
+    waiter->task = fy_self();
     if (deadline != FY_NEVER) {
-        fy_timer_arm(&waiter.task->sched->timers, &waiter.timer, deadline, time_out);
+        fy_timer_arm(&waiter->task->sched->timers, &waiter->timer, deadline, time_out);
     }
     fy_park("IO wait", why);
-    return waiter.result;
+    return waiter->result;
 }
 
 enum fy_io_result fy_io_wait_readable(struct fy_io *io, int64_t deadline, const char *why)
@@ -109,7 +102,7 @@ enum fy_io_result fy_io_wait_readable(struct fy_io *io, int64_t deadline, const 
     if (io->fd < 0) {
         return FY_IO_CLOSED;
     }
-    return io->readable ? FY_IO_READY : wait_at(&io->reader, deadline, why);
+    return io->readable ? FY_IO_READY : wait_as(&io->reader, deadline, why);
 }
 
 enum fy_io_result fy_io_wait_writable(struct fy_io *io, int64_t deadline, const char *why)
@@ -117,7 +110,7 @@ enum fy_io_result fy_io_wait_writable(struct fy_io *io, int64_t deadline, const 
     if (io->fd < 0) {
         return FY_IO_CLOSED;
     }
-    return io->writable ? FY_IO_READY : wait_at(&io->writer, deadline, why);
+    return io->writable ? FY_IO_READY : wait_as(&io->writer, deadline, why);
 }
 
 void fy_io_ready(struct fy_io *io, bool readable, bool writable, bool hangup)
@@ -125,10 +118,10 @@ void fy_io_ready(struct fy_io *io, bool readable, bool writable, bool hangup)
     io->hangup = io->hangup || hangup;
     if (readable) {
         io->readable = true;
-        finish(io->reader, FY_IO_READY);
+        finish(&io->reader, FY_IO_READY);
     }
     if (writable) {
         io->writable = true;
-        finish(io->writer, FY_IO_READY);
+        finish(&io->writer, FY_IO_READY);
     }
 }

@@ -8,8 +8,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "task/timer.h"
+
 struct fy_sched;
-struct fy_io_waiter;
+struct fy_task;
+
+enum fy_io_result { FY_IO_READY, FY_IO_TIMED_OUT, FY_IO_CLOSED };
+
+/* Who is parked for one direction. Not on its stack, which may be put away while it waits for long
+ * (task/shelf.h). */
+struct fy_io_waiter {
+    struct fy_task *task; /* NULL: nobody */
+    struct fy_timer timer;
+    enum fy_io_result result;
+};
 
 struct fy_io {
     int fd;                 /* owned; -1 once closed */
@@ -19,10 +31,8 @@ struct fy_io {
      */
     bool readable, writable;
     bool hangup; /* the peer is done sending, or the connection failed: a read will not wait */
-    struct fy_io_waiter *reader, *writer; /* parked; at most one for each direction */
+    struct fy_io_waiter reader, writer; /* at most one for each direction */
 };
-
-enum fy_io_result { FY_IO_READY, FY_IO_TIMED_OUT, FY_IO_CLOSED };
 
 /* Registers a non-blocking descriptor with the running scheduler and takes it over. On -1 (errno)
  * the descriptor is still the caller's. */

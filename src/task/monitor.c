@@ -89,6 +89,11 @@ void fy_monitor_watch(int change)
     pthread_mutex_unlock(&lock);
 }
 
+bool fy_monitor_runs(void)
+{
+    return atomic_load(&running);
+}
+
 void fy_monitor_forget(void)
 {
     started = false;

@@ -10,11 +10,16 @@
 #ifndef FY_TASK_MONITOR_H
 #define FY_TASK_MONITOR_H
 
+#include <stdbool.h>
+
 /* There is something to be watched from now on (1), or no more (-1); they are counted. From any
  * thread, with or without locks. Where no thread can be started, nothing is watched. */
 void fy_monitor_watch(int change);
 
 /* In the child of a fork, which has neither the thread nor anything to be watched. */
 void fy_monitor_forget(void);
+
+/* Whether there is the thread. */
+bool fy_monitor_runs(void);
 
 #endif

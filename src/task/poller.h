@@ -27,6 +27,12 @@ struct fy_poller_event {
     bool readable, writable, hangup;
 };
 
+/* What one wait brings; large, and so nobody's on a stack. */
+struct fy_poller_batch {
+    struct fy_poller_event events[FY_POLLER_BATCH];
+    char room[FY_POLLER_BATCH * 16]; /* the implementation's */
+};
+
 struct fy_poller {
     int fd; /* -1: not open */
     struct fy_poller_slot *slots;
@@ -55,7 +61,7 @@ int fy_poller_reopen(struct fy_poller *poller, int number);
 
 /* Waits up to timeout_ms (-1: for ever, 0: not at all) and returns how many events there are. Does
  * not touch the slots: runs without the scheduler's lock. */
-int fy_poller_wait(int poller_fd, struct fy_poller_event events[FY_POLLER_BATCH], int timeout_ms);
+int fy_poller_wait(int poller_fd, struct fy_poller_batch *batch, int timeout_ms);
 
 /* The io that an event is for; NULL if it is gone. */
 struct fy_io *fy_poller_find(struct fy_poller *poller, uint64_t key);

@@ -6,13 +6,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "task/io.h"
 
 #define NO_SLOT UINT32_MAX
+
+/* A page of them; each growth doubles that. */
+#define FIRST_SLOTS 256
 
 int fy_poller_open(struct fy_poller *poller)
 {
@@ -25,16 +28,30 @@ void fy_poller_close(struct fy_poller *poller)
     if (poller->fd >= 0) {
         close(poller->fd);
     }
-    free(poller->slots);
+    if (poller->slots != NULL) {
+        munmap(poller->slots, poller->slot_count * sizeof *poller->slots);
+    }
     *poller = (struct fy_poller){.fd = -1, .first_free = NO_SLOT};
+}
+
+/* On pages of their own: they grow in the midst of a burst, and from malloc() they would hold down
+ * what that leaves behind. */
+static struct fy_poller_slot *grow(struct fy_poller *poller, uint32_t count)
+{
+    size_t bytes = count * sizeof *poller->slots;
+    size_t before = poller->slot_count * sizeof *poller->slots;
+    void *slots =
+        before == 0 ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                    : mremap(poller->slots, before, bytes, MREMAP_MAYMOVE);
+    return slots != MAP_FAILED ? slots : NULL;
 }
 
 /* A free slot; NO_SLOT when out of memory. */
 static uint32_t slot_take(struct fy_poller *poller)
 {
     if (poller->first_free == NO_SLOT) {
-        uint32_t count = poller->slot_count == 0 ? 16 : poller->slot_count * 2;
-        struct fy_poller_slot *slots = realloc(poller->slots, count * sizeof *slots);
+        uint32_t count = poller->slot_count == 0 ? FIRST_SLOTS : poller->slot_count * 2;
+        struct fy_poller_slot *slots = grow(poller, count);
         if (slots == NULL) {
             return NO_SLOT;
         }
@@ -126,13 +143,14 @@ int fy_poller_reopen(struct fy_poller *poller, int number)
     return fd >= 0 ? 0 : -1;
 }
 
-int fy_poller_wait(int poller_fd, struct fy_poller_event events[FY_POLLER_BATCH], int timeout_ms)
+int fy_poller_wait(int poller_fd, struct fy_poller_batch *batch, int timeout_ms)
 {
-    struct epoll_event ready[FY_POLLER_BATCH];
+    _Static_assert(sizeof(struct epoll_event) <= sizeof batch->room / FY_POLLER_BATCH, "no room");
+    struct epoll_event *ready = (struct epoll_event *)(void *)batch->room;
     int count = epoll_wait(poller_fd, ready, FY_POLLER_BATCH, timeout_ms);
     for (int i = 0; i < count; i++) {
         uint32_t bits = ready[i].events;
-        events[i] = (struct fy_poller_event){
+        batch->events[i] = (struct fy_poller_event){
             .key = ready[i].data.u64,
             .readable = (bits & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
             .writable = (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0,

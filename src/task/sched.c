@@ -10,9 +10,15 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "base/slab.h"
 #include "task/clock.h"
 #include "task/io.h"
+#include "task/shelf.h"
 #include "task/thread.h"
+
+/* So many hand-overs in a row, then it is the turn of whoever is first in the queue: a request's way
+ * from its response to the next request takes five. */
+#define HEIRS_IN_A_ROW 8
 
 /* A queue that never runs dry is interrupted this often for a look at the descriptors. */
 #define PICKS_PER_POLL 64
@@ -29,6 +35,8 @@ static __attribute__((noinline)) void errno_set(int value)
     errno = value;
 }
 
+FY_SLAB_STATIC(tasks, sizeof(struct fy_task), FY_SLAB_CHUNK)
+
 /* The task that was left is over: its stack can go now. */
 static void bury(struct fy_sched *sched)
 {
@@ -38,8 +46,9 @@ static void bury(struct fy_sched *sched)
     }
     sched->over = NULL;
     fy_sanitizer_end(&task->sanitizer);
-    struct fy_stack stack = task->stack; /* the task lies in it */
-    fy_stack_free(&stack);
+    fy_stack_free(&task->stack);
+    fy_shelf_drop(task);
+    fy_slab_give(&tasks, task);
 }
 
 static void arrived(struct fy_task *self)
@@ -54,6 +63,7 @@ static void switch_to(struct fy_sched *sched, struct fy_task *next)
     struct fy_task *self = sched->current;
     sched->previous = self;
     sched->current = next;
+    fy_shelf_restore(next);
     fy_sanitizer_leave(&self->sanitizer, &next->sanitizer);
     fy_switch(&self->stopped, next->stopped);
     arrived(self);
@@ -66,6 +76,7 @@ static void switch_away(struct fy_sched *sched, struct fy_task *next)
     sched->previous = self;
     sched->current = next;
     sched->over = self;
+    fy_shelf_restore(next);
     fy_sanitizer_leave(NULL, &next->sanitizer);
     fy_switch(&self->stopped, next->stopped);
     abort(); /* nobody switches to a task that is over */
@@ -135,29 +146,25 @@ static void fire_timers(struct fy_sched *sched)
     fy_timers_fire(&sched->timers, sched->now);
 }
 
-/* Not inlined: its events are on the stack only while it runs, so that a task which polls in
- * passing and then parks has not touched pages that stay with it. */
-static __attribute__((noinline)) void poll_now(struct fy_sched *sched)
+static void poll_now(struct fy_sched *sched)
 {
-    struct fy_poller_event events[FY_POLLER_BATCH];
-    int count = fy_poller_wait(sched->poller.fd, events, 0);
-    take_events(sched, events, count);
+    int count = fy_poller_wait(sched->poller.fd, &sched->batch, 0);
+    take_events(sched, sched->batch.events, count);
     fire_timers(sched);
     answer_pokes(sched);
 }
 
-/* Only on the root's stack. */
-static __attribute__((noinline)) void poll_and_sleep(struct fy_sched *sched)
+/* Only on the root's stack. While the thread sleeps nobody else polls here. */
+static void poll_and_sleep(struct fy_sched *sched)
 {
-    struct fy_poller_event events[FY_POLLER_BATCH];
     int timeout = nearest_timer_ms(sched);
     sched->sleeps = true;
     fy_sched_unlock(sched);
-    int count = fy_poller_wait(sched->poller.fd, events, timeout);
+    int count = fy_poller_wait(sched->poller.fd, &sched->batch, timeout);
     fy_sched_lock(sched);
     sched->sleeps = false;
     sched->picks = 0;
-    take_events(sched, events, count);
+    take_events(sched, sched->batch.events, count);
     fire_timers(sched);
     answer_pokes(sched);
 }
@@ -197,6 +204,13 @@ static struct fy_task *pick(struct fy_sched *sched)
     if (sched->guest != NULL) {
         return pick_unattended(sched);
     }
+    struct fy_task *heir = sched->heir;
+    sched->heir = NULL;
+    if (heir != NULL && !fy_list_empty(&heir->ready) && ++sched->inherited < HEIRS_IN_A_ROW) {
+        fy_list_remove(&heir->ready);
+        return heir;
+    }
+    sched->inherited = 0;
     struct fy_link *first = fy_list_pop_front(&sched->ready);
     return first != NULL ? FY_CONTAINER(first, struct fy_task, ready) : NULL;
 }
@@ -246,13 +260,30 @@ void fy_wake(struct fy_task *task)
     }
 }
 
+void fy_wake_next(struct fy_task *task)
+{
+    if (!task->woken) {
+        fy_wake(task);
+        task->sched->heir = task;
+    }
+}
+
 bool fy_task_is_parked(const struct fy_task *task)
 {
     return task->why != NULL;
 }
 
+/* A task that leaves its scheduler, or ends, is nobody's heir. */
+static void disinherit(struct fy_task *task)
+{
+    if (task->sched->heir == task) {
+        task->sched->heir = NULL;
+    }
+}
+
 void fy_task_detach(struct fy_task *task)
 {
+    disinherit(task);
     fy_list_remove(&task->all);
     fy_list_remove(&task->ready);
     atomic_fetch_sub_explicit(&task->sched->task_count, 1, memory_order_relaxed);
@@ -344,6 +375,7 @@ static void begin(void *arg)
         self->fn(self->arg);
     }
     struct fy_sched *sched = self->sched;
+    disinherit(self);
     fy_list_remove(&self->all);
     fy_list_remove(&self->ready);
     atomic_fetch_sub_explicit(&sched->task_count, 1, memory_order_relaxed);
@@ -362,19 +394,20 @@ static size_t colour(struct fy_sched *sched)
 struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack_kind,
                               const char *name, void (*fn)(void *arg), void *arg)
 {
+    struct fy_sched *sched = fy_sched_running();
+    struct fy_task *task = fy_slab_take(&tasks);
     struct fy_stack stack;
-    if (fy_stack_new(&stack, stack_kind) != 0) {
+    if (task == NULL || fy_stack_new(&stack, stack_kind) != 0) {
+        fy_slab_give(&tasks, task);
         errno = ENOMEM;
         return NULL;
     }
-    struct fy_sched *sched = fy_sched_running();
-    uintptr_t place = (uintptr_t)stack.high - sizeof(struct fy_task) - colour(sched);
-    place &= ~(uintptr_t)63;
-    struct fy_task *task = (struct fy_task *)place;
+    uintptr_t top = ((uintptr_t)stack.high - colour(sched)) & ~(uintptr_t)63;
     fy_sanitizer_stack_use(stack.low, (size_t)(stack.high - stack.low));
     *task = (struct fy_task){.kind = kind, .stack = stack, .name = name, .fn = fn, .arg = arg};
     fy_sanitizer_begin(&task->sanitizer, stack.low, (size_t)(stack.high - stack.low));
-    task->stopped = fy_switch_prepare(stack.low, task, begin, task);
+    task->top = (char *)top;
+    task->stopped = fy_switch_prepare(stack.low, task->top, begin, task);
     fy_task_register(task, sched);
     task->on = "runnable";
     task->why = "ready to begin";
@@ -412,6 +445,7 @@ void fy_tasks_finish(struct fy_sched *sched)
     {
         struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
         if (task->kind == FY_TASK_USER) {
+            disinherit(task);
             fy_list_remove(&task->ready);
             task->woken = true;
         }

@@ -4,9 +4,10 @@
  * One rule holds everywhere. A scheduler is guarded by one lock; whoever runs or touches anything
  * in it holds that lock. Its thread drops the lock while it sleeps in the poller and whenever it is
  * outside ferry: public functions begin with fy_enter() and end with fy_leave(), and a call out to
- * a function of the user's is put between fy_leave() and fy_enter(). Nobody ever holds two
- * schedulers' locks: what moves from one to another is taken out of the first under its lock, and
- * put into the second under that one's. What lies under more than one scheduler (a
+ * a function of the user's is put between fy_leave() and fy_enter(). Nobody ever holds the locks of
+ * two threads' schedulers: what moves from one to another is taken out of the first under its lock,
+ * and put into the second under that one's. (Of one that has no thread the lock may be taken under
+ * one's own: who holds that waits for nobody.) What lies under more than one scheduler (a
  * transport's pool) has a lock of its own, taken last and never held while parking.
  *
  * The lock is handed from task to task at a switch, so it has no owner: it is a semaphore.
@@ -22,6 +23,7 @@
 #include <sys/types.h>
 
 #include "base/list.h"
+#include "task/chan.h"
 #include "task/poller.h"
 #include "task/sanitizer.h"
 #include "task/spare.h"
@@ -38,7 +40,7 @@ enum fy_task_kind {
     FY_TASK_USER     /* started with ferry_go or in a group */
 };
 
-/* A task of the library and of users lives at the high end of its own stack. */
+/* From malloc(), but for a thread's own: its stack may be put away. */
 struct fy_task {
     struct fy_link ready;   /* in sched->ready when it can go on, else alone */
     struct fy_link all;     /* in sched->tasks */
@@ -50,7 +52,11 @@ struct fy_task {
     enum fy_task_kind kind;
     void (*fn)(void *arg);
     void *arg;
-    struct fy_stack stack; /* zero for a thread */
+    struct fy_stack stack;   /* zero for a thread */
+    char *top;               /* where on it the task began: what lies above is not used */
+    struct fy_select select; /* while it is parked in one */
+    bool shelvable;          /* while it is parked nothing outside points into its stack */
+    void *shelf;             /* what was live of its stack, from malloc(); NULL: that is in place */
     struct fy_sanitizer_task sanitizer;
     /* For the dump. */
     uint64_t number;     /* 1, 2, 3 ... in the order of their beginning, in the whole process */
@@ -80,6 +86,10 @@ struct fy_post {
 struct fy_exit_hook {
     struct fy_link link;
     void (*run)(struct fy_exit_hook *hook);
+    /* In sched->exit_hooks, tried before: moves what the hook belongs to from the thread's scheduler
+     * into the running one, the harbour, under the locks of both. False: it cannot, and run is
+     * called. NULL: it never can. */
+    bool (*outlive)(struct fy_exit_hook *hook);
     /* What is to be done in the child of a fork, on the scheduler of the thread that forked
      * (task/fork.h); in sched->leftovers: on every other's. NULL: nothing. */
     void (*forked)(struct fy_exit_hook *hook);
@@ -97,14 +107,21 @@ struct fy_sched {
     struct fy_task *previous; /* who ran before the last switch */
     struct fy_task *over;     /* has ended on a stack that can be freed once another one runs */
     struct fy_link ready;     /* of fy_task: can go on, in order */
+    struct fy_task *heir;     /* in ready as well: goes on before the others, because the running
+                                 task has just handed it something; NULL: none */
+    unsigned inherited;       /* how often in a row one has */
     struct fy_link tasks;     /* of fy_task: all, the root included */
     atomic_int task_count;    /* written under the lock, read by anybody */
     unsigned colour;          /* counts up: where on its stack the next task begins */
     unsigned picks;           /* counts up, so that a busy queue is interrupted by a poll */
     struct fy_poller poller;
+    struct fy_poller_batch batch; /* of whoever polls: one at a time */
     struct fy_timers timers;
+    struct fy_timer shelving;      /* shelf.c's: looks for stacks to be put away */
+    int64_t look_every;            /* likewise: until its next look */
     int64_t now;                   /* the time of the last poll: good enough for "since when" */
     struct fy_spares spares;       /* buffers for connections that have something to read */
+    struct fy_spares exchanges;    /* transport/exchange.c's, which sets its size */
     struct fy_link cancels;        /* of fy_cancel: requests that watch a context */
     struct fy_link exit_hooks;     /* of fy_exit_hook, newest first */
     struct fy_link leftovers;      /* of fy_exit_hook: run once the thread's tasks are no more */
@@ -119,6 +136,7 @@ struct fy_sched {
     atomic_bool look_at_contexts;    /* some context was cancelled */
     atomic_int poking; /* how many are between finding this scheduler and having written */
     atomic_bool alive; /* it has a thread */
+    bool is_harbour;   /* it never has one: thread.c */
     struct fy_sched
         *next; /* in the list of all there ever were; they are used again, never freed */
     /* What this thread has taken out of another scheduler and not yet put into its own; for a fork that
@@ -158,6 +176,11 @@ void fy_park(const char *on, const char *why);
 
 /* Lets a task that is, or will be, parked go on. Under its scheduler's lock. */
 void fy_wake(struct fy_task *task);
+
+/* The same from a task that is about to park, for one which it has handed something: that goes on
+ * next, while what it was handed is in the processor's cache. The others get their turn all the same,
+ * after a few such hand-overs in a row. */
+void fy_wake_next(struct fy_task *task);
 
 /* In the child of a fork, in the hooks of the scheduler that is the child's: whether a task goes on there.
  * The one that forked does, and the thread itself. */

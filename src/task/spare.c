@@ -4,7 +4,6 @@
 #include "task/spare.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include "task/sanitizer.h"
 
@@ -16,21 +15,30 @@ static const bool keeps = true;
 
 void *fy_spare_take(struct fy_spares *spares)
 {
-    return spares->count > 0 ? spares->buffers[--spares->count] : malloc(FY_SPARE_BYTES);
+    void **piece = spares->first;
+    if (piece == NULL) {
+        return fy_slab_take(spares->slab);
+    }
+    spares->first = *piece;
+    spares->count--;
+    return piece;
 }
 
 void fy_spare_give(struct fy_spares *spares, void *buffer)
 {
-    if (keeps && buffer != NULL && spares->count < FY_SPARES) {
-        spares->buffers[spares->count++] = buffer;
+    void **piece = buffer;
+    if (keeps && piece != NULL && spares->count < spares->most) {
+        *piece = spares->first;
+        spares->first = piece;
+        spares->count++;
     } else {
-        free(buffer);
+        fy_slab_give(spares->slab, buffer);
     }
 }
 
 void fy_spares_free(struct fy_spares *spares)
 {
-    while (spares->count > 0) {
-        free(spares->buffers[--spares->count]);
+    while (spares->first != NULL) {
+        fy_slab_give(spares->slab, fy_spare_take(spares));
     }
 }

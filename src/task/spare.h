@@ -1,27 +1,27 @@
 /*
- * Buffers of one size that come and go with every request: a scheduler keeps a few of them, so that
- * they cost no call to malloc() and their pages stay mapped. Under that scheduler's lock.
+ * Memory of one size that comes and goes with every request: a scheduler keeps a few pieces, so that
+ * they cost no lock and their pages stay mapped. Under that scheduler's lock.
  */
 #ifndef FY_TASK_SPARE_H
 #define FY_TASK_SPARE_H
 
 #include <stddef.h>
 
+#include "base/slab.h"
+
 #define FY_SPARE_BYTES ((size_t)16 * 1024)
 
-/* How many a scheduler keeps. */
-#define FY_SPARES 16
-
+/* Pieces of one size; those that are free are linked by their first word. */
 struct fy_spares {
-    void *buffers[FY_SPARES];
-    unsigned count;
+    void *first;          /* the one that was given back last; NULL: none */
+    unsigned count, most; /* how many there are; how many are kept */
+    struct fy_slab *slab; /* where all others are; constant, as most is */
 };
 
-/* A buffer of FY_SPARE_BYTES, from malloc() if there is no spare one; NULL when out of memory. It
- * may also be given to realloc() and free(). */
+/* A piece of the slab's size; NULL when out of memory. */
 void *fy_spare_take(struct fy_spares *spares);
 
-/* Gives back a buffer of that size; NULL is fine. */
+/* Gives it back; NULL is fine. */
 void fy_spare_give(struct fy_spares *spares, void *buffer);
 
 /* Frees what is kept. */

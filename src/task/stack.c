@@ -13,7 +13,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -38,8 +37,8 @@
 
 struct slab;
 
-/* Lives in its slab's own array, not in the stack, so that keeping a free list touches no stack
- * page. */
+/* Lives in its slab's own array, below the stacks and not in them, so that keeping a free list
+ * touches no stack page. */
 struct slot {
     struct fy_link link; /* in its kind's free list while free */
     struct slab *slab;
@@ -48,9 +47,11 @@ struct slot {
     bool warm; /* free with its pages still resident */
 };
 
+/* At the beginning of its mapping: from malloc() it would lie, for as long as there are
+ * connections, in the midst of what comes and goes with their requests. */
 struct slab {
     struct fy_link link; /* in its kind's list of slabs */
-    char *mapping;
+    size_t bytes;        /* of the mapping */
     enum fy_stack_kind kind;
     size_t slots, used;
     struct slot slot[];
@@ -105,10 +106,9 @@ static void slab_unmap(struct slab *slab)
         fy_sanitizer_stack_free(slab->slot[i].valgrind);
     }
 #ifdef FY_ASAN
-    __asan_unpoison_memory_region(slab->mapping, SLAB_BYTES);
+    __asan_unpoison_memory_region(slab, slab->bytes);
 #endif
-    munmap(slab->mapping, SLAB_BYTES);
-    free(slab);
+    munmap(slab, slab->bytes);
 }
 
 static struct slab *slab_new(enum fy_stack_kind kind)
@@ -116,23 +116,22 @@ static struct slab *slab_new(enum fy_stack_kind kind)
     size_t guard = guard_bytes();
     size_t bytes = slot_bytes(kind);
     size_t slots = SLAB_BYTES / bytes;
-    struct slab *slab = calloc(1, sizeof *slab + slots * sizeof slab->slot[0]);
-    if (slab == NULL) {
-        return NULL;
-    }
-    slab->kind = kind;
-    slab->mapping = mmap(NULL, SLAB_BYTES, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (slab->mapping == MAP_FAILED) {
-        free(slab);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t head = (sizeof(struct slab) + slots * sizeof(struct slot) + page - 1) & ~(page - 1);
+    struct slab *slab = mmap(NULL, head + SLAB_BYTES, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (slab == MAP_FAILED) {
         return NULL;
     }
     /* A huge page would make one touched byte of a stack cost 2 MiB. */
-    (void)madvise(slab->mapping, SLAB_BYTES, MADV_NOHUGEPAGE);
-    bool light = knows_guards(slab->mapping, guard);
+    (void)madvise(slab, head + SLAB_BYTES, MADV_NOHUGEPAGE);
+    slab->bytes = head + SLAB_BYTES;
+    slab->kind = kind;
+    char *stacks = (char *)slab + head;
+    bool light = knows_guards(stacks, guard);
     for (; slab->slots < slots; slab->slots++) {
         struct slot *slot = &slab->slot[slab->slots];
-        char *start = slab->mapping + slab->slots * bytes;
+        char *start = stacks + slab->slots * bytes;
         if (!(light && madvise(start, guard, MADV_GUARD_INSTALL) == 0) &&
             mprotect(start, guard, PROT_NONE) != 0) {
             slab_unmap(slab);
@@ -226,4 +225,27 @@ void fy_stack_free(struct fy_stack *stack)
     }
     pthread_mutex_unlock(&lock);
     *stack = (struct fy_stack){0};
+}
+
+/* The warm ones come first, but for those that have been laid in front of them by a new slab. */
+void fy_stacks_cool(void)
+{
+    pthread_mutex_lock(&lock);
+    for (int kind = 0; kind < FY_STACK_KINDS; kind++) {
+        if (kinds[kind].warm == 0) {
+            continue;
+        }
+        FY_LIST_EACH(link, &kinds[kind].free)
+        {
+            struct slot *slot = FY_CONTAINER(link, struct slot, link);
+            if (slot->warm) {
+                slot->warm = false;
+                (void)madvise(slot->low, (size_t)(slot->high - slot->low), MADV_DONTNEED);
+                if (--kinds[kind].warm == 0) {
+                    break;
+                }
+            }
+        }
+    }
+    pthread_mutex_unlock(&lock);
 }

@@ -25,4 +25,8 @@ int fy_stack_new(struct fy_stack *stack, enum fy_stack_kind kind);
 /* Gives it back. Nobody may be running on it. */
 void fy_stack_free(struct fy_stack *stack);
 
+/* Gives the pages of free stacks back that are kept for the next ones: nothing has happened for
+ * long. */
+void fy_stacks_cool(void);
+
 #endif

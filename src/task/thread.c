@@ -2,6 +2,13 @@
  * Schedulers and their threads. A scheduler's struct is never freed: a signal handler may be
  * walking the list of them at any time. When its thread has ended it waits in the list for the next
  * new thread.
+ *
+ * One of them never has a thread: the harbour, where idle connections lie whose threads have ended,
+ * until another thread's request takes them along as from any scheduler. The monitor sees to it as
+ * it does to those whose threads are away. (The ended thread's own scheduler could have lived on
+ * with them; but then each would keep its descriptors, and a hundred threads that end at once would
+ * leave two hundred.) It has a poller while it has something in it, and no wake descriptor: nobody
+ * sleeps there.
  */
 #include "task/thread.h"
 
@@ -18,12 +25,19 @@
 #include "base/debug.h"
 #include "task/clock.h"
 #include "task/io.h"
+#include "task/monitor.h"
 
 /* All schedulers there ever were; only ever grows at its front. */
 static _Atomic(struct fy_sched *) all;
 
 /* Serialises the taking and giving back of schedulers. Taken before a scheduler's own lock. */
 static pthread_mutex_t lives = PTHREAD_MUTEX_INITIALIZER;
+
+FY_SLAB_STATIC(buffers, FY_SPARE_BYTES, 16 * FY_SPARE_BYTES)
+
+/* Made with the first scheduler: so it is visited last, after those that its connections come from.
+ * NULL: there is none, and connections are closed with their threads. Written under lives. */
+static _Atomic(struct fy_sched *) harbour;
 
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key; /* its destructor sees a thread end */
@@ -92,6 +106,51 @@ void fy_sched_unlock(struct fy_sched *sched)
 
 /* ------------------------------------------------------------------------------------ the end */
 
+/* Under its lock, and as it: until there is nothing in it the monitor looks after it. */
+static bool harbour_open(struct fy_sched *sched)
+{
+    if (sched->poller.fd < 0) {
+        if (fy_poller_open(&sched->poller) != 0) {
+            return false;
+        }
+        fy_monitor_watch(1);
+    }
+    sched->now = fy_now();
+    return true;
+}
+
+static void harbour_close_if_empty(struct fy_sched *sched)
+{
+    if (sched->poller.fd >= 0 && fy_list_empty(&sched->tasks)) {
+        fy_poller_close(&sched->poller);
+        fy_spares_free(&sched->spares);
+        fy_monitor_watch(-1);
+    }
+}
+
+/* Moves what outlives the thread, under both locks: at no time is it in neither scheduler, so that
+ * nobody can miss it. */
+static void leave_in_harbour(struct fy_sched *sched)
+{
+    struct fy_sched *there = atomic_load(&harbour);
+    if (there == NULL || fy_list_empty(&sched->exit_hooks) || !fy_monitor_runs()) {
+        return;
+    }
+    fy_sched_lock(there);
+    mine_set(there);
+    if (harbour_open(there)) {
+        FY_LIST_EACH_SAFE(link, &sched->exit_hooks)
+        {
+            struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
+            if (hook->outlive != NULL) {
+                (void)hook->outlive(hook);
+            }
+        }
+    }
+    mine_set(sched);
+    fy_sched_unlock(there);
+}
+
 static void run_hooks(struct fy_link *hooks)
 {
     struct fy_link *link;
@@ -101,7 +160,7 @@ static void run_hooks(struct fy_link *hooks)
     }
 }
 
-/* Closes what the thread leaves behind. Its library tasks see their connections closed and end;
+/* Closes what does not outlive the thread. Its library tasks see their connections closed and end;
  * users' tasks that are still parked are discarded, as goroutines are when a program ends. */
 static void detach(void *arg)
 {
@@ -109,6 +168,7 @@ static void detach(void *arg)
     mine_set(sched);
     fy_sched_lock(sched);
     fy_poll_now(); /* what others have posted is done while what it is about still stands */
+    leave_in_harbour(sched);
     run_hooks(&sched->exit_hooks);
     fy_poll_now(); /* and what they were about to post when the hooks stopped them */
     fy_tasks_finish(sched);
@@ -127,6 +187,7 @@ static void detach(void *arg)
     fy_poller_close(&sched->poller);
     fy_switch_forget(&sched->root.stopped);
     fy_spares_free(&sched->spares);
+    fy_spares_free(&sched->exchanges);
     atomic_store(&sched->task_count, 0);
     fy_sched_unlock(sched);
     pthread_mutex_unlock(&lives);
@@ -140,16 +201,10 @@ static void make_key(void)
     key_made = pthread_key_create(&exit_key, detach) == 0;
 }
 
-/* One that has lost its thread, or a new one at the front of the list. */
-static struct fy_sched *find_or_make(void)
+/* A new one at the front of the list. */
+static struct fy_sched *make(bool is_harbour)
 {
-    struct fy_sched *sched;
-    for (sched = atomic_load(&all); sched != NULL; sched = sched->next) {
-        if (!atomic_load(&sched->alive)) {
-            return sched;
-        }
-    }
-    sched = calloc(1, sizeof *sched);
+    struct fy_sched *sched = calloc(1, sizeof *sched);
     if (sched == NULL) {
         return NULL;
     }
@@ -162,11 +217,27 @@ static struct fy_sched *find_or_make(void)
     fy_list_init(&sched->leftovers);
     fy_list_init(&sched->lookups);
     fy_list_init(&sched->open_responses);
+    sched->spares = (struct fy_spares){.most = 16, .slab = &buffers};
     sched->wake_fd = -1;
     sched->poller.fd = -1;
+    sched->is_harbour = is_harbour;
     sched->next = atomic_load(&all);
     atomic_store(&all, sched);
     return sched;
+}
+
+/* One that has lost its thread, or a new one. */
+static struct fy_sched *find_or_make(void)
+{
+    if (atomic_load(&harbour) == NULL) {
+        atomic_store(&harbour, make(true));
+    }
+    for (struct fy_sched *sched = atomic_load(&all); sched != NULL; sched = sched->next) {
+        if (!atomic_load(&sched->alive) && !sched->is_harbour) {
+            return sched;
+        }
+    }
+    return make(false);
 }
 
 /* The wake descriptor's place in the poller: it only has to end the sleep. */
@@ -266,12 +337,41 @@ void fy_leave(void)
 
 /* ----------------------------------------------------------------------------- while it is away */
 
+/* Under its lock. */
+static void attend_harbour(struct fy_sched *sched, struct fy_task *guest)
+{
+    struct fy_sched *before = mine_get();
+    if (sched->poller.fd >= 0) {
+        mine_set(sched);
+        fy_sched_attend(sched, guest);
+        harbour_close_if_empty(sched);
+        mine_set(before);
+    }
+}
+
+void fy_harbour_attend(void)
+{
+    struct fy_sched *sched = atomic_load(&harbour);
+    struct fy_task guest = {.kind = FY_TASK_LIBRARY, .name = "harbour"};
+    if (sched == NULL || fy_switch_adopt(&guest.stopped) != 0) {
+        return; /* the monitor will do it */
+    }
+    fy_list_init(&guest.ready);
+    fy_sanitizer_adopt(&guest.sanitizer);
+    fy_sched_lock(sched);
+    attend_harbour(sched, &guest);
+    fy_sched_unlock(sched);
+    fy_switch_forget(&guest.stopped);
+}
+
 static void attend_if_away(struct fy_sched *sched, struct fy_task *guest)
 {
     if (sem_trywait(&sched->lock) != 0) {
         return; /* somebody is at it */
     }
-    if (atomic_load(&sched->alive) && !sched->sleeps) {
+    if (sched->is_harbour) {
+        attend_harbour(sched, guest);
+    } else if (atomic_load(&sched->alive) && !sched->sleeps) {
         mine_set(sched);
         fy_sched_attend(sched, guest);
         mine_set(NULL);
@@ -358,7 +458,7 @@ static void each_alive(bool alive, void (*visit)(struct fy_sched *sched))
 }
 
 /* Whoever holds the lock of one that has a thread may wait for that of one that has none
- * (fy_sched_post_home), and not the other way round. */
+ * (fy_sched_post_home, leave_in_harbour), and not the other way round. */
 void fy_scheds_freeze(void)
 {
     pthread_mutex_lock(&lives);
@@ -388,6 +488,7 @@ struct fy_sched *fy_scheds_keep(struct fy_sched *own)
         own->next = NULL;
     }
     atomic_store(&all, own);
+    atomic_store(&harbour, NULL); /* the next thread makes another */
     return lost;
 }
 
@@ -415,6 +516,7 @@ const struct fy_debug_entry ferry_debug_tasks[] = {
     FY_DEBUG_VARIABLE("schedulers", all),
     FY_DEBUG_FIELD(fy_sched, next),
     FY_DEBUG_FIELD(fy_sched, alive),
+    FY_DEBUG_FIELD(fy_sched, is_harbour),
     FY_DEBUG_FIELD(fy_sched, thread_id),
     FY_DEBUG_FIELD(fy_sched, root),
     FY_DEBUG_FIELD(fy_sched, current),
@@ -425,6 +527,8 @@ const struct fy_debug_entry ferry_debug_tasks[] = {
     FY_DEBUG_FIELD(fy_task, all),
     FY_DEBUG_FIELD(fy_task, stopped),
     FY_DEBUG_FIELD(fy_task, stack.high),
+    FY_DEBUG_FIELD(fy_task, top),
+    FY_DEBUG_FIELD(fy_task, shelf),
     FY_DEBUG_FIELD(fy_task, woken),
     FY_DEBUG_FIELD(fy_task, arg),
     FY_DEBUG_FIELD(fy_task, number),

@@ -16,6 +16,10 @@ void fy_posts_run(struct fy_sched *sched);
 /* sched.c's: enters a task into the scheduler's books. */
 void fy_task_register(struct fy_task *task, struct fy_sched *sched);
 
+/* Runs at once what is ready in the harbour, where threads that have ended leave idle connections.
+ * From any thread that is out of ferry; else the monitor does it when it next looks. */
+void fy_harbour_attend(void);
+
 /* Has the monitor run what is ready and unattended in each scheduler whose thread is out of ferry.
  */
 void fy_scheds_attend(struct fy_task *guest);

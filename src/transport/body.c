@@ -306,8 +306,32 @@ static bool is_too_late(const struct fy_exchange *exchange, int64_t deadline,
     return err->code == FERRY_ETIMEOUT && !exchange->conn->is_closed && fy_now() >= deadline;
 }
 
-static ssize_t read_until(struct fy_exchange *exchange, void *buf, size_t len, int64_t deadline,
-                          ferry_error *err)
+/* Bytes of a body by length from the socket into a pipe, once nothing of them is buffered. */
+static ssize_t move_some(struct fy_exchange *exchange, int pipe, size_t len, ferry_error *err)
+{
+    struct fy_persist_conn *conn = exchange->conn;
+    struct fy_stream *stream = conn->stream;
+    if (exchange->framing.kind != FY_BODY_LENGTH || exchange->left == 0 ||
+        fy_conn_input_len(&conn->input) > 0 || stream->ops->splice == NULL) {
+        return FY_MOVE_NOT;
+    }
+    if ((uint64_t)exchange->left < len) {
+        len = (size_t)exchange->left;
+    }
+    ssize_t got = stream->ops->splice(stream, pipe, len, READING);
+    if (got == -EINVAL) {
+        return FY_MOVE_NOT; /* a kind of socket that has no splice() */
+    }
+    if (got <= 0) {
+        return fail_read(conn, got, err);
+    }
+    exchange->left -= got;
+    return got;
+}
+
+/* Into buf, or, where that is NULL, into the pipe. */
+static ssize_t read_until(struct fy_exchange *exchange, void *buf, int pipe, size_t len,
+                          int64_t deadline, ferry_error *err)
 {
     if (exchange->abandoned) {
         return fy_fail(err, FERRY_EABANDONED, 0,
@@ -322,9 +346,13 @@ static ssize_t read_until(struct fy_exchange *exchange, void *buf, size_t len, i
     const int64_t own = stream->read_deadline;
     exchange->reading = true;
     stream->read_deadline = deadline < own ? deadline : own;
-    ssize_t got = fy_body_read_some(exchange, buf, len, true, err);
+    ssize_t got = buf != NULL ? fy_body_read_some(exchange, buf, len, true, err)
+                              : move_some(exchange, pipe, len, err);
     stream->read_deadline = own;
     exchange->reading = false;
+    if (got == FY_MOVE_NOT) {
+        return got;
+    }
     if (got < 0 && is_too_late(exchange, deadline, err)) {
         return FY_READ_LATER;
     }
@@ -341,12 +369,17 @@ static ssize_t read_until(struct fy_exchange *exchange, void *buf, size_t len, i
 
 static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
 {
-    return read_until(self, buf, len, FY_NEVER, err);
+    return read_until(self, buf, -1, len, FY_NEVER, err);
 }
 
 static ssize_t body_read_within(void *self, void *buf, size_t len, int64_t ms, ferry_error *err)
 {
-    return read_until(self, buf, len, fy_after_ms(ms), err);
+    return read_until(self, buf, -1, len, fy_after_ms(ms), err);
+}
+
+static ssize_t body_move(void *self, int pipe, size_t len, ferry_error *err)
+{
+    return read_until(self, NULL, pipe, len, FY_NEVER, err);
 }
 
 /* Another task may close the response meanwhile, and then its name is gone. */
@@ -444,6 +477,7 @@ static void body_release(void *self)
 
 static const struct fy_body_ops ops = {.read = body_read,
                                        .read_within = body_read_within,
+                                       .move = body_move,
                                        .close = body_close,
                                        .release = body_release};
 static const struct fy_body_ops tunnel_ops = {

@@ -4,8 +4,29 @@
 #include "transport/conn_input.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The first buffer is a spare one, which is not realloc()'s. */
+static int grow(struct fy_conn_input *input)
+{
+    size_t capacity = input->capacity == 0 ? FY_CONN_INPUT_BUFFER : input->capacity * 2;
+    bool was_spare = input->capacity == FY_CONN_INPUT_BUFFER;
+    char *buffer = input->capacity == 0 ? fy_spare_take(input->spares)
+                   : was_spare          ? malloc(capacity)
+                                        : realloc(input->buffer, capacity);
+    if (buffer == NULL) {
+        return -ENOMEM;
+    }
+    if (was_spare) {
+        memcpy(buffer, input->buffer, input->end);
+        fy_spare_give(input->spares, input->buffer);
+    }
+    input->buffer = buffer;
+    input->capacity = capacity;
+    return 0;
+}
 
 /* Room for at least one byte after end: by moving what is there to the front, or by growing. */
 static int make_room(struct fy_conn_input *input, size_t max)
@@ -23,15 +44,7 @@ static int make_room(struct fy_conn_input *input, size_t max)
         input->end = len;
         return 0;
     }
-    size_t capacity = input->capacity == 0 ? FY_CONN_INPUT_BUFFER : input->capacity * 2;
-    char *buffer =
-        input->capacity == 0 ? fy_spare_take(input->spares) : realloc(input->buffer, capacity);
-    if (buffer == NULL) {
-        return -ENOMEM;
-    }
-    input->buffer = buffer;
-    input->capacity = capacity;
-    return 0;
+    return grow(input);
 }
 
 ssize_t fy_conn_input_fill(struct fy_conn_input *input, struct fy_stream *stream, size_t max,

@@ -3,7 +3,8 @@
  */
 #include "transport/exchange.h"
 
-#include <stdlib.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "base/fork.h"
 #include "http/request.h"
@@ -13,17 +14,28 @@
 #include "transport/persist_conn.h"
 #include "transport/transport.h"
 
+/* How many a scheduler keeps: as many as end and begin between two polls. */
+#define SPARE_EXCHANGES 128
+
+FY_SLAB_STATIC(exchanges, sizeof(struct fy_exchange), FY_SLAB_CHUNK)
+
 struct fy_exchange *fy_exchange_new(ferry_transport *transport, ferry_request *req)
 {
-    struct fy_exchange *exchange = calloc(1, sizeof *exchange);
+    struct fy_sched *sched = fy_sched_running();
+    struct fy_spares *spares = &sched->exchanges;
+    spares->slab = &exchanges;
+    spares->most = SPARE_EXCHANGES;
+    struct fy_exchange *exchange = fy_spare_take(spares);
     if (exchange == NULL) {
         return NULL;
     }
+    memset(exchange, 0, offsetof(struct fy_exchange, write_error));
     exchange->holds = 1;
+    exchange->sched = sched;
     exchange->req = req;
     exchange->process = fy_fork_count();
     exchange->transport = transport;
-    exchange->put_trace = req->trace.put_idle_conn;
+    exchange->put_trace = req->trace.size != 0 ? req->trace.put_idle_conn : NULL;
     exchange->trace_arg = req->trace_arg;
     fy_chan_init(&exchange->written, NULL, 0);
     fy_chan_init(&exchange->write_failed, NULL, 0);
@@ -51,7 +63,7 @@ void fy_exchange_release(struct fy_exchange *exchange)
     }
     fy_route_end(&exchange->route);
     fy_buffer_free(&exchange->lines);
-    free(exchange);
+    fy_spare_give(&exchange->sched->exchanges, exchange);
 }
 
 void fy_exchange_settled(struct fy_exchange *exchange)

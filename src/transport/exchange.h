@@ -48,6 +48,7 @@ enum fy_body_fate {
 
 struct fy_exchange {
     int holds;
+    struct fy_sched *sched;       /* where it was made, and is let go */
     struct fy_exit_hook leftover; /* in sched->leftovers while a task waits in the round trip */
     ferry_request *req; /* the caller's; not touched once 'written' is closed and the trip over */
     struct fy_persist_conn *conn; /* a hold; NULL before there is one, and once it has been kept */
@@ -69,7 +70,6 @@ struct fy_exchange {
     struct fy_chan write_failed; /* closed besides when it failed */
     enum fy_write_state write_state;
     bool nothing_written;
-    ferry_error write_error;
     /* Expect: 100-continue. One value: non-NULL for "send the body", NULL for "do not". */
     bool expects_continue;
     struct fy_chan go_on;
@@ -79,8 +79,7 @@ struct fy_exchange {
     struct fy_chan answer;
     void *answer_place[1];
     ferry_response *delivered; /* what was sent there, until the request's task runs and has it */
-    ferry_error read_error;
-    enum fy_trip_failure failure;
+    enum fy_trip_failure failure; /* valid with read_error */
     bool answer_comes; /* a response without a body is about to be delivered, come what may */
 
     /* Cancellation and deadline, from the send to the end of the body. */
@@ -107,6 +106,10 @@ struct fy_exchange {
     enum fy_body_fate fate;
     struct fy_chan fate_told; /* closed when fate is decided */
     struct fy_chan settled; /* closed when the connection is back in the pool, and not this one's */
+
+    /* What went wrong, if something did: last, because nobody touches them else. */
+    ferry_error write_error; /* valid once write_failed is closed */
+    ferry_error read_error;  /* valid with an answer of NULL */
 };
 
 /* NULL when out of memory. The one hold is the caller's. */

@@ -1,7 +1,7 @@
 /*
  * Histograms as programs see them: where the buckets end, and what can be told from them.
  */
-#include <ferry.h>
+#include "transport/host_counts.h"
 
 /* 1, 2, 5 and again ten times as much: even steps on a logarithmic scale that people can read. */
 static const int64_t bounds_us[FERRY_HISTOGRAM_BUCKETS - 1] = {
@@ -13,6 +13,15 @@ FERRY_API int64_t ferry_histogram_bound(int bucket)
 {
     return bucket >= 0 && bucket < FERRY_HISTOGRAM_BUCKETS - 1 ? bounds_us[bucket] * 1000
                                                                : INT64_MAX;
+}
+
+int fy_histogram_bucket(int64_t ns)
+{
+    int bucket = 0;
+    while (bucket < FERRY_HISTOGRAM_BUCKETS - 1 && ns > bounds_us[bucket] * 1000) {
+        bucket++;
+    }
+    return bucket;
 }
 
 FERRY_API int64_t ferry_histogram_quantile(const ferry_histogram *histogram, double q)

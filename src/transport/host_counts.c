@@ -134,11 +134,8 @@ void fy_host_counts_inherited(struct fy_hosts_counted *hosts)
 void fy_timed(struct fy_host_counts *counts, enum fy_timed what, int64_t ns)
 {
     struct fy_histogram *histogram = &counts->times[what];
-    int bucket = 0;
     ns = ns > 0 ? ns : 0;
-    while (ns > ferry_histogram_bound(bucket)) {
-        bucket++;
-    }
+    int bucket = fy_histogram_bucket(ns);
     atomic_fetch_add_explicit(&histogram->counts[bucket], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&histogram->sum_ns, (uint64_t)ns, memory_order_relaxed);
 }

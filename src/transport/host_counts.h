@@ -31,6 +31,9 @@ struct fy_histogram {
     atomic_uint_least64_t sum_ns;
 };
 
+/* Which bucket a time belongs to. */
+int fy_histogram_bucket(int64_t ns);
+
 struct fy_host_counts {
     _Atomic(struct fy_host_counts *) next; /* set once, when the next one is made */
     char *scheme, *host, *proxy;           /* never change; proxy: without credentials */

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "task/clock.h"
 #include "task/monitor.h"
+#include "task/thread.h"
 #include "transport/pool_books.h"
 
 int fy_pool_init(ferry_transport *transport)
@@ -42,6 +43,7 @@ static void idle_add(struct fy_persist_conn *conn)
     fy_list_push_front(&pool->lru, &conn->lru_link);
     conn->is_idle = true;
     conn->rests = true;
+    conn->is_fetched = false;
     fy_host_counts_idle(conn->counts, 1);
     conn->host->idle_count++;
     if (pool->idle_count++ == 0 && pool->monitored) {
@@ -124,6 +126,7 @@ struct fy_persist_conn *fy_pool_take(ferry_transport *transport, const struct fy
         struct fy_host *host = fy_host_find(pool, key);
         if (host != NULL && (conn = fy_pool_idle_to_take(host, fy_sched_running())) != NULL) {
             idle_remove(conn);
+            conn->is_fetched = conn->sched != fy_sched_running();
         }
         pthread_mutex_unlock(&pool->lock);
         if (conn == NULL) {
@@ -201,6 +204,7 @@ void fy_pool_send_home(struct fy_persist_conn *conn)
 bool fy_pool_take_back(struct fy_persist_conn *conn)
 {
     struct fy_link *waiters = &conn->host->waiters;
+    conn->is_fetched = false;
     if (!conn->counted || conn->transport->pool.freed) {
         return false;
     }
@@ -339,6 +343,7 @@ static void sweep(struct fy_sched *sched, void *arg)
 void fy_pool_close_idle(ferry_transport *transport)
 {
     fy_sched_each(sweep, transport);
+    fy_harbour_attend(); /* what was in there has no thread that would end its loops */
 }
 
 int fy_pool_idle_count(ferry_transport *transport, const char *host_port)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/slab.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "transport/idle_pool.h"
@@ -20,6 +21,8 @@
 #define ANSWER_GRACE_MS 250
 
 static atomic_uint_least64_t next_number = 1;
+
+FY_SLAB_STATIC(connections, sizeof(struct fy_persist_conn), FY_SLAB_CHUNK)
 
 /* ------------------------------------------------------------------------------ birth and death */
 
@@ -58,25 +61,29 @@ static void close_in_child(struct fy_exit_hook *hook)
                               "the process was forked, and the connection is the parent's");
 }
 
+static bool outlive_thread(struct fy_exit_hook *hook);
+
 static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_host *host,
                                           struct fy_stream *stream, struct fy_tls_info *tls,
                                           const struct fy_route *route)
 {
-    struct fy_persist_conn *conn = calloc(1, sizeof *conn);
+    struct fy_persist_conn *conn = fy_slab_take(&connections);
     if (conn == NULL) {
         return NULL;
     }
+    *conn = (struct fy_persist_conn){0};
     conn->holds = 1;
     conn->transport = transport;
     fy_transport_hold(transport);
     conn->host = host;
     conn->counts = host->counts;
     conn->counted = true;
-    conn->sched = fy_sched_running();
+    struct fy_sched *sched = fy_sched_running();
+    conn->sched = sched;
     conn->stream = stream;
     conn->tls = tls;
     fy_route_copy(&conn->route, route);
-    conn->input.spares = &conn->sched->spares;
+    conn->input.spares = &sched->spares;
     conn->number = atomic_fetch_add_explicit(&next_number, 1, memory_order_relaxed);
     fy_chan_init(&conn->to_read, conn->to_read_place, 1);
     fy_chan_init(&conn->to_write, conn->to_write_place, 1);
@@ -88,8 +95,9 @@ static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_
     return conn;
 }
 
-/* The connection enters the running scheduler's books: at its birth, and when it has moved. */
-static void settle_here(struct fy_persist_conn *conn)
+/* The connection enters the running scheduler's books: at its birth, and when it has moved. since:
+ * from when on it may be idle. */
+static void settle_here(struct fy_persist_conn *conn, int64_t since)
 {
     struct fy_sched *sched = fy_sched_running();
     conn->sched = sched;
@@ -97,7 +105,7 @@ static void settle_here(struct fy_persist_conn *conn)
     fy_list_push_front(&sched->exit_hooks, &conn->exit.link);
     if (conn->transport->set.idle_timeout_ms >= 0) {
         fy_timer_arm(&sched->timers, &conn->idle_timer,
-                     fy_after_ms(conn->transport->set.idle_timeout_ms), look_if_idle);
+                     since + conn->transport->set.idle_timeout_ms * FY_MILLISECOND, look_if_idle);
     }
 }
 
@@ -133,8 +141,9 @@ struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct f
     FY_HOST_COUNT(conn->counts, connections);
     conn->read_task->describe = fy_persist_conn_describe;
     conn->exit.run = close_with_thread;
+    conn->exit.outlive = outlive_thread;
     conn->exit.forked = close_in_child;
-    settle_here(conn);
+    settle_here(conn, fy_now());
     return conn;
 
 no_read_loop:
@@ -153,6 +162,13 @@ void fy_persist_conn_hold(struct fy_persist_conn *conn)
     conn->holds++;
 }
 
+/* For want of memory to say it in. */
+static const ferry_error unexplained = {
+    .code = FERRY_ENOMEM,
+    .os_errno = ENOMEM,
+    .message = "the connection is closed, and there was no memory to remember why",
+};
+
 void fy_persist_conn_release(struct fy_persist_conn *conn)
 {
     if (--conn->holds > 0) {
@@ -164,8 +180,22 @@ void fy_persist_conn_release(struct fy_persist_conn *conn)
     fy_tls_info_release(conn->tls);
     fy_route_end(&conn->route);
     fy_conn_input_free(&conn->input);
+    if (conn->why != &unexplained) {
+        free((void *)conn->why);
+    }
     fy_transport_release(conn->transport);
-    free(conn);
+    fy_slab_give(&connections, conn);
+}
+
+/* Not part of every connection, most of which are open. */
+static const ferry_error *keep(const ferry_error *why)
+{
+    ferry_error *copy = malloc(sizeof *copy);
+    if (copy == NULL) {
+        return &unexplained;
+    }
+    *copy = *why;
+    return copy;
 }
 
 void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure failure,
@@ -175,7 +205,7 @@ void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure fa
         return;
     }
     conn->is_closed = true;
-    conn->why = *why;
+    conn->why = keep(why);
     conn->why_failure = failure;
     FY_HOST_COUNT_DOWN(conn->counts, connections);
     fy_list_remove(&conn->exit.link);
@@ -190,8 +220,8 @@ void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure fa
 void fy_persist_conn_close_for(struct fy_persist_conn *conn, enum fy_trip_failure failure, int code,
                                const char *why)
 {
-    ferry_error err = {0};
-    fy_fail(&err, code, 0, "%s", why);
+    ferry_error err;
+    fy_fail_plain(&err, code, why);
     fy_persist_conn_close(conn, failure, &err);
 }
 
@@ -244,15 +274,33 @@ static void detach(struct fy_persist_conn *conn)
     fy_task_detach(conn->write_task);
 }
 
-static void attach(struct fy_persist_conn *conn)
+/* 0, or -errno: then it can only be closed. */
+static int attach(struct fy_persist_conn *conn, int64_t since)
 {
     fy_sched_running()->arriving = NULL;
     fy_task_attach(conn->read_task);
     fy_task_attach(conn->write_task);
-    settle_here(conn);
-    if (conn->stream->ops->attach(conn->stream) != 0) {
-        fy_persist_conn_close_for(conn, FY_TRIP_NOTHING_WRITTEN, FERRY_ENOMEM,
-                                  "an idle connection could not be moved to another thread");
+    settle_here(conn, since);
+    return conn->stream->ops->attach(conn->stream);
+}
+
+static void close_unmoved(struct fy_persist_conn *conn)
+{
+    fy_persist_conn_close_for(conn, FY_TRIP_NOTHING_WRITTEN, FERRY_ENOMEM,
+                              "an idle connection could not be moved to another thread");
+}
+
+/* The lock of the scheduler that has the connection: if its thread was just ending, that is the
+ * harbour by now, which it does not leave but for the caller. */
+static struct fy_sched *lock_home(struct fy_persist_conn *conn)
+{
+    for (;;) {
+        struct fy_sched *home = conn->sched;
+        fy_sched_lock(home);
+        if (home == conn->sched) {
+            return home;
+        }
+        fy_sched_unlock(home);
     }
 }
 
@@ -260,9 +308,8 @@ static void attach(struct fy_persist_conn *conn)
  * leads to it. */
 bool fy_persist_conn_move_here(struct fy_persist_conn *conn)
 {
-    struct fy_sched *there = conn->sched;
     fy_leave();
-    fy_sched_lock(there);
+    struct fy_sched *there = lock_home(conn);
     bool moves = can_move(conn);
     if (moves) {
         fy_sched_running()->arriving = &conn->exit;
@@ -275,7 +322,32 @@ bool fy_persist_conn_move_here(struct fy_persist_conn *conn)
     fy_sched_unlock(there);
     (void)fy_enter(); /* cannot fail: this thread has its scheduler */
     if (moves) {
-        attach(conn);
+        conn->is_fetched = false;
+        if (attach(conn, fy_now()) != 0) {
+            close_unmoved(conn);
+        }
+    }
+    return moves;
+}
+
+/* It stays where it is in the pool's books: who asks for a connection in this very moment finds it
+ * there, or waits for pool.lock. One that a request on another thread has been given is found by that
+ * one in the harbour. */
+static bool outlive_thread(struct fy_exit_hook *hook)
+{
+    struct fy_persist_conn *conn = FY_CONTAINER(hook, struct fy_persist_conn, exit);
+    struct fy_pool *pool = &conn->transport->pool;
+    int attached = 0;
+    pthread_mutex_lock(&pool->lock);
+    bool moves = pool->monitored && !pool->freed && (conn->is_idle || conn->is_fetched) &&
+                 can_move(conn) && conn->read_task->unattended && conn->write_task->unattended;
+    if (moves) {
+        detach(conn);
+        attached = attach(conn, conn->idle_since);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (attached != 0) {
+        close_unmoved(conn);
     }
     return moves;
 }
@@ -288,7 +360,7 @@ int fy_persist_conn_fail_read(const struct fy_persist_conn *conn, ssize_t got, c
     const char *failure =
         conn->stream->ops->failure != NULL ? conn->stream->ops->failure(conn->stream) : NULL;
     if (conn->is_closed) {
-        *err = conn->why; /* not its consequence, "canceled" */
+        *err = *conn->why; /* not its consequence, "canceled" */
         return -1;
     }
     switch (got) {
@@ -312,7 +384,7 @@ int fy_persist_conn_fail_read(const struct fy_persist_conn *conn, ssize_t got, c
 int fy_persist_conn_fail_write(const struct fy_persist_conn *conn, int result, ferry_error *err)
 {
     if (conn->is_closed) {
-        *err = conn->why;
+        *err = *conn->why;
         return -1;
     }
     return fy_fail(err, result == -ENOMEM ? FERRY_ENOMEM : FERRY_EWRITE, -result, "%s%s",
@@ -401,7 +473,7 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
             if (exchange->answer_comes) {
                 break;
             }
-            *err = conn->why;
+            *err = *conn->why;
             *failure = conn->why_failure;
             return NULL;
         case WRITTEN:
@@ -439,7 +511,7 @@ ferry_response *fy_persist_conn_round_trip(struct fy_persist_conn *conn,
 {
     if (conn->is_closed) {
         /* It closed while it was handed over: nothing of the request has gone out on it. */
-        *err = conn->why;
+        *err = *conn->why;
         *failure = FY_TRIP_NOTHING_WRITTEN;
         return NULL;
     }

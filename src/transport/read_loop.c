@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "http/request.h"
 #include "http/response_parse.h"
+#include "task/shelf.h"
 #include "transport/abandon.h"
 #include "transport/body.h"
 #include "transport/idle_pool.h"
@@ -25,6 +26,10 @@
 /* How long the end of a response waits for the end of its request, before the connection is given
  * up. */
 #define WRITE_GRACE_MS 50
+
+/* What takes room on the stack is not inlined: a read loop fits into one page, and when it is idle,
+ * and put away, into a few hundred bytes. */
+#define APART __attribute__((noinline))
 
 /* ------------------------------------------------------------------------------- the first byte */
 
@@ -45,7 +50,11 @@ static ssize_t await_input(struct fy_persist_conn *conn)
     const char *why = conn->expected > 0
                           ? "waiting for the response"
                           : "idle: waiting for a request, or for the server to close";
+    if (conn->expected == 0) {
+        fy_shelf_allow(fy_self());
+    }
     int failed = conn->stream->ops->wait_readable(conn->stream, why);
+    fy_shelf_refuse(fy_self());
     if (failed != 0) {
         return failed;
     }
@@ -55,7 +64,7 @@ static ssize_t await_input(struct fy_persist_conn *conn)
 
 /* Nobody asked: the end of an idle connection, or bytes that answer nothing. What fails in TLS
  * tells more: a server may refuse us when its handshake is over, and the request not yet here. */
-static void close_unasked(struct fy_persist_conn *conn, ssize_t got)
+static APART void close_unasked(struct fy_persist_conn *conn, ssize_t got)
 {
     if (got == -ENOMEM || got == -EPROTO) {
         ferry_error err = {0};
@@ -80,7 +89,7 @@ static void fail_first_byte(struct fy_exchange *exchange, ssize_t got)
     ferry_error *err = &exchange->read_error;
     exchange->failure = FY_TRIP_READ_FAILED;
     if (conn->is_closed) {
-        *err = conn->why;
+        *err = *conn->why;
         exchange->failure = conn->why_failure;
     } else if (got == 0 || got == -FY_TRUNCATED) {
         conn->saw_end = true;
@@ -144,7 +153,7 @@ static bool try_put_idle_conn(struct fy_exchange *exchange)
 /* ------------------------------------------------------------------------------ the body's fate */
 
 /* Reads on a body that was closed early, within the transport's limits: whether its end came. */
-static bool drain(struct fy_exchange *exchange)
+static APART bool drain(struct fy_exchange *exchange)
 {
     struct fy_persist_conn *conn = exchange->conn;
     const struct fy_transport_settings *set = &conn->transport->set;
@@ -177,6 +186,14 @@ static bool follow_fate(struct fy_exchange *exchange)
     }
 }
 
+static APART void close_canceled(struct fy_exchange *exchange)
+{
+    ferry_error err;
+    fy_cancel_error(&exchange->cancel, &err);
+    fy_error_suffix(&err, " while reading the body");
+    fy_persist_conn_close(exchange->conn, FY_TRIP_FAILED, &err);
+}
+
 /* Waits until the body has been read, or closed, or cannot be any more. Whether the connection
  * lives on. */
 static bool await_body_fate(struct fy_exchange *exchange)
@@ -194,10 +211,7 @@ static bool await_body_fate(struct fy_exchange *exchange)
     int chosen = fy_select(cases, 3, FY_NEVER, "waiting for the body to be read");
     conn->read_task->unattended = false; /* the write loop has nothing to do but to end */
     if (chosen == 1) {
-        ferry_error err;
-        fy_cancel_error(&exchange->cancel, &err);
-        fy_error_suffix(&err, " while reading the body");
-        fy_persist_conn_close(conn, FY_TRIP_FAILED, &err);
+        close_canceled(exchange);
     }
     fy_exchange_unwatch(exchange);
     if (chosen != 0) {
@@ -222,7 +236,7 @@ static void deliver(struct fy_exchange *exchange, ferry_response *res)
 }
 
 /* One response, from its first byte to its connection's fate. */
-static bool serve(struct fy_exchange *exchange, ssize_t got)
+static APART bool serve(struct fy_exchange *exchange, ssize_t got)
 {
     struct fy_persist_conn *conn = exchange->conn;
     if (got <= 0) {

@@ -61,11 +61,12 @@ static struct fy_parse parse_begin(const struct fy_persist_conn *conn)
                              .len = fy_conn_input_len(&conn->input)};
 }
 
-/* A line has been parsed and copied. */
+/* A line, or several, have been parsed and copied. What a trace gets is the input's own bytes: in the
+ * copy the strings may have been ended already. */
 static int line_taken(struct reading *r, const struct fy_parse *parse)
 {
     if (r->exchange->req->trace.got_head_text != NULL) {
-        fy_buffer_append(&r->text, parse->bytes, parse->at);
+        fy_buffer_append(&r->text, fy_conn_input_bytes(&r->conn->input), parse->at);
         if (r->text.failed) {
             return fy_fail_memory(r->err);
         }
@@ -96,12 +97,21 @@ static int read_status_line(struct reading *r, ferry_response *res)
     }
 }
 
-static int keep_field(struct reading *r, ferry_response *res, struct fy_slice name,
-                      struct fy_slice value)
+/* Before each field. */
+static int check_count(struct reading *r, const ferry_response *res)
 {
     int most = r->conn->transport->set.max_header_fields;
     if (res->header.count >= (size_t)most) {
         return fy_fail(r->err, FERRY_ETOOBIG, 0, "the response head has more than %d fields", most);
+    }
+    return 0;
+}
+
+static int keep_field(struct reading *r, ferry_response *res, struct fy_slice name,
+                      struct fy_slice value)
+{
+    if (check_count(r, res) != 0) {
+        return -1;
     }
     if (fy_header_add(&res->header, &res->arena, name.bytes, name.len, value.bytes, value.len) !=
         0) {
@@ -110,8 +120,63 @@ static int keep_field(struct reading *r, ferry_response *res, struct fy_slice na
     return 0;
 }
 
+/* The length of the field lines up to and with the empty one, and how many there are before that;
+ * 0: they are not all here. */
+static size_t whole_fields(const char *bytes, size_t len, size_t *lines)
+{
+    const char *end = bytes + len;
+    const char *at = bytes;
+    *lines = 0;
+    while (end - at >= 2 && *at != '\r') {
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
+        if (line_end == NULL) {
+            return 0;
+        }
+        at = line_end + 1;
+        ++*lines;
+    }
+    return end - at >= 2 ? (size_t)(at + 2 - bytes) : 0;
+}
+
+/* All field lines at once, which is how they mostly come: one copy, in which the strings are then
+ * ended in place. 1: done; 0: they are not all here, and nothing is taken; -1. */
+static int read_whole_fields(struct reading *r, ferry_response *res)
+{
+    struct fy_conn_input *input = &r->conn->input;
+    struct fy_slice name;
+    struct fy_slice value;
+    size_t lines;
+    size_t len = whole_fields(fy_conn_input_bytes(input), fy_conn_input_len(input), &lines);
+    if (len == 0 || len > r->conn->transport->set.max_header_bytes - r->head_bytes) {
+        return 0;
+    }
+    char *copy = fy_arena_copy(&res->arena, fy_conn_input_bytes(input), len);
+    if (copy == NULL || fy_header_reserve(&res->header, &res->arena, lines) != 0) {
+        return fy_fail_memory(r->err);
+    }
+    struct fy_parse parse = {.bytes = copy, .len = len};
+    enum fy_parse_result result;
+    while ((result = fy_parse_field(&parse, &name, &value)) == FY_PARSE_DONE) {
+        if (check_count(r, res) != 0) {
+            return -1;
+        }
+        copy[name.bytes + name.len - copy] = '\0';
+        copy[value.bytes + value.len - copy] = '\0';
+        fy_header_take(&res->header,
+                       (struct fy_field){name.bytes, value.bytes, name.len, value.len});
+    }
+    if (result != FY_PARSE_END) {
+        return fail_malformed(r, &parse);
+    }
+    return line_taken(r, &parse) == 0 ? 1 : -1;
+}
+
 static int read_fields(struct reading *r, ferry_response *res)
 {
+    int whole = read_whole_fields(r, res);
+    if (whole != 0) {
+        return whole < 0 ? -1 : 0;
+    }
     for (;;) {
         struct fy_slice name;
         struct fy_slice value;

@@ -179,7 +179,8 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
                                     ferry_error *err)
 {
     int64_t own_deadline = req->timeout_ms > 0 ? fy_after_ms(req->timeout_ms) : FY_NEVER;
-    ferry_error cause = {0}; /* a try's: when the next succeeds there is no error */
+    ferry_error cause; /* a try's: when the next succeeds there is no error */
+    cause.code = FERRY_OK;
     bool challenged = false; /* by a proxy: its credentials are asked for once */
     for (;;) {
         bool again;

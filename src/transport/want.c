@@ -48,6 +48,7 @@ void fy_want_promise(struct fy_persist_conn *conn, struct fy_want *want)
 {
     unlist(&conn->transport->pool, want);
     want->promised = conn;
+    conn->is_fetched = true;
     want->promised_in_queue = want->queued;
     if (want->queued) {
         want->queued = false;

@@ -12,6 +12,7 @@
 #include "http/decode.h"
 #include "http/request.h"
 #include "http/trailer.h"
+#include "task/shelf.h"
 #include "transport/persist_conn.h"
 #include "transport/trace.h"
 
@@ -73,7 +74,7 @@ static ssize_t call_reader(struct writing *w, char *buffer, size_t len)
     (void)fy_enter();
     w->conn->in_user_function = false;
     if (w->conn->is_closed) {
-        *w->err = w->conn->why;
+        *w->err = *w->conn->why;
         return -1;
     }
     if (got < 0 && body->failure != NULL) {
@@ -397,8 +398,10 @@ static enum fy_write_state write_request(struct writing *w, struct fy_buffer *he
     return write_body(w) == 0 ? FY_WRITE_WHOLE : FY_WRITE_FAILED;
 }
 
-/* Writes one request and reports it: false when the connection is of no more use for writing. */
-static bool serve(struct fy_persist_conn *conn, struct fy_exchange *exchange)
+/* Writes one request and reports it: false when the connection is of no more use for writing. Not
+ * inlined, so that a loop with nothing to write has little on its stack. */
+static __attribute__((noinline)) bool serve(struct fy_persist_conn *conn,
+                                            struct fy_exchange *exchange)
 {
     struct writing w = {
         .conn = conn, .exchange = exchange, .req = exchange->req, .err = &exchange->write_error};
@@ -426,13 +429,14 @@ static bool serve(struct fy_persist_conn *conn, struct fy_exchange *exchange)
 void fy_write_loop(void *arg)
 {
     struct fy_persist_conn *conn = arg;
+    struct fy_case *cases = conn->to_write_cases;
     bool alive = true;
     while (alive) {
-        struct fy_case cases[] = {
-            FY_RECEIVE_FROM(&conn->to_write),
-            FY_RECEIVE_FROM(&conn->closed),
-        };
+        cases[0] = (struct fy_case)FY_RECEIVE_FROM(&conn->to_write);
+        cases[1] = (struct fy_case)FY_RECEIVE_FROM(&conn->closed);
+        fy_shelf_allow(fy_self());
         alive = fy_select(cases, 2, FY_NEVER, "waiting for a request to write") == 0;
+        fy_shelf_refuse(fy_self());
         if (alive) {
             struct fy_exchange *exchange = cases[0].value;
             alive = serve(conn, exchange);

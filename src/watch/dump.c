@@ -196,7 +196,9 @@ static void write_origin(struct fy_buffer *text, const struct dump *dump,
         if (task->file != NULL) {
             fy_buffer_printf(text, " at %s:%d", task->file, task->line);
         }
-        if (dump->threads > 1) {
+        if (task->thread == 0) {
+            fy_buffer_append_text(text, ", on a thread that has ended");
+        } else if (dump->threads > 1) {
             fy_buffer_printf(text, ", on the thread of task %" PRIu64, task->thread);
         }
     }

@@ -102,7 +102,7 @@ static void take_task(struct taking *taking, const struct fy_task *task)
 static void visit(struct fy_sched *sched, void *arg)
 {
     struct taking *taking = arg;
-    if (atomic_load(&sched->alive)) {
+    if (atomic_load(&sched->alive) || sched->is_harbour) {
         FY_LIST_EACH(link, &sched->tasks)
         {
             take_task(taking, FY_CONTAINER(link, struct fy_task, all));

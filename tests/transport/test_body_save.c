@@ -185,6 +185,54 @@ static void test_save_to_a_file(void **state)
     temp_dir_remove(dir);
 }
 
+/* Behind what is there: once by appending, once from the descriptor's own place. */
+static void test_save_behind_what_is_there(void **state)
+{
+    char dir[TEMP_DIR_SIZE];
+    char path[TEMP_DIR_SIZE + 8];
+    struct origin *origin = serve_with(state, serve_bodies, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+    assert_true(temp_dir_make(dir));
+    snprintf(path, sizeof path, "%s/body", dir);
+    for (int appends = 0; appends < 2; appends++) {
+        size_t len;
+        ferry_error err = {0};
+        ferry_response *res = open_body(transport, origin, 3000000, 0);
+        int fd =
+            open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | (appends ? O_APPEND : 0), 0600);
+        assert_int_equal(write(fd, "before", 6), 6);
+        char first[1000]; /* and behind what was read before */
+        assert_int_equal(ferry_response_read(res, first, sizeof first, &err), sizeof first);
+        assert_int_equal(ferry_response_save(res, fd, &err), 2999000);
+        assert_string_equal(err.message, "");
+        ferry_response_close(res);
+        close(fd);
+        char *saved = temp_file_read(path, &len);
+        assert_int_equal(len, 6 + 2999000);
+        assert_memory_equal(saved, "before", 6);
+        assert_int_equal(pattern_match(saved + 6, len - 6, 1000), len - 6);
+        free(saved);
+    }
+    assert_int_equal(stats_of(transport).dials, 1); /* it ended as a read one does */
+    temp_dir_remove(dir);
+}
+
+static void test_save_to_a_file_of_a_cut_body(void **state)
+{
+    static const struct origin_reply reply = {
+        .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\ncut",
+        .then = ORIGIN_THEN_CLOSE};
+    struct origin *origin = serve_replies(state, &reply, 1);
+    ferry_response *res = open_get(transport_with(state, NULL), origin_url(origin, "/"));
+    FILE *file = tmpfile();
+    ferry_error err = {0};
+    assert_non_null(file);
+    assert_int_equal(ferry_response_save(res, fileno(file), &err), -1);
+    assert_error(&err, FERRY_ETRUNCATED, "the connection ended before the response's body did");
+    fclose(file);
+    ferry_response_close(res);
+}
+
 /* The other end of a pipe, read by a thread. */
 struct drainer {
     int fd;
@@ -366,6 +414,8 @@ int main(void)
         TRANSPORT_TEST(test_read_all_of_an_absurd_length),
         TRANSPORT_TEST(test_read_all_takes_the_rest),
         TRANSPORT_TEST(test_save_to_a_file),
+        TRANSPORT_TEST(test_save_behind_what_is_there),
+        TRANSPORT_TEST(test_save_to_a_file_of_a_cut_body),
         TRANSPORT_TEST(test_save_to_a_pipe),
         TRANSPORT_TEST(test_save_to_a_nonblocking_pipe),
         TRANSPORT_TEST(test_save_to_a_closed_pipe_raises_no_signal),

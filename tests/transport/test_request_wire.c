@@ -393,13 +393,21 @@ static void test_TR_107_names_beyond_ascii(void **state)
 /* The program is linked so that the library's calls of these arrive here. */
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags);
+ssize_t __real_send(int fd, const void *bytes, size_t len, int flags);
 
-static int writes;
+static _Thread_local int writes; /* not the origin's, which has a thread of its own */
 
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 {
     writes++;
     return __real_sendmsg(fd, message, flags);
+}
+
+ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags)
+{
+    writes++;
+    return __real_send(fd, bytes, len, flags);
 }
 
 static void test_CL_019_one_write_for_a_small_request(void **state)

@@ -169,6 +169,8 @@ class Task:
         guest = self.memory.field(self.sched, "fy_sched.guest")
         if guest != 0 and self.is_current():
             return thread_named("ferry monitor")
+        if self.thread_id == 0:
+            return None
         for thread in gdb.selected_inferior().threads():
             if thread.ptid[1] == self.thread_id or thread.ptid[2] == self.thread_id:
                 return thread
@@ -190,6 +192,8 @@ class Task:
             text += " (started by task %d at %s:%d)" % (self.get("creator"), file, self.get("line"))
         elif self.get("creator") != 0:
             text += " (started by task %d)" % self.get("creator")
+        if self.memory.field(self.sched, "fy_sched.is_harbour"):
+            text += " (its thread has ended)"
         return text
 
 
@@ -209,7 +213,7 @@ def place_of(function):
 def all_tasks(memory):
     tasks = []
     for sched in memory.schedulers():
-        if memory.field(sched, "fy_sched.alive"):
+        if memory.field(sched, "fy_sched.alive") or memory.field(sched, "fy_sched.is_harbour"):
             head = sched + memory.offset("fy_sched.tasks")
             tasks += [Task(memory, sched, address) for address in memory.list(head, "fy_task.all")]
     return sorted(tasks, key=lambda task: task.number)
@@ -290,9 +294,25 @@ unwinder = TaskUnwinder()
 register_unwinder(None, unwinder, replace=True)
 
 
+def put_back(task):
+    """The stack of a task that has been parked for long lies elsewhere. In a process that lives it is
+    copied to where it will be when the task goes on, which changes nothing for the task."""
+    memory = task.memory
+    shelf = task.get("shelf")
+    if shelf == 0:
+        return
+    stopped = task.get("stopped")
+    try:
+        memory.inferior.write_memory(stopped, memory.inferior.read_memory(shelf, task.get("top") - stopped))
+    except (gdb.error, gdb.MemoryError):
+        raise gdb.GdbError("Task %d has been parked for long, and its stack was put away: its bytes lie at "
+                           "0x%x, and a core file has no room to put them back." % (task.number, shelf))
+
+
 def registers_of(task):
     """Of a parked task, by GDB's names."""
     memory = task.memory
+    put_back(task)
     stopped = task.get("stopped")
     registers = {}
     for name in memory.entries["all of registers"]:

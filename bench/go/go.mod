@@ -1,0 +1,3 @@
+module ferry.example/bench
+
+go 1.19

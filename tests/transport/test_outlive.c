@@ -1,0 +1,262 @@
+/*
+ * Idle connections outlive their threads: programs whose threads come and go, one for each request, dial
+ * no more often than others. And what lies there without a thread is watched, counted, and let go like
+ * any other.
+ */
+#include "https_test.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define THREADS 200
+
+static void *run_one(void *call)
+{
+    run_call(call);
+    return NULL;
+}
+
+/* One request on a thread of its own, which has ended when this returns. This thread is not in ferry
+ * meanwhile. */
+static struct outcome get_on_a_thread(ferry_transport *transport, const char *url)
+{
+    struct call call = {.transport = transport, .url = url};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, run_one, &call), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    return call.outcome;
+}
+
+/* No call in here lets this thread's tasks run. */
+static bool away_until_connections(ferry_transport *transport, uint64_t count)
+{
+    int64_t until = now_ms() + SOON_MS;
+    while (stats_of(transport).connections != count && now_ms() < until) {
+        usleep(1000);
+    }
+    return stats_of(transport).connections == count;
+}
+
+/* --------------------------------------------------------------------------- a thread a request */
+
+static void test_one_after_the_other(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+    int before = 0;
+
+    for (int i = 0; i < THREADS; i++) {
+        assert_got(get_on_a_thread(transport, origin_url(origin, "/")), 200, "1");
+        if (i == 0) {
+            before = process_descriptors();
+        }
+    }
+    assert_int_equal(stats_of(transport).dials, 1);
+    assert_int_equal(stats_of(transport).idle, 1);
+    assert_int_equal(process_descriptors(), before);
+    assert_int_equal(ferry_num_tasks(), 3); /* the loops, and this thread */
+}
+
+#define AT_A_TIME 8
+
+/* What a swarm of threads shares. */
+struct swarm {
+    ferry_transport *transport;
+    const char *url;
+    const char *body;  /* what each must get; NULL: anything */
+    atomic_int places; /* free */
+    atomic_int good;
+};
+
+static void *one_of_the_swarm(void *arg)
+{
+    struct swarm *swarm = arg;
+    struct outcome outcome = get(swarm->transport, swarm->url);
+    swarm->good +=
+        outcome.status == 200 && (swarm->body == NULL || strcmp(outcome.body, swarm->body) == 0);
+    swarm->places++; /* from now on the next may come, whether this thread has ended or not */
+    return NULL;
+}
+
+static void run_swarm(struct swarm *swarm)
+{
+    pthread_t threads[THREADS];
+    swarm->places = AT_A_TIME;
+    for (int i = 0; i < THREADS; i++) {
+        while (atomic_load(&swarm->places) == 0) {
+            sched_yield();
+        }
+        swarm->places--;
+        assert_int_equal(pthread_create(&threads[i], NULL, one_of_the_swarm, swarm), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_int_equal(swarm->good, THREADS);
+}
+
+static void test_some_at_a_time(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.max_idle_per_host = THREADS));
+    struct swarm swarm = {.transport = transport, .url = origin_url(origin, "/")};
+
+    for (int i = 0; i < 5; i++) {
+        swarm.good = 0;
+        run_swarm(&swarm);
+    }
+    assert_in_range(stats_of(transport).dials, 1, AT_A_TIME);
+    assert_in_range(origin_counts(origin).accepted, 1, AT_A_TIME);
+}
+
+/* With one place for all, each waits until the thread before it gives the connection back, and ends. */
+static void test_a_promise_of_a_thread_that_ends(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.max_per_host = 1));
+    struct swarm swarm = {.transport = transport, .url = origin_url(origin, "/"), .body = "1"};
+
+    for (int i = 0; i < 5; i++) {
+        swarm.good = 0;
+        run_swarm(&swarm);
+    }
+    assert_int_equal(stats_of(transport).dials, 1);
+}
+
+static void test_with_tls(void **state)
+{
+    struct tls_server *server = https_ok_server();
+    const char *url = https_url(tls_server_port(server), "/");
+    ferry_transport *transport = https_transport(state, TRUSTING());
+
+    for (int i = 0; i < 20; i++) {
+        assert_got(get_on_a_thread(transport, url), 200, "ok");
+    }
+    assert_int_equal(stats_of(transport).dials, 1);
+    transport_done(state, transport);
+    tls_server_stop(server);
+}
+
+/* --------------------------------------------------------------------------- watched, and let go */
+
+static void test_server_closes(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+
+    assert_got(get_on_a_thread(transport, origin_url(origin, "/close")), 200, "1");
+    assert_true(away_until_connections(transport, 0));
+    assert_int_equal(stats_of(transport).idle, 0);
+    assert_got(get_on_a_thread(transport, origin_url(origin, "/")), 200, "2");
+}
+
+static void test_idle_for_too_long(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.idle_timeout_ms = 50));
+
+    assert_got(get_on_a_thread(transport, origin_url(origin, "/")), 200, "1");
+    assert_true(away_until_connections(transport, 0));
+    assert_true(origin_await_open(origin, 0, SOON_MS));
+}
+
+/* Others close it: a pool that is too small, whoever wants all idle ones closed, and the end. */
+static void test_closed_by_others(void **state)
+{
+    struct origin *first = serve_with(state, serve_identity, NULL);
+    struct origin *second = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.max_idle = 1));
+
+    assert_got(get_on_a_thread(transport, origin_url(first, "/")), 200, "1");
+    assert_got(get_on_a_thread(transport, origin_url(second, "/")), 200, "1");
+    assert_int_equal(stats_of(transport).connections, 1);
+    assert_true(origin_await_open(first, 0, SOON_MS));
+    ferry_transport_close_idle(transport);
+    assert_int_equal(stats_of(transport).connections, 0);
+    assert_got(get_on_a_thread(transport, origin_url(first, "/")), 200, "2");
+    transport_done(state, transport);
+    assert_int_equal(ferry_num_tasks(), 1); /* at once, as those of this thread */
+    assert_true(origin_await_open(first, 0, SOON_MS));
+}
+
+static void test_not_without_the_monitor(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.disable_monitor = true));
+
+    assert_got(get_on_a_thread(transport, origin_url(origin, "/")), 200, "1");
+    assert_int_equal(stats_of(transport).connections, 0);
+    assert_int_equal(ferry_num_tasks(), 1);
+    assert_true(origin_await_open(origin, 0, SOON_MS));
+}
+
+static void close_all_idle(void *transport)
+{
+    ferry_transport_close_idle(transport);
+}
+
+/* Threads that end while another closes whatever idles. */
+static void test_closing_while_threads_end(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+    struct swarm swarm = {.transport = transport, .url = origin_url(origin, "/")};
+    pthread_t threads[THREADS];
+
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, one_of_the_swarm, &swarm), 0);
+        if (i % 4 == 3) {
+            close_all_idle(transport);
+        }
+        if (i >= AT_A_TIME) {
+            assert_int_equal(pthread_join(threads[i - AT_A_TIME], NULL), 0);
+        }
+    }
+    for (int i = THREADS - AT_A_TIME; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_int_equal(swarm.good, THREADS);
+    close_all_idle(transport);
+    assert_int_equal(stats_of(transport).connections, 0);
+}
+
+/* ------------------------------------------------------------------------------------ looked at */
+
+static void test_in_the_dump(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+    char *text = NULL;
+    size_t len = 0;
+
+    assert_got(get_on_a_thread(transport, origin_url(origin, "/")), 200, "1");
+    FILE *memory = open_memstream(&text, &len);
+    ferry_dump_tasks(memory);
+    fclose(memory);
+    const char *loop = strstr(text, "read loop");
+    assert_non_null(loop);
+    assert_non_null(strstr(loop, ", on a thread that has ended"));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TRANSPORT_TEST(test_one_after_the_other),
+        TRANSPORT_TEST(test_some_at_a_time),
+        TRANSPORT_TEST(test_a_promise_of_a_thread_that_ends),
+        TRANSPORT_TEST(test_with_tls),
+        TRANSPORT_TEST(test_server_closes),
+        TRANSPORT_TEST(test_idle_for_too_long),
+        TRANSPORT_TEST(test_closed_by_others),
+        TRANSPORT_TEST(test_not_without_the_monitor),
+        TRANSPORT_TEST(test_closing_while_threads_end),
+        TRANSPORT_TEST(test_in_the_dump),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
