@@ -1,24 +1,25 @@
 /*
- * progress.c: the line that says how far a download is.
+ * progress.c: lines on standard error that say how far downloads are.
  */
 #include "progress.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "pace.h"
 #include "terminal.h"
 
 #define MOMENT_MS 500   /* a transfer shorter than this shows nothing */
-#define REDRAW_MS 100   /* the line is drawn no more often than this */
+#define REDRAW_MS 100   /* the lines are drawn no more often than this */
+#define QUIET_MS 300    /* ... and, where no bytes come, so often */
+#define TICK_MS 50      /* what the end of it all may have to wait */
 #define TEXT_COLUMNS 50 /* what stands beside the bar, at most */
+#define MOST_LINES 20   /* of many transfers only so many are shown */
 #define MAX_BAR 60
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return clock_us() / 1000;
 }
 
 /* "512 B", "12.3 MiB": never more than four figures. */
@@ -31,17 +32,17 @@ static void format_bytes(char *text, size_t size, double bytes)
     snprintf(text, size, "%.*f %s", unit == 0 ? 0 : 1, bytes, units[unit]);
 }
 
-/* "[=====>    ]  45%", as wide as the window allows; nothing if the total is unknown or the
- * window too small. */
-static void format_bar(char *text, size_t size, const struct progress *progress)
+/* "[=====>    ]  45%", as wide as the window allows; nothing if the total is unknown or the window
+ * too small. */
+static void format_bar(char *text, size_t size, const struct progress_line *line, int beside)
 {
-    int width = cli_columns(stderr) - TEXT_COLUMNS;
+    int width = cli_columns(stderr) - beside;
     text[0] = '\0';
-    if (progress->total <= 0 || width < 10)
+    if (line->total <= 0 || width < 10)
         return;
     if (width > MAX_BAR)
         width = MAX_BAR;
-    double part = (double)progress->done / (double)progress->total;
+    double part = (double)line->done / (double)line->total;
     if (part > 1)
         part = 1;
     char bar[MAX_BAR + 1];
@@ -54,46 +55,136 @@ static void format_bar(char *text, size_t size, const struct progress *progress)
     snprintf(text, size, "[%s] %3d%%  ", bar, (int)(part * 100));
 }
 
+static void draw_line(const struct progress *progress, const struct progress_line *line,
+                      int64_t now)
+{
+    double seconds = (double)(now - line->started_ms) / 1000;
+    double rate = seconds > 0 ? (double)(line->done - line->skipped) / seconds : 0;
+    char bar[MAX_BAR + 16], done[24], speed[24], left[32] = "", name[24] = "";
+    const char *slash = line->name ? strrchr(line->name, '/') : NULL;
+    if (progress->several && line->name)
+        snprintf(name, sizeof name, "%-18.18s ", slash ? slash + 1 : line->name);
+    format_bar(bar, sizeof bar, line, TEXT_COLUMNS + (int)strlen(name));
+    format_bytes(done, sizeof done, (double)line->done);
+    format_bytes(speed, sizeof speed, rate);
+    if (line->total > line->done && rate > 0)
+        snprintf(left, sizeof left, ", %.0f s left", (double)(line->total - line->done) / rate);
+    if (progress->bar_only && bar[0] != '\0')
+        fprintf(stderr, "\r%s%s\033[K\n", name, bar);
+    else
+        fprintf(stderr, "\r%s%s%s, %s/s%s\033[K\n", name, bar, done, speed, left);
+}
+
+static void go_up(struct progress *progress)
+{
+    if (progress->drawn > 0)
+        fprintf(stderr, "\033[%dA", progress->drawn);
+    progress->drawn = 0;
+}
+
 static void draw(struct progress *progress, int64_t now)
 {
-    double seconds = (double)(now - progress->started_ms) / 1000;
-    double rate = seconds > 0 ? (double)progress->done / seconds : 0;
-    char bar[MAX_BAR + 16], done[24], speed[24], left[32] = "";
-    format_bar(bar, sizeof bar, progress);
-    format_bytes(done, sizeof done, (double)progress->done);
-    format_bytes(speed, sizeof speed, rate);
-    if (progress->total > progress->done && rate > 0)
-        snprintf(left, sizeof left, ", %.0f s left",
-                 (double)(progress->total - progress->done) / rate);
-    fprintf(stderr, "\r%s%s, %s/s%s\033[K", bar, done, speed, left);
-    fflush(stderr);
-    progress->shown = true;
+    bool drawn_before = progress->drawn > 0;
+    go_up(progress);
+    for (const struct progress_line *line = progress->lines; line; line = line->next) {
+        if (now - line->started_ms < MOMENT_MS)
+            continue;
+        if (progress->drawn == MOST_LINES) {
+            fprintf(stderr, "\r...\033[K\n");
+            progress->drawn++;
+            break;
+        }
+        draw_line(progress, line, now);
+        progress->drawn++;
+    }
+    if (progress->drawn > 0 || drawn_before) {
+        fprintf(stderr, "\033[J");
+        fflush(stderr);
+    }
     progress->drawn_ms = now;
 }
 
-void progress_begin(struct progress *progress, int64_t total, bool wanted)
+void progress_hide(struct progress *progress)
 {
-    memset(progress, 0, sizeof *progress);
-    progress->wanted = wanted;
-    progress->total = total;
-    progress->started_ms = wanted ? now_ms() : 0;
+    if (progress->drawn == 0)
+        return;
+    go_up(progress);
+    fprintf(stderr, "\r\033[J");
+    fflush(stderr);
 }
 
-void progress_add(struct progress *progress, int64_t bytes)
+/* Bytes draw the lines; where none come, time does. */
+static void tick(void *arg)
 {
-    progress->done += bytes;
-    if (!progress->wanted)
+    struct progress *progress = arg;
+    while (!progress->over) {
+        ferry_sleep(TICK_MS);
+        int64_t now = now_ms();
+        if (progress->lines && now - progress->drawn_ms >= QUIET_MS)
+            draw(progress, now);
+    }
+}
+
+static void begin_ticking(struct progress *progress)
+{
+    if (progress->ticker)
         return;
+    progress->ticker = ferry_group_new();
+    if (progress->ticker)
+        ferry_group_go(progress->ticker, tick, progress);
+}
+
+void progress_close(struct progress *progress)
+{
+    progress->over = true;
+    if (progress->ticker)
+        ferry_group_wait(progress->ticker);
+    ferry_group_free(progress->ticker);
+    progress->ticker = NULL;
+}
+
+void progress_begin(struct progress *progress, struct progress_line *line, const char *name,
+                    int64_t total, int64_t skipped)
+{
+    struct progress_line **last = &progress->lines;
+    if (!progress->wanted || line->added)
+        return;
+    *line = (struct progress_line){.name = name,
+                                   .total = total < 0 ? -1 : total + skipped,
+                                   .done = skipped,
+                                   .skipped = skipped,
+                                   .started_ms = now_ms(),
+                                   .added = true};
+    while (*last)
+        last = &(*last)->next;
+    *last = line;
+    begin_ticking(progress);
+}
+
+void progress_add(struct progress *progress, struct progress_line *line, int64_t n)
+{
+    if (!line->added)
+        return;
+    line->done += n;
     int64_t now = now_ms();
-    if (now - progress->started_ms >= MOMENT_MS && now - progress->drawn_ms >= REDRAW_MS)
+    if (now - progress->drawn_ms >= REDRAW_MS && now - line->started_ms >= MOMENT_MS)
         draw(progress, now);
 }
 
-void progress_end(struct progress *progress)
+void progress_end(struct progress *progress, struct progress_line *line)
 {
-    if (!progress->shown)
+    struct progress_line **at = &progress->lines;
+    if (!line->added)
         return;
-    draw(progress, now_ms());
-    fputc('\n', stderr);
-    progress->shown = false;
+    while (*at && *at != line)
+        at = &(*at)->next;
+    if (*at)
+        *at = line->next;
+    int64_t now = now_ms();
+    if (progress->drawn > 0 && now - line->started_ms >= MOMENT_MS) {
+        go_up(progress);
+        draw_line(progress, line, now); /* for good, above the others */
+        draw(progress, now);
+    }
+    line->added = false;
 }

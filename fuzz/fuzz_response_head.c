@@ -80,8 +80,8 @@ static void decide(const struct fy_header *header, const struct fy_status_line *
     for (size_t i = 0; i < 3; i++) {
         struct fy_framing framing;
         char detail[64];
-        const char *reason =
-            fy_framing_decide(&framing, methods[i], line->minor, line->status, header, detail);
+        const char *reason = fy_framing_decide(&framing, methods[i], line->minor, line->status,
+                                               header, line->status % 2 == 1, detail);
         MUST(memchr(detail, '\0', sizeof(detail)) != NULL);
         MUST(reason != NULL || framing.kind != FY_BODY_LENGTH || framing.length > 0);
         MUST(reason != NULL || framing.kind != FY_BODY_CLOSE || !framing.keep_alive);

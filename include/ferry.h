@@ -395,6 +395,17 @@ FERRY_API void ferry_request_set_close(ferry_request *req, int close);
  * or has a space or a control byte in it. NULL: from the URL. */
 FERRY_API int ferry_request_set_target(ferry_request *req, const char *target);
 
+/* With yes true the request says HTTP/1.0 of itself (RFC 1945), for servers that do badly with 1.1. A
+ * body of unknown length, or with trailers, then cannot be sent (FERRY_EINVAL from the send), an
+ * "Expect: 100-continue" is not waited for, and the connection is kept only if the server says
+ * "keep-alive". */
+FERRY_API void ferry_request_set_http_1_0(ferry_request *req, int yes);
+
+/* With yes true the response's body is read as it is on the wire: chunk sizes and trailer section of a
+ * chunked one (RFC 9112 section 7.1) stand in it, and no content coding is taken off. Where it ends is
+ * found as always. */
+FERRY_API void ferry_request_set_raw_body(ferry_request *req, int yes);
+
 /* Cancels or ends the request, its body's reading included, with the context. Borrowed; NULL:
  * none. */
 FERRY_API void ferry_request_set_context(ferry_request *req, ferry_context *context);
@@ -587,6 +598,24 @@ typedef struct ferry_tls_options {
 
     /* When true: every connection makes a full handshake. */
     int disable_resumption;
+
+    /* Groups for the key exchange ("curves"), as OpenSSL names them, in the order in which they are
+     * liked: "X25519:P-256". Default: OpenSSL's. */
+    const char *groups;
+
+    /* What the certificate and the key are: "PEM", "DER" (one certificate, or one key), or "P12" (PKCS
+     * #12: certificate, key and issuers in one; key_password opens it, and key_file is not read). Of
+     * any case. Default: "PEM". */
+    const char *certificate_type;
+    const char *key_type;
+
+    /* A file with the public key, or a certificate, that pinned_public_keys would name by its hash: PEM
+     * or DER. Counts beside those. */
+    const char *pinned_public_key_file;
+
+    /* When true: the server has to send, with its certificate, its issuer's word that it is not
+     * revoked (OCSP stapling, RFC 6066 section 8), checked and in date; else FERRY_ECERTIFICATE. */
+    int require_status;
 } ferry_tls_options;
 
 /* What was agreed in a TLS handshake. */
@@ -626,6 +655,17 @@ enum ferry_put_result {
 /* Returns a short sentence for a put result ("the body was closed before its end"); "?" for a
  * number that is none. The string is static. */
 FERRY_API const char *ferry_put_result_string(int result);
+
+/* A connection, as a trace is told of it. Valid during the call. */
+typedef struct ferry_connection_info {
+    size_t size;               /* sizeof(ferry_connection_info), as the library has it */
+    uint64_t number;           /* as the dump and the ledger name it: 1, 2, 3 ... */
+    const char *local;         /* "192.0.2.7:51234"; "": a Unix socket, or unknown */
+    const char *remote;        /* the server's address, or the proxy's; or a Unix socket's path */
+    const char *proxy;         /* "proxy.example:3128", the proxy that it goes through; "": none */
+    uint64_t requests;         /* that it had been given before this one */
+    const ferry_tls_info *tls; /* with the server; NULL: none */
+} ferry_connection_info;
 
 /* Callbacks along a request's way, in the manner of Go's httptrace; any may be NULL. arg is the one
  * given to ferry_request_set_trace(). They run inside the tasks that do the work, on the request's
@@ -684,6 +724,19 @@ typedef struct ferry_trace {
     /* As wrote_head, before it, with what was written: request line and fields, each with its CRLF,
      * and the empty line; len bytes, no NUL. Credentials and cookies are in it. */
     void (*wrote_head_text)(void *arg, const char *head, size_t len);
+
+    /* A head has been read, an interim response's too: as it came, byte for byte, with the empty line;
+     * len bytes, no NUL. Also what the library takes out of the response (Content-Encoding). */
+    void (*got_head_text)(void *arg, const char *head, size_t len);
+
+    /* As got_conn, after it, with what there is to know of the connection. */
+    void (*got_connection)(void *arg, const ferry_connection_info *info);
+
+    /* An HTTP proxy has been asked for a tunnel (CONNECT), and has answered with this status: the heads
+     * as they went and came, interim ones included; len bytes, no NUL. Once more each when it asks for
+     * Digest credentials. Credentials are in the first. */
+    void (*tunnel_wrote_head_text)(void *arg, const char *head, size_t len);
+    void (*tunnel_got_head_text)(void *arg, int status, const char *head, size_t len);
 } ferry_trace;
 
 /* Follows the request's next sends. The struct is copied. arg is borrowed until the request is
@@ -943,7 +996,8 @@ typedef struct ferry_transport_options {
 
     /* Copied. The proxy of all requests: "host:3128", "http://user:password@host:3128",
      * "https://...", "socks5://..." (names are looked up here, and the proxy is told addresses),
-     * "socks5h://..." (the proxy looks names up; RFC 1928). Ports are 80, 443 and 1080 where none
+     * "socks5h://..." (the proxy looks names up; RFC 1928), "socks4://..." and "socks4a://..."
+     * (likewise, IPv4 only, and of the credentials only the name). Ports are 80, 443 and 1080 where none
      * is given; what is no letter or digit in a name or password is percent-encoded.
      *
      * An http URL goes through an HTTP or HTTPS proxy in absolute form (RFC 9112 section 3.2.2),
@@ -1000,6 +1054,45 @@ typedef struct ferry_transport_options {
      * the ledger says so, and ferry_stats counts it. It is still to be closed. A bound on what a
      * forgotten response can cost. Default: never. */
     int64_t abandoned_ms;
+
+    /* Copied. Where connections come from, those to proxies too: an address of this machine
+     * ("192.0.2.7", "::1"; only addresses of its kind are dialed then), a network interface ("eth0",
+     * SO_BINDTODEVICE of socket(7)), both, or neither. Default: as the system has it. */
+    const char *local_address;
+    const char *interface;
+
+    /* The port of this machine's that they come from; with last_local_port the first and the last of
+     * a range, of which each takes one that is free. Default: the system's choice. */
+    int local_port;
+    int last_local_port;
+
+    /* 4 or 6: only addresses of IPv4, or of IPv6, are dialed. Default: both. */
+    int ip_version;
+
+    /* How long one address is tried before the next one is tried beside it (RFC 8305 section 5).
+     * Default 250; -1: the next one's turn comes when this one has failed. */
+    int64_t fallback_delay_ms;
+
+    /* Copied; ends with a NULL. "host:port:to-host:to-port", the form of curl's --connect-to:
+     * "example.org:443:staging.example.org:8443". What a URL has at that host and port is connected
+     * to at the other, by a tunnel if through an HTTP proxy, and all else (Host field, TLS) stays as the
+     * URL has it. An empty host or port in front fits any, one behind is the URL's. The first that fits
+     * counts. One that cannot be read makes every request that dials fail with FERRY_EINVAL. Default:
+     * none. */
+    const char *const *connect_to;
+
+    /* When true: what is to be sent may wait until what was sent before is acknowledged, so that
+     * fewer packets go out (Nagle's algorithm, RFC 896; TCP_NODELAY of tcp(7) is not set). */
+    int delay_small_writes;
+
+    /* When true: every connection to a server begins with a line that tells it the connection's own two
+     * ends (the PROXY protocol, version 1, of HAProxy), before anything else, TLS included. */
+    int send_proxy_protocol;
+
+    /* When true: Content-Length fields of responses count for nothing; what has no chunks lasts until
+     * the server closes the connection, and its length is unknown. For servers that announce nonsense;
+     * with those that keep connections open it waits for their patience to end. */
+    int ignore_content_length;
 } ferry_transport_options;
 
 /* Pointers to a compound literal with its size filled in:
@@ -1253,6 +1346,11 @@ FERRY_API int ferry_form_add_reader(ferry_form *form, const char *name, ferry_re
                                     int (*rewind)(void *arg), void *arg, int64_t len,
                                     const char *filename, const char *content_type,
                                     ferry_error *err);
+
+/* Adds a header field to the part that was added last. FERRY_EINVAL when there is none, or for a name
+ * or a value that no field can have. */
+FERRY_API int ferry_form_add_field(ferry_form *form, const char *name, const char *value,
+                                   ferry_error *err);
 
 /* The form as it is now becomes the request's body, with its Content-Type and, unless a reader's
  * length is unknown, Content-Length; it can be sent again, unless a reader cannot be rewound.

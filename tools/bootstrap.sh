@@ -37,6 +37,7 @@ test,check      pc:glib-2.0     libglib2.0-dev          glib2-devel         glib
 test,check      pc:jansson      libjansson-dev          jansson-devel       jansson         jansson-dev         jansson
 test,check      cmd:chromium    chromium|chromium-browser chromium          chromium        chromium            -
 test,check      cmd:python3     python3                 python3             python              python3             python3
+test,check      cmd:curl        curl                    curl                    curl            curl                curl
 test,check      nginx           nginx-light             nginx               nginx           nginx               nginx
 test,check      cmd:tinyproxy   tinyproxy-bin|tinyproxy tinyproxy           tinyproxy       tinyproxy           tinyproxy
 test,check      cmd:microsocks  microsocks              microsocks          microsocks      microsocks          microsocks

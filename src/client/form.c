@@ -15,6 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "http/bytes.h"
 #include "http/request.h"
 
 /* One after the other they are the body, but for its last line. */
@@ -262,6 +263,33 @@ FERRY_API int ferry_form_add_file(ferry_form *form, const char *name, const char
     struct piece content = {.fd = fd, .len = status.st_size};
     return add_part(form, name, filename,
                     content_type != NULL ? content_type : "application/octet-stream", content, err);
+}
+
+FERRY_API int ferry_form_add_field(ferry_form *form, const char *name, const char *value,
+                                   ferry_error *err)
+{
+    err = FY_ERROR(err);
+    if (form == NULL || form->count == 0) {
+        return fy_fail(err, FERRY_EINVAL, 0, "a field for a form's part that there is not");
+    }
+    if (name == NULL || !fy_is_token(name, strlen(name)) || value == NULL ||
+        !fy_is_field_value(value, strlen(value))) {
+        return fy_fail(err, FERRY_EINVAL, 0,
+                       "a field of a form's part whose name is no token, or whose value has a "
+                       "control byte in it");
+    }
+    struct piece *head = &form->pieces[form->count - 2]; /* its content is the last one */
+    size_t more = strlen(name) + strlen(": ") + strlen(value) + strlen("\r\n");
+    size_t end = (size_t)head->len - strlen("\r\n"); /* where its empty line begins */
+    char *bytes = realloc(head->bytes, (size_t)head->len + more + 1);
+    if (bytes == NULL) {
+        return fy_fail_memory(err);
+    }
+    snprintf(bytes + end, more + 3, "%s: %s\r\n\r\n", name, value);
+    head->bytes = bytes;
+    head->len += (int64_t)more;
+    form->len = form->len < 0 ? -1 : form->len + (int64_t)more;
+    return 0;
 }
 
 /* ----------------------------------------------------------------------------------- the reader */

@@ -125,7 +125,7 @@ static bool persists(int minor, const struct fy_header *header)
 }
 
 const char *fy_framing_decide(struct fy_framing *framing, const char *method, int minor, int status,
-                              const struct fy_header *header, char detail[64])
+                              const struct fy_header *header, bool ignore_length, char detail[64])
 {
     detail[0] = '\0';
     *framing = (struct fy_framing){.kind = FY_BODY_NONE, .keep_alive = persists(minor, header)};
@@ -141,9 +141,9 @@ const char *fy_framing_decide(struct fy_framing *framing, const char *method, in
         return NULL; /* item 1: no content, and no field that could announce some (RFC 9110
                         section 8.6) */
     }
-    int64_t length;
+    int64_t length = -1;
     bool chunked;
-    const char *reason = content_length(header, &length, detail);
+    const char *reason = ignore_length ? NULL : content_length(header, &length, detail);
     if (reason == NULL) {
         reason = transfer_encoding(header, minor, &chunked, detail);
     }

@@ -431,6 +431,20 @@ void ferry_request_set_close(ferry_request *req, int close)
     }
 }
 
+void ferry_request_set_http_1_0(ferry_request *req, int yes)
+{
+    if (req != NULL) {
+        req->http_1_0 = yes != 0;
+    }
+}
+
+void ferry_request_set_raw_body(ferry_request *req, int yes)
+{
+    if (req != NULL) {
+        req->raw_body = yes != 0;
+    }
+}
+
 int ferry_request_set_target(ferry_request *req, const char *target)
 {
     if (req == NULL) {

@@ -73,6 +73,8 @@ struct ferry_request {
     struct fy_request_trailer *trailer;
     bool body_dropped;  /* a redirect goes without the body, and so without the trailers */
     int64_t timeout_ms; /* 0: none */
+    bool http_1_0;      /* it says so of itself */
+    bool raw_body;      /* of its response: with the chunks' lines, and encoded */
     bool close; /* asked for by the setter or by "Connection: close", whichever spoke last */
     ferry_context *context; /* borrowed; NULL: none */
     ferry_trace trace;      /* zero-filled: none */

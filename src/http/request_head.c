@@ -40,7 +40,7 @@ bool fy_request_chunked(const ferry_request *req)
 
 bool fy_request_leaves_coding(const ferry_request *req)
 {
-    return !req->no_accept_encoding &&
+    return !req->no_accept_encoding && !req->raw_body &&
            fy_header_find(&req->header, "Accept-Encoding", NULL) == NULL &&
            fy_header_find(&req->header, "Range", NULL) == NULL &&
            strcmp(req->method, "HEAD") != 0 && !is_connect(req);
@@ -106,8 +106,7 @@ static void append_request_line(const ferry_request *req, bool absolute, struct 
     fy_buffer_append_text(out, req->method);
     fy_buffer_append_byte(out, ' ');
     fy_request_append_target(req, absolute, out);
-    static const char version[] = " HTTP/1.1\r\n";
-    fy_buffer_append(out, version, sizeof(version) - 1);
+    fy_buffer_append_text(out, req->http_1_0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
 }
 
 static void append_host(const ferry_request *req, const char *host, struct fy_buffer *out)

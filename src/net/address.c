@@ -79,6 +79,21 @@ void fy_address_text(const struct fy_address *address, char text[FY_ADDRESS_TEXT
     snprintf(text, FY_ADDRESS_TEXT, format, host, port);
 }
 
+bool fy_address_split(const struct fy_address *address, char *host, size_t size, int *port)
+{
+    const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)&address->sockaddr;
+    const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)&address->sockaddr;
+    switch (address->len != 0 ? address->sockaddr.ss_family : AF_UNSPEC) {
+    case AF_INET:
+        *port = ntohs(ipv4->sin_port);
+        return inet_ntop(AF_INET, &ipv4->sin_addr, host, (socklen_t)size) != NULL;
+    case AF_INET6:
+        *port = ntohs(ipv6->sin6_port);
+        return inet_ntop(AF_INET6, &ipv6->sin6_addr, host, (socklen_t)size) != NULL;
+    default: return false;
+    }
+}
+
 /* -------------------------------------------------------------------------------------- lists */
 
 static void set_port(struct fy_address *address, uint16_t port)

@@ -31,6 +31,9 @@ bool fy_address_parse(struct fy_address *address, const char *host, uint16_t por
 /* "127.0.0.1:80", "[::1]:80". */
 void fy_address_text(const struct fy_address *address, char text[FY_ADDRESS_TEXT]);
 
+/* An address of IP as text without its port, brackets and zone, and the port; false: it is none. */
+bool fy_address_split(const struct fy_address *address, char *host, size_t size, int *port);
+
 /* Appends an IPv4 or IPv6 address with a port of its own; others are passed over. -1 when out of
  * memory. */
 int fy_addresses_add(struct fy_addresses *addresses, const struct sockaddr *sockaddr,

@@ -18,9 +18,12 @@
 /* Borrowed during the call. */
 struct fy_connect {
     struct fy_dial dial;
+    const char *name;                 /* whom TLS is agreed on with: the URL's host, no brackets */
+    const char *name_port;            /* for messages: "[::1]:443" */
     const struct fy_through *through; /* a proxy; NULL: none */
     struct fy_tls_config *tls;        /* NULL: no TLS */
     int64_t handshake_timeout_ms;     /* -1: none */
+    bool proxy_protocol;              /* it is told its ends first */
     bool *in_handshake; /* set when TLS begins to be agreed on, for whoever looks; NULL: nobody */
 };
 

@@ -64,7 +64,7 @@ static int connect_unix(const struct fy_dial *dial, struct fy_stream **stream)
         return -error;
     }
     for (int64_t pause = FY_MILLISECOND;; pause = pause < 64 * FY_MILLISECOND ? pause * 2 : pause) {
-        int result = fy_socket_stream_connect(stream, (const struct sockaddr *)&address, len);
+        int result = fy_socket_stream_connect(stream, (const struct sockaddr *)&address, len, NULL);
         if (result != -EAGAIN) {
             return result;
         }
@@ -87,7 +87,7 @@ static struct fy_stream *dial_unix(const struct fy_dial *dial, ferry_error *err)
     if (result == -ETIMEDOUT) {
         fy_fail(err, FERRY_ETIMEOUT, 0, "dial unix %s: i/o timeout", dial->unix_socket);
     } else if (result != 0) {
-        fy_connect_failed(err, -result, "unix", dial->unix_socket);
+        fy_connect_failed(dial, err, -result, "unix", dial->unix_socket);
     }
     fy_trace_connect_done(dial, "unix", dial->unix_socket, result != 0 ? err : NULL);
     return stream;
@@ -209,10 +209,16 @@ static int look_up(const struct fy_dial *dial, struct fy_addresses *addresses, f
 int fy_dial_resolve(const struct fy_dial *dial, struct fy_addresses *addresses, ferry_error *err)
 {
     int known = fy_resolve_at_once(dial->resolver, addresses, dial->host, dial->port, err);
-    if (known != 0) {
-        return known > 0 ? 0 : -1;
+    if (known < 0 || (known == 0 && look_up(dial, addresses, err) != 0)) {
+        return -1;
     }
-    return look_up(dial, addresses, err);
+    fy_local_end_choose(dial->local, addresses);
+    if (addresses->count > 0) {
+        return 0;
+    }
+    fy_addresses_free(addresses);
+    return fy_fail(err, FERRY_ERESOLVE, 0, "lookup %s: it has no address of IPv%d", dial->host,
+                   dial->local->family == AF_INET6 ? 6 : 4);
 }
 
 /* Whether a race was lost by the addresses, and not by this process or its user. */
@@ -243,6 +249,9 @@ static struct fy_stream *dial_tcp(const struct fy_dial *dial, ferry_error *err)
     if (stream == NULL && addresses_failed(err)) {
         /* The name may have moved since it was looked up. */
         fy_resolve_suspect(dial->resolver, dial->host);
+    }
+    if (stream != NULL) {
+        fy_local_end_connected(dial->local, stream->ops->descriptor(stream));
     }
     if (stream != NULL && dial->keep_alive_probe_ms >= 0) {
         fy_socket_stream_probe(stream, dial->keep_alive_probe_ms);

@@ -10,6 +10,7 @@
 #include <ferry.h>
 
 #include "net/address.h"
+#include "net/local_end.h"
 #include "net/resolve.h"
 #include "net/stream.h"
 #include "task/chan.h"
@@ -28,8 +29,10 @@ struct fy_dial {
     uint16_t port;
     /* A path, or '@' and an abstract name (unix(7)): instead of all these. NULL: TCP. */
     const char *unix_socket;
-    struct fy_resolver *resolver; /* what is known of names; NULL: nothing */
-    int64_t deadline;             /* fy_now() time; FY_NEVER: none */
+    const struct fy_local_end *local; /* NULL: as the system likes */
+    struct fy_resolver *resolver;     /* what is known of names; NULL: nothing */
+    int64_t attempt_delay_ms;         /* between addresses; 0: the standard one; -1: no limit */
+    int64_t deadline;                 /* fy_now() time; FY_NEVER: none */
     struct fy_chan *canceled;    /* closes when nobody wants the connection any more; NULL: never */
     int64_t keep_alive_probe_ms; /* below 0: no probes */
     /* The user's own, instead; called outside the lock. It cannot be cancelled, and what it brings
@@ -38,7 +41,7 @@ struct fy_dial {
     void *dial_arg;
     ferry_context *context;   /* for the user's own; NULL: none */
     int64_t request_deadline; /* likewise; fy_now() time; FY_NEVER: none */
-    /* dns_* (when there is a lookup to wait for) and connect_*: all of the struct, whatever its
+    /* dns_* (when there is a lookup to wait for), connect_* and tunnel_*: all of the struct, whatever its
      * size says. Called outside the lock, one at a time, from the task that dials. NULL: none. */
     const ferry_trace *trace;
     void *trace_arg;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "net/socks.h"
+#include "net/socks4.h"
 #include "net/tunnel.h"
 #include "task/clock.h"
 
@@ -50,6 +51,8 @@ static struct fy_stream *through_http(const struct fy_dial *dial, const struct f
         .max_header_fields = through->max_header_fields,
         .deadline = dial->deadline,
         .canceled = dial->canceled,
+        .trace = dial->trace,
+        .trace_arg = dial->trace_arg,
     };
     /* A challenge is answered once, and on another connection: most proxies close the one that they
      * have refused something on. */
@@ -69,7 +72,7 @@ static struct fy_stream *through_http(const struct fy_dial *dial, const struct f
     }
 }
 
-/* --------------------------------------------------------------------------------------- SOCKS5 */
+/* ----------------------------------------------------------------------------------------- SOCKS */
 
 static struct fy_stream *ask_socks(const struct fy_dial *dial, const struct fy_through *through,
                                    const struct fy_address *address, bool *unreachable,
@@ -85,7 +88,9 @@ static struct fy_stream *ask_socks(const struct fy_dial *dial, const struct fy_t
     };
     *unreachable = false;
     struct fy_stream *stream = dial_proxy(dial, through, err);
-    if (stream == NULL || fy_socks_connect(stream, &socks, err) == 0) {
+    if (stream == NULL ||
+        (fy_proxy_is_socks4(through->proxy) ? fy_socks4_connect(stream, &socks, err)
+                                            : fy_socks_connect(stream, &socks, err)) == 0) {
         return stream;
     }
     *unreachable = err->code == FERRY_ECONNECT;
@@ -130,7 +135,8 @@ static int target_addresses(const struct fy_dial *dial, const struct fy_proxy *p
 {
     struct fy_address literal;
     *addresses = (struct fy_addresses){0};
-    if (proxy->kind == FY_PROXY_SOCKS5 || fy_address_parse(&literal, dial->host, dial->port)) {
+    if (proxy->kind == FY_PROXY_SOCKS5 || proxy->kind == FY_PROXY_SOCKS4 ||
+        fy_address_parse(&literal, dial->host, dial->port)) {
         return fy_dial_resolve(dial, addresses, err);
     }
     return 0;

@@ -17,10 +17,12 @@
 
 static enum fy_proxy_kind kind_of(const char *scheme)
 {
-    return strcmp(scheme, "http") == 0     ? FY_PROXY_HTTP
-           : strcmp(scheme, "https") == 0  ? FY_PROXY_HTTPS
-           : strcmp(scheme, "socks5") == 0 ? FY_PROXY_SOCKS5
-                                           : FY_PROXY_SOCKS5H;
+    return strcmp(scheme, "http") == 0      ? FY_PROXY_HTTP
+           : strcmp(scheme, "https") == 0   ? FY_PROXY_HTTPS
+           : strcmp(scheme, "socks4") == 0  ? FY_PROXY_SOCKS4
+           : strcmp(scheme, "socks4a") == 0 ? FY_PROXY_SOCKS4A
+           : strcmp(scheme, "socks5") == 0  ? FY_PROXY_SOCKS5
+                                            : FY_PROXY_SOCKS5H;
 }
 
 /* What each protocol can carry: RFC 7617 section 2, RFC 1929 section 2. */
@@ -31,7 +33,7 @@ static int check_credentials(const struct fy_proxy *proxy, ferry_error *err)
     if (fy_proxy_is_socks(proxy)) {
         if (strlen(user) > 255 || strlen(password) > 255) {
             return fy_fail(err, FERRY_EINVAL, 0,
-                           "a name or password for SOCKS5 cannot be longer than 255 bytes");
+                           "a name or password for SOCKS cannot be longer than 255 bytes");
         }
     } else if (strchr(user, ':') != NULL && !proxy->digest) {
         return fy_fail(err, FERRY_EINVAL, 0,
@@ -144,7 +146,13 @@ void fy_proxy_release(struct fy_proxy *proxy)
 
 bool fy_proxy_is_socks(const struct fy_proxy *proxy)
 {
-    return proxy->kind == FY_PROXY_SOCKS5 || proxy->kind == FY_PROXY_SOCKS5H;
+    return proxy->kind == FY_PROXY_SOCKS5 || proxy->kind == FY_PROXY_SOCKS5H ||
+           fy_proxy_is_socks4(proxy);
+}
+
+bool fy_proxy_is_socks4(const struct fy_proxy *proxy)
+{
+    return proxy->kind == FY_PROXY_SOCKS4 || proxy->kind == FY_PROXY_SOCKS4A;
 }
 
 /* ---------------------------------------------------------------------------------- credentials */

@@ -19,9 +19,11 @@
 
 enum fy_proxy_kind {
     FY_PROXY_HTTP,
-    FY_PROXY_HTTPS,  /* HTTP inside TLS */
-    FY_PROXY_SOCKS5, /* is told addresses */
-    FY_PROXY_SOCKS5H /* is told names */
+    FY_PROXY_HTTPS,   /* HTTP inside TLS */
+    FY_PROXY_SOCKS5,  /* is told addresses */
+    FY_PROXY_SOCKS5H, /* is told names */
+    FY_PROXY_SOCKS4,  /* is told addresses, of IPv4 */
+    FY_PROXY_SOCKS4A  /* is told names */
 };
 
 /* Constant once made, but for the holds and what the lock is for: any number of threads may use
@@ -53,6 +55,7 @@ struct fy_proxy *fy_proxy_hold(struct fy_proxy *proxy); /* NULL is fine; returns
 void fy_proxy_release(struct fy_proxy *proxy);          /* NULL is fine */
 
 bool fy_proxy_is_socks(const struct fy_proxy *proxy);
+bool fy_proxy_is_socks4(const struct fy_proxy *proxy); /* 4 or 4A */
 
 /* Appends the value of the Proxy-Authorization field of a request to it: nothing if it has no
  * credentials, or is yet to ask for Digest ones. No NUL. */

@@ -260,10 +260,11 @@ int fy_proxy_choose(const struct fy_proxy_settings *settings, const char *scheme
 
 char *fy_proxy_url(const char *setting, ferry_error *err)
 {
-    static const char *const schemes[] = {"http://", "https://", "socks5://", "socks5h://"};
+    static const char *const schemes[] = {"http://",    "https://",  "socks5://",
+                                          "socks5h://", "socks4://", "socks4a://"};
     const char *end = strstr(setting, "://");
     bool known = end == NULL;
-    for (size_t i = 0; i < 4 && !known; i++) {
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0] && !known; i++) {
         size_t len = (size_t)(end - setting) + 3;
         char scheme[16];
         if (len < sizeof scheme) {

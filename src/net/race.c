@@ -18,7 +18,7 @@
 #include "task/sched.h"
 
 /* "Connection Attempt Delay", RFC 8305 section 8. */
-#define ATTEMPT_DELAY (250 * FY_MILLISECOND)
+#define ATTEMPT_DELAY_MS 250
 
 #define FEW 4
 
@@ -60,9 +60,12 @@ static int code_of(int error)
     }
 }
 
-void fy_connect_failed(ferry_error *err, int error, const char *network, const char *address)
+void fy_connect_failed(const struct fy_dial *dial, ferry_error *err, int error, const char *network,
+                       const char *address)
 {
-    fy_fail(err, code_of(error), error, "dial %s %s: %s", network, address,
+    char from[FY_LOCAL_END_TEXT] = "";
+    (void)fy_local_end_explains(dial->local, error, from);
+    fy_fail(err, code_of(error), error, "dial %s %s%s: %s", network, address, from,
             error == ECANCELED ? "canceled" : fy_errno_text(error));
 }
 
@@ -115,7 +118,7 @@ static void conclude(struct race *race, struct attempt *attempt)
         fy_address_text(attempt->address, text);
     }
     if (failed) {
-        fy_connect_failed(&error, -attempt->result, "tcp", text);
+        fy_connect_failed(race->dial, &error, -attempt->result, "tcp", text);
         enum telling telling = telling_of(-attempt->result);
         if (race->error.code == 0 || telling > race->telling) {
             race->error = error;
@@ -152,7 +155,7 @@ static void begin_next(struct race *race)
     }
     attempt->result = fy_socket_stream_connect(&attempt->stream,
                                                (const struct sockaddr *)&attempt->address->sockaddr,
-                                               attempt->address->len);
+                                               attempt->address->len, race->dial->local);
     if (attempt->result == -EINPROGRESS) {
         if (fy_task_start(FY_TASK_LIBRARY, FY_STACK_SMALL, "connect", wait_for_connect, attempt) !=
             NULL) {
@@ -205,13 +208,15 @@ static void stopped(struct race *race, int code, const char *text)
 static void run(struct race *race)
 {
     const int64_t deadline = race->dial->deadline;
+    const int64_t delay_ms =
+        race->dial->attempt_delay_ms != 0 ? race->dial->attempt_delay_ms : ATTEMPT_DELAY_MS;
     struct fy_case cases[] = {FY_RECEIVE_FROM(&race->reports),
                               FY_RECEIVE_FROM(race->dial->canceled)};
     int64_t next = INT64_MIN; /* when the next address has its turn, if none has failed before */
     while (race->winner == NULL) {
         if (race->begun < race->count && (race->running == 0 || fy_now() >= next)) {
             begin_next(race);
-            next = fy_now() + ATTEMPT_DELAY;
+            next = fy_after_ms(delay_ms);
             continue;
         }
         if (race->running == 0) {

@@ -17,7 +17,8 @@ struct fy_stream *fy_race(const struct fy_dial *dial, const struct fy_addresses 
                           ferry_error *err);
 
 /* What became of one attempt to connect, error being an errno: *err is filled. */
-void fy_connect_failed(ferry_error *err, int error, const char *network, const char *address);
+void fy_connect_failed(const struct fy_dial *dial, ferry_error *err, int error, const char *network,
+                       const char *address);
 
 /* The dial's trace callbacks. err NULL: connected. */
 void fy_trace_connect_start(const struct fy_dial *dial, const char *network, const char *address);

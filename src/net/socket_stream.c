@@ -337,6 +337,11 @@ static void socket_free(struct fy_stream *stream)
     fy_slab_give(&streams, of(stream));
 }
 
+static int socket_descriptor(const struct fy_stream *stream)
+{
+    return FY_CONTAINER(stream, const struct socket_stream, stream)->io.fd;
+}
+
 static const struct fy_stream_ops socket_ops = {
     .read = socket_read,
     .splice = socket_splice,
@@ -351,6 +356,7 @@ static const struct fy_stream_ops socket_ops = {
     .shutdown_write = socket_shutdown_write,
     .close = socket_close,
     .free = socket_free,
+    .descriptor = socket_descriptor,
 };
 
 static int set_nonblocking(int fd)
@@ -437,14 +443,17 @@ static int connect_once(int fd, const struct sockaddr *address, socklen_t len)
 }
 
 int fy_socket_stream_connect(struct fy_stream **stream, const struct sockaddr *address,
-                             socklen_t len)
+                             socklen_t len, const struct fy_local_end *local)
 {
     *stream = NULL;
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -errno;
     }
-    int result = connect_once(fd, address, len);
+    int result = fy_local_end_apply(local, fd, address->sa_family);
+    if (result == 0) {
+        result = connect_once(fd, address, len);
+    }
     if (result == -EINPROGRESS) {
         result = connect_once(fd, address, len); /* on this machine a handshake is over by now */
     }

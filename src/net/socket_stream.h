@@ -8,17 +8,18 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "net/local_end.h"
 #include "net/stream.h"
 
 /* A stream over a connected socket, which it makes non-blocking and takes over; TCP gets
  * TCP_NODELAY. NULL with errno; the descriptor is then still the caller's. */
 struct fy_stream *fy_socket_stream_new(int fd);
 
-/* Makes a socket and begins to connect it, without parking. 0: it is connected. -EINPROGRESS:
+/* Makes a socket and begins to connect it, without parking. local may be NULL. 0: it is connected. -EINPROGRESS:
  * *stream is there, and fy_socket_stream_finish_connect() is to be called before anything else
  * (closing and freeing it excepted). Any other -errno: *stream is NULL. */
 int fy_socket_stream_connect(struct fy_stream **stream, const struct sockaddr *address,
-                             socklen_t len);
+                             socklen_t len, const struct fy_local_end *local);
 
 /* Parks until a connect that was in progress is done: 0, -errno, or -ECANCELED when the stream was
  * closed. It has no deadline of its own: whoever has one closes the stream. */

@@ -61,6 +61,8 @@ struct fy_stream_ops {
     /* Why it failed, where there is more to say than an errno tells: a sentence, or NULL. Valid as
      * long as the stream. NULL: this kind of stream never knows more. */
     const char *(*failure)(const struct fy_stream *stream);
+    /* The socket at the bottom, to ask it where it leads; -1: it is closed. NULL: there is none. */
+    int (*descriptor)(const struct fy_stream *stream);
 };
 
 /* The first member of every kind of stream. */

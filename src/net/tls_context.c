@@ -81,6 +81,9 @@ static int set_ciphers(SSL_CTX *context, const ferry_tls_options *options, ferry
         !SSL_CTX_set_ciphersuites(context, options->cipher_suites)) {
         return fail_ciphers("cipher suites", options->cipher_suites, err);
     }
+    if (options->groups != NULL && !SSL_CTX_set1_groups_list(context, options->groups)) {
+        return fail_ciphers("groups", options->groups, err);
+    }
     return 0;
 }
 
@@ -107,51 +110,6 @@ static int set_alpn(SSL_CTX *context, const char *names, ferry_error *err)
         return fy_tls_fail_openssl(err, FERRY_ETLS, "tls: protocol names (ALPN)");
     }
     return 0;
-}
-
-/* ---------------------------------------------------------------------------------------- pins */
-
-/* A pin's base64, of len characters, is 32 bytes. */
-static bool decode_pin(const char *text, size_t len, unsigned char pin[FY_TLS_PIN_LEN])
-{
-    unsigned char bytes[33]; /* EVP_DecodeBlock counts the padding as bytes */
-    if (len != 44 || text[43] != '=' || text[42] == '=' ||
-        EVP_DecodeBlock(bytes, (const unsigned char *)text, 44) != 33) {
-        return false;
-    }
-    memcpy(pin, bytes, FY_TLS_PIN_LEN);
-    return true;
-}
-
-static int set_pins(struct fy_tls_config *config, const char *text, ferry_error *err)
-{
-    static const char prefix[] = "sha256//";
-    if (text == NULL) {
-        return 0;
-    }
-    size_t most = 1;
-    for (const char *c = text; *c != '\0'; c++) {
-        most += *c == ';';
-    }
-    config->pins = malloc(most * sizeof *config->pins);
-    if (config->pins == NULL) {
-        return fy_fail_memory(err);
-    }
-    for (;;) {
-        size_t len = strcspn(text, ";");
-        if (strncmp(text, prefix, strlen(prefix)) != 0 ||
-            !decode_pin(text + strlen(prefix), len - strlen(prefix),
-                        config->pins[config->pin_count])) {
-            return fy_fail(err, FERRY_EINVAL, 0,
-                           "tls: a pinned public key is \"sha256//\" and 32 bytes in base64: %s",
-                           text);
-        }
-        config->pin_count++;
-        if (text[len] == '\0') {
-            return 0;
-        }
-        text += len + 1;
-    }
 }
 
 /* ------------------------------------------------------------------------------------- key log */
@@ -258,10 +216,13 @@ struct fy_tls_config *fy_tls_config_new(const ferry_tls_options *options, ferry_
         goto fail;
     }
     set_modes(config);
+    if (options->require_status) {
+        fy_tls_require_status(config->context);
+    }
     if (set_versions(config->context, options, err) != 0 ||
         set_ciphers(config->context, options, err) != 0 ||
         set_alpn(config->context, options->alpn, err) != 0 ||
-        set_pins(config, options->pinned_public_keys, err) != 0 ||
+        fy_tls_load_pins(config, options, err) != 0 ||
         (config->verify && fy_tls_load_trust(config->context, options, err) != 0) ||
         fy_tls_load_certificate(config->context, options, err) != 0 ||
         open_key_log(config, options->key_log_file, err) != 0) {

@@ -11,15 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 
 #include "base/error.h"
 
-/* PEM from a file (if that is not NULL) or from bytes. */
+/* What comes from a file (if that is not NULL) or from bytes. */
+enum encoding { PEM, DER, P12 };
+
 struct source {
-    const char *what; /* for messages: "CA certificates" */
+    enum encoding encoding; /* PEM, but for who we are */
+    const char *what;       /* for messages: "CA certificates" */
     const char *file;
     const void *bytes;
     size_t len;
@@ -245,6 +250,59 @@ int fy_tls_load_trust(SSL_CTX *context, const ferry_tls_options *options, ferry_
 
 /* ----------------------------------------------------------------------------------- who we are */
 
+static int use_der_certificate(SSL_CTX *context, const struct source *source, ferry_error *err)
+{
+    BIO *bio = open_source(source, err);
+    if (bio == NULL) {
+        return -1;
+    }
+    X509 *certificate = d2i_X509_bio(bio, NULL);
+    int result = certificate != NULL && SSL_CTX_use_certificate(context, certificate) ? 0 : -1;
+    if (result != 0) {
+        fail_source_openssl(source, err);
+    }
+    X509_free(certificate);
+    BIO_free(bio);
+    return result;
+}
+
+/* Certificate, key and issuers in one. */
+static int use_p12(SSL_CTX *context, const struct source *source, const char *password,
+                   ferry_error *err)
+{
+    X509 *certificate = NULL;
+    EVP_PKEY *key = NULL;
+    STACK_OF(X509) *issuers = NULL;
+    int result = -1;
+    BIO *bio = open_source(source, err);
+    if (bio == NULL) {
+        return -1;
+    }
+    PKCS12 *p12 = d2i_PKCS12_bio(bio, NULL);
+    if (p12 == NULL) {
+        fail_source_openssl(source, err);
+    } else if (!PKCS12_parse(p12, password, &key, &certificate, &issuers)) {
+        if (fy_tls_lacked_memory()) {
+            fail_source_openssl(source, err);
+        } else {
+            fail_source(source, 0, "it cannot be opened (is the password right?)", err);
+        }
+    } else if (certificate == NULL || key == NULL) {
+        fail_source(source, 0, "no certificate, or no key, in it (PKCS #12)", err);
+    } else if (!SSL_CTX_use_cert_and_key(context, certificate, key, issuers, 1)) {
+        fail_source_openssl(source, err);
+    } else {
+        result = 0;
+    }
+    ERR_clear_error();
+    sk_X509_pop_free(issuers, X509_free);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    PKCS12_free(p12);
+    BIO_free(bio);
+    return result;
+}
+
 /* The certificate, and behind it those that the server needs to find its root. */
 static int use_chain(SSL_CTX *context, const struct source *source, ferry_error *err)
 {
@@ -290,6 +348,12 @@ static int fail_key(const struct source *source, const char *password, ferry_err
     if (fy_tls_lacked_memory()) {
         return fail_source_openssl(source, err);
     }
+    if (source->encoding == DER) {
+        return fail_source(source, 0,
+                           password != NULL ? "no private key in it (DER), or another password's"
+                                            : "no private key in it (DER)",
+                           err);
+    }
     if (at_end() || (password == NULL && ERR_GET_REASON(error) == ERR_R_UNSUPPORTED)) {
         return fail_source(source, 0, "no private key in it (PEM)", err);
     }
@@ -313,7 +377,12 @@ static int use_key(SSL_CTX *context, const struct source *source, const char *pa
     if (bio == NULL) {
         return -1;
     }
-    key = PEM_read_bio_PrivateKey(bio, NULL, give_password, (void *)password);
+    if (source->encoding == PEM) {
+        key = PEM_read_bio_PrivateKey(bio, NULL, give_password, (void *)password);
+    } else if ((key = d2i_PrivateKey_bio(bio, NULL)) == NULL && password != NULL &&
+               BIO_seek(bio, 0) == 0) {
+        key = d2i_PKCS8PrivateKey_bio(bio, NULL, give_password, (void *)password);
+    }
     if (key == NULL) {
         fail_key(source, password, err);
         goto out;
@@ -330,6 +399,18 @@ out:
     return result;
 }
 
+static int encoding_of(const char *type, enum encoding *encoding, ferry_error *err)
+{
+    *encoding = type == NULL || strcasecmp(type, "PEM") == 0 ? PEM
+                : strcasecmp(type, "DER") == 0               ? DER
+                                                             : P12;
+    if (*encoding != P12 || strcasecmp(type, "P12") == 0) {
+        return 0;
+    }
+    return fy_fail(err, FERRY_EINVAL, 0,
+                   "tls: a certificate's and a key's type is PEM, DER or P12, and not %s", type);
+}
+
 int fy_tls_load_certificate(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err)
 {
     struct source chain = {.what = "client certificate",
@@ -340,14 +421,22 @@ int fy_tls_load_certificate(SSL_CTX *context, const ferry_tls_options *options, 
                          .file = options->key_file,
                          .bytes = options->key,
                          .len = options->key_len};
+    if (encoding_of(options->certificate_type, &chain.encoding, err) != 0 ||
+        encoding_of(options->key_type, &key.encoding, err) != 0) {
+        return -1;
+    }
     if (!is_given(&chain)) {
         return is_given(&key) ? fail_source(&key, EINVAL, "it has no client certificate", err) : 0;
+    }
+    if (chain.encoding == P12) {
+        return use_p12(context, &chain, options->key_password, err);
     }
     if (!is_given(&key)) {
         key = chain;
         key.what = "client key";
     }
-    return use_chain(context, &chain, err) != 0 ||
+    return (chain.encoding == DER ? use_der_certificate(context, &chain, err)
+                                  : use_chain(context, &chain, err)) != 0 ||
                    use_key(context, &key, options->key_password, err) != 0
                ? -1
                : 0;

@@ -61,6 +61,13 @@ struct fy_tls_config {
 int fy_tls_load_trust(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err);
 int fy_tls_load_certificate(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err);
 
+/* tls_pins.c: likewise. */
+int fy_tls_load_pins(struct fy_tls_config *config, const ferry_tls_options *options,
+                     ferry_error *err);
+
+/* tls_status.c: servers have to prove that their certificates are not revoked. */
+void fy_tls_require_status(SSL_CTX *context);
+
 /* Before a call of OpenSSL's that may fail; and after it has: whether memory was what it lacked.
  * OpenSSL loses that on its way up now and then, or has no memory to note it in; the allocator's
  * errno stays. Nothing may park in between. */

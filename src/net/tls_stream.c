@@ -401,6 +401,12 @@ static const char *tls_failure(const struct fy_stream *stream)
     return self->failure.code != 0 ? self->failure.message : NULL;
 }
 
+static int tls_descriptor(const struct fy_stream *stream)
+{
+    const struct fy_stream *below = FY_CONTAINER(stream, const struct fy_tls_stream, stream)->below;
+    return below->ops->descriptor != NULL ? below->ops->descriptor(below) : -1;
+}
+
 static const struct fy_stream_ops tls_ops = {
     .read = tls_read,
     .writev = tls_writev,
@@ -414,6 +420,7 @@ static const struct fy_stream_ops tls_ops = {
     .close = tls_close,
     .free = tls_free,
     .failure = tls_failure,
+    .descriptor = tls_descriptor,
 };
 
 struct fy_tls_stream *fy_tls_stream_from(const struct fy_stream *stream)

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "http/bytes.h"
 #include "net/talk.h"
+#include "task/sched.h"
 
 #define FIRST_READ ((size_t)1024)
 
@@ -91,8 +92,29 @@ enum fy_parse_result fy_tunnel_parse(struct fy_tunnel_answer *answer, const char
     return result;
 }
 
+static void trace_written(const struct fy_tunnel *tunnel, const struct fy_buffer *head)
+{
+    if (tunnel->trace != NULL && tunnel->trace->tunnel_wrote_head_text != NULL) {
+        fy_leave();
+        tunnel->trace->tunnel_wrote_head_text(tunnel->trace_arg, head->bytes, head->len);
+        (void)fy_enter(); /* cannot fail: this thread has its scheduler */
+    }
+}
+
+static void trace_heard(const struct fy_tunnel *tunnel, const struct fy_tunnel_answer *answer,
+                        const struct fy_buffer *bytes)
+{
+    if (tunnel->trace != NULL && tunnel->trace->tunnel_got_head_text != NULL) {
+        fy_leave();
+        tunnel->trace->tunnel_got_head_text(tunnel->trace_arg, answer->status, bytes->bytes,
+                                            answer->at);
+        (void)fy_enter();
+    }
+}
+
 /* Hears the answer, and nothing behind it. */
-static int hear(struct fy_talk *talk, struct fy_tunnel_answer *answer)
+static int hear(struct fy_talk *talk, const struct fy_tunnel *tunnel,
+                struct fy_tunnel_answer *answer)
 {
     struct fy_buffer bytes = {0};
     enum fy_parse_result result = FY_PARSE_MORE;
@@ -110,6 +132,9 @@ static int hear(struct fy_talk *talk, struct fy_tunnel_answer *answer)
         result = fy_tunnel_parse(answer, bytes.bytes, bytes.len);
     }
     size_t beyond = bytes.len - answer->at;
+    if (result != FY_PARSE_BAD) {
+        trace_heard(tunnel, answer, &bytes);
+    }
     fy_buffer_free(&bytes);
     if (result == FY_PARSE_BAD) {
         return answer->problem == NULL
@@ -241,8 +266,11 @@ enum fy_tunnel_result fy_tunnel_connect(struct fy_stream *stream, const struct f
         fy_talk_begin(&talk, stream, tunnel->deadline, tunnel->canceled, err) != 0) {
         goto done;
     }
-    if (fy_talk_say(&talk, request.bytes, request.len) == 0 && hear(&talk, &answer) == 0) {
-        result = judge(tunnel, target.bytes, &answer, err);
+    if (fy_talk_say(&talk, request.bytes, request.len) == 0) {
+        trace_written(tunnel, &request);
+        if (hear(&talk, tunnel, &answer) == 0) {
+            result = judge(tunnel, target.bytes, &answer, err);
+        }
     }
     result = fy_talk_end(&talk, result);
 done:

@@ -30,6 +30,9 @@ struct fy_tunnel {
     int max_header_fields;
     int64_t deadline;         /* fy_now() time; FY_NEVER: none */
     struct fy_chan *canceled; /* NULL: never */
+    /* tunnel_*, called outside the lock: as struct fy_dial has it. NULL: none. */
+    const ferry_trace *trace;
+    void *trace_arg;
 };
 
 enum fy_tunnel_result {

@@ -163,6 +163,9 @@ static int next_chunk(struct fy_exchange *exchange, bool may_park, ferry_error *
         if (!exchange->chunk_end_due && count_line(exchange, parse.at, size, err) != 0) {
             return -1;
         }
+        if (exchange->raw) {
+            fy_buffer_append(&exchange->lines, parse.bytes, parse.at);
+        }
         fy_conn_input_take(&conn->input, parse.at);
         if (exchange->chunk_end_due) {
             exchange->chunk_end_due = false;
@@ -207,12 +210,58 @@ static ssize_t read_chunked(struct fy_exchange *exchange, void *buf, size_t len,
     }
 }
 
+/* Lines that have been taken, and wait for a raw body's reader. */
+static size_t give_lines(struct fy_exchange *exchange, void *buf, size_t len)
+{
+    struct fy_buffer *lines = &exchange->lines;
+    size_t given = lines->len - exchange->lines_given;
+    given = given < len ? given : len;
+    if (given > 0) {
+        memcpy(buf, lines->bytes + exchange->lines_given, given);
+    }
+    exchange->lines_given += given;
+    if (exchange->lines_given == lines->len) {
+        lines->len = 0;
+        exchange->lines_given = 0;
+    }
+    return given;
+}
+
+/* Chunks with their lines: what has been taken of lines comes first, then what is behind them. */
+static ssize_t read_raw_chunked(struct fy_exchange *exchange, void *buf, size_t len, bool may_park,
+                                ferry_error *err)
+{
+    size_t given = give_lines(exchange, buf, len);
+    if (given > 0) {
+        return (ssize_t)given;
+    }
+    int next = next_chunk(exchange, may_park, err);
+    if (exchange->lines.failed) {
+        return fy_fail_memory(err);
+    }
+    given = give_lines(exchange, buf, len);
+    if (given > 0 || next <= 0) {
+        return given > 0 ? (ssize_t)given : next; /* a failure comes again */
+    }
+    ssize_t got =
+        take_bytes(exchange->conn, buf,
+                   (uint64_t)exchange->left < len ? (size_t)exchange->left : len, may_park);
+    if (got <= 0) {
+        return got == FY_BODY_WOULD_PARK ? got : fail_read(exchange->conn, got, err);
+    }
+    exchange->left -= got;
+    exchange->chunk_end_due = exchange->left == 0;
+    return got;
+}
+
 ssize_t fy_body_read_some(struct fy_exchange *exchange, void *buf, size_t len, bool may_park,
                           ferry_error *err)
 {
     switch (exchange->framing.kind) {
     case FY_BODY_LENGTH: return read_sized(exchange, buf, len, may_park, err);
-    case FY_BODY_CHUNKED: return read_chunked(exchange, buf, len, may_park, err);
+    case FY_BODY_CHUNKED:
+        return exchange->raw ? read_raw_chunked(exchange, buf, len, may_park, err)
+                             : read_chunked(exchange, buf, len, may_park, err);
     case FY_BODY_CLOSE:
     case FY_BODY_TUNNEL: return read_until_close(exchange, buf, len, may_park, err);
     default: return 0;
@@ -226,7 +275,7 @@ static bool at_end(const struct fy_exchange *exchange)
 {
     switch (exchange->framing.kind) {
     case FY_BODY_LENGTH: return exchange->left == 0;
-    case FY_BODY_CHUNKED: return exchange->body_over;
+    case FY_BODY_CHUNKED: return exchange->body_over && exchange->lines.len == 0;
     case FY_BODY_CLOSE:
     case FY_BODY_TUNNEL: return exchange->conn->saw_end;
     default: return true;

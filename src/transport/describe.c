@@ -1,14 +1,16 @@
 /*
- * What a connection is doing, for whoever looks at the whole process (watch/snapshot.h). The read
- * loop's task describes its connection, so that nothing has to be noted while requests go by, and
- * nothing moves but the task.
+ * What a connection is, for a trace; and what it is doing, for whoever looks at the whole process
+ * (watch/snapshot.h). The read loop's task describes its connection, so that nothing has to be
+ * noted while requests go by, and nothing moves but the task.
  */
 #include <string.h>
 
 #include "base/debug.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "net/stream_ends.h"
 #include "transport/persist_conn.h"
+#include "transport/trace.h"
 #include "watch/snapshot.h"
 
 /* The request may be looked at until its round trip returns, and that waits for the answer, or for
@@ -80,3 +82,22 @@ const struct fy_debug_entry ferry_debug_connections[] = {
     FY_DEBUG_FIELD(fy_persist_conn, is_closed), FY_DEBUG_FIELD(fy_host, scheme),
     FY_DEBUG_FIELD(fy_host, host_port),         FY_DEBUG_END,
 };
+
+void fy_persist_conn_trace(const struct fy_persist_conn *conn, ferry_request *req)
+{
+    struct fy_stream_ends ends;
+    if (req->trace.got_connection == NULL) {
+        return;
+    }
+    fy_stream_ends(conn->stream, &ends);
+    const ferry_connection_info info = {
+        .size = sizeof info,
+        .number = conn->number,
+        .local = ends.local_text,
+        .remote = ends.remote_text,
+        .proxy = conn->route.proxy != NULL ? conn->route.proxy->host_port : "",
+        .requests = conn->requests,
+        .tls = conn->tls != NULL ? &conn->tls->shown : NULL,
+    };
+    FY_TRACE(req, got_connection, &info);
+}

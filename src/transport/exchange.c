@@ -62,6 +62,7 @@ void fy_exchange_release(struct fy_exchange *exchange)
         fy_persist_conn_release(exchange->conn);
     }
     fy_route_end(&exchange->route);
+    fy_buffer_free(&exchange->lines);
     fy_spare_give(&exchange->sched->exchanges, exchange);
 }
 

@@ -11,6 +11,7 @@
 
 #include <ferry.h>
 
+#include "base/buffer.h"
 #include "http/framing.h"
 #include "task/chan.h"
 #include "task/context.h"
@@ -60,6 +61,7 @@ struct fy_exchange {
     void *trace_arg;
     bool trip_over;   /* the send has returned, or is about to: it will not be tried again */
     bool close_asked; /* the request goes out with "Connection: close" */
+    bool raw;         /* the body's reader is given the chunks' lines, too */
     bool decodes;     /* it goes out with ferry's own Accept-Encoding; what comes is decoded */
 
     /* The request's way out. Closed when the write loop is done with the request, whatever came of
@@ -87,12 +89,14 @@ struct fy_exchange {
     /* The body, once the response is delivered. */
     ferry_response *res; /* NULL before and after */
     struct fy_framing framing;
-    int64_t left;        /* of a body by length; of the current chunk */
-    bool chunk_end_due;  /* a chunk's data is over and its CRLF not yet taken */
-    bool last_chunk;     /* the trailer section comes next */
-    bool body_over;      /* a chunked body has been taken to its very end */
-    int64_t line_excess; /* bytes of chunk lines beyond what the data they announced excuses */
-    int64_t drained;     /* bytes read on after the close */
+    int64_t left;           /* of a body by length; of the current chunk */
+    bool chunk_end_due;     /* a chunk's data is over and its CRLF not yet taken */
+    bool last_chunk;        /* the trailer section comes next */
+    bool body_over;         /* a chunked body has been taken to its very end */
+    struct fy_buffer lines; /* of chunks, taken and not yet given to the reader of a raw body */
+    size_t lines_given;     /* ... of these */
+    int64_t line_excess;    /* bytes of chunk lines beyond what the data they announced excuses */
+    int64_t drained;        /* bytes read on after the close */
     int trailer_fields;
     size_t trailer_bytes;
     bool reading;                  /* a task is in a read of it */

@@ -38,6 +38,7 @@ struct fy_dial_job {
     struct fy_exit_hook exit;
     /* Copies, behind this struct: the dial may outlive the request. */
     char *name, *host_port;
+    char *detour; /* where it goes instead, as a host_port; NULL: there */
     uint16_t port;
     bool secure;            /* https */
     bool in_handshake;      /* TLS is being agreed on */
@@ -65,6 +66,7 @@ static void job_free(struct fy_dial_job *job)
     want_release(job->want);
     fy_transport_release(job->transport);
     ferry_context_free(job->context);
+    free(job->detour);
     free(job->user_agent);
     fy_route_end(&job->route);
     free(job);
@@ -148,11 +150,18 @@ static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_i
                                         ferry_error *err)
 {
     const struct fy_transport_settings *set = &job->transport->set;
-    struct fy_connect connect = {.handshake_timeout_ms = set->tls_handshake_timeout_ms,
+    struct fy_connect connect = {.name = job->name,
+                                 .name_port = job->host_port,
+                                 .proxy_protocol = set->send_proxy_protocol,
+                                 .handshake_timeout_ms = set->tls_handshake_timeout_ms,
                                  .in_handshake = &job->in_handshake};
     struct fy_through through;
     struct fy_dial_times times = {0};
     *info = NULL;
+    if (set->local.refused.code != 0) {
+        *err = set->local.refused;
+        return NULL;
+    }
     if (job->secure && (connect.tls = fy_transport_tls(&job->transport->tls, err)) == NULL) {
         return NULL;
     }
@@ -167,6 +176,8 @@ static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_i
         .host_port = job->host_port,
         .port = job->port,
         .unix_socket = set->unix_socket,
+        .local = &set->local,
+        .attempt_delay_ms = set->fallback_delay_ms,
         .resolver = &job->transport->resolver,
         .deadline = fy_after_ms(set->dial_timeout_ms),
         .canceled = &job->canceled,
@@ -179,6 +190,9 @@ static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_i
         .trace_arg = job->trace_arg,
         .times = &times,
     };
+    if (fy_detours_take(&set->detours, &connect.dial, &job->detour, err) != 0) {
+        return NULL;
+    }
     struct fy_stream *stream = fy_connect(&connect, info, err);
     fy_timed_dial(job->counts, &times);
     return stream;
@@ -579,6 +593,7 @@ struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *r
             FY_HOST_COUNT(conn->counts, reuses);
         }
         FY_TRACE(req, got_conn, conn->reused, idle_ms);
+        fy_persist_conn_trace(conn, req);
     }
     return conn;
 }

@@ -128,6 +128,9 @@ void fy_read_loop(void *arg);
 void fy_write_loop(void *arg);
 void fy_persist_conn_loop_over(struct fy_persist_conn *conn);
 
+/* Tells the request's trace of the connection that it has got, if it wants to know: describe.c. */
+void fy_persist_conn_trace(const struct fy_persist_conn *conn, ferry_request *req);
+
 /* The read loop's task, as a snapshot shows it: describe.c. */
 struct fy_snapshot_connection;
 void fy_persist_conn_describe(const struct fy_task *task,

@@ -21,6 +21,7 @@ struct reading {
     struct fy_persist_conn *conn;
     struct fy_exchange *exchange;
     size_t head_bytes;
+    struct fy_buffer text; /* the present head as it came, if a trace wants it */
     ferry_error *err;
 };
 
@@ -60,9 +61,16 @@ static struct fy_parse parse_begin(const struct fy_persist_conn *conn)
                              .len = fy_conn_input_len(&conn->input)};
 }
 
-/* A line has been parsed and copied. */
+/* A line, or several, have been parsed and copied. What a trace gets is the input's own bytes: in the
+ * copy the strings may have been ended already. */
 static int line_taken(struct reading *r, const struct fy_parse *parse)
 {
+    if (r->exchange->req->trace.got_head_text != NULL) {
+        fy_buffer_append(&r->text, fy_conn_input_bytes(&r->conn->input), parse->at);
+        if (r->text.failed) {
+            return fy_fail_memory(r->err);
+        }
+    }
     fy_conn_input_take(&r->conn->input, parse->at);
     r->head_bytes += parse->at;
     return r->head_bytes > r->conn->transport->set.max_header_bytes ? fail_too_long(r) : 0;
@@ -197,10 +205,12 @@ static ferry_response *read_head(struct reading *r)
         fy_fail_memory(r->err);
         return NULL;
     }
+    r->text.len = 0;
     if (read_status_line(r, res) != 0 || read_fields(r, res) != 0) {
         fy_response_free(res);
         return NULL;
     }
+    FY_TRACE(r->exchange->req, got_head_text, r->text.bytes, r->text.len);
     return res;
 }
 
@@ -219,15 +229,20 @@ static void note_interim(struct fy_exchange *exchange, const ferry_response *int
 static int frame(struct reading *r, ferry_response *res)
 {
     char detail[64];
-    const char *method = r->exchange->req->method;
-    const char *refused = fy_framing_decide(&r->exchange->framing, method, res->minor, res->status,
-                                            &res->header, detail);
+    const ferry_request *req = r->exchange->req;
+    struct fy_framing *framing = &r->exchange->framing;
+    bool ignore_length = r->exchange->transport->set.ignore_content_length;
+    const char *refused = fy_framing_decide(framing, req->method, res->minor, res->status,
+                                            &res->header, ignore_length, detail);
     if (refused != NULL) {
         return fy_fail(r->err, FERRY_EPROTOCOL, 0, "malformed response: %s%s%s", refused,
                        detail[0] != '\0' ? " " : "", detail);
     }
-    res->length = r->exchange->framing.announced;
-    if (r->exchange->framing.kind == FY_BODY_CHUNKED && fy_response_announce_trailers(res) != 0) {
+    if (req->http_1_0 && !fy_header_lists(&res->header, "Connection", "keep-alive")) {
+        framing->keep_alive = false; /* it answers with 1.1, but to a request that cannot persist */
+    }
+    res->length = framing->announced;
+    if (framing->kind == FY_BODY_CHUNKED && fy_response_announce_trailers(res) != 0) {
         return fy_fail_memory(r->err);
     }
     return 0;
@@ -257,18 +272,18 @@ static int prepare_decoding(struct reading *r, ferry_response *res,
     return fy_decoded_body_new(res, max, decoded) == 0 ? 0 : fy_fail_memory(r->err);
 }
 
-ferry_response *fy_response_read(struct fy_exchange *exchange, ferry_error *err)
+static ferry_response *read_answer(struct reading *r)
 {
-    struct reading r = {.conn = exchange->conn, .exchange = exchange, .err = err};
+    struct fy_exchange *exchange = r->exchange;
     for (;;) {
-        ferry_response *res = read_head(&r);
+        ferry_response *res = read_head(r);
         if (res == NULL) {
             return NULL;
         }
         /* 101 is an answer: from then on the connection speaks another protocol. */
         if (res->status >= 200 || res->status == 101) {
             struct fy_decoded_body *decoded = NULL;
-            if (finish(&r, res) != 0 || prepare_decoding(&r, res, &decoded) != 0) {
+            if (finish(r, res) != 0 || prepare_decoding(r, res, &decoded) != 0) {
                 fy_response_free(res);
                 return NULL;
             }
@@ -283,4 +298,12 @@ ferry_response *fy_response_read(struct fy_exchange *exchange, ferry_error *err)
         note_interim(exchange, res);
         fy_response_free(res);
     }
+}
+
+ferry_response *fy_response_read(struct fy_exchange *exchange, ferry_error *err)
+{
+    struct reading r = {.conn = exchange->conn, .exchange = exchange, .err = err};
+    ferry_response *res = read_answer(&r);
+    fy_buffer_free(&r.text);
+    return res;
 }

@@ -35,6 +35,11 @@ static int check(const ferry_request *req, ferry_error *err)
     if (req->trailer != NULL && strcmp(req->method, "CONNECT") == 0) {
         return fy_fail(err, FERRY_EINVAL, 0, "CONNECT has no body for trailers to follow");
     }
+    if (req->http_1_0 && fy_request_chunked(req)) {
+        return fy_fail(err, FERRY_EINVAL, 0,
+                       "HTTP/1.0 has no chunks, which a body of unknown length or with trailers "
+                       "needs");
+    }
     if (strcmp(req->url.scheme, "http") != 0 && strcmp(req->url.scheme, "https") != 0) {
         return fy_fail(err, FERRY_ESCHEME, 0, "unsupported protocol scheme \"%s\"",
                        req->url.scheme);
@@ -79,7 +84,9 @@ static struct fy_exchange *exchange_for(ferry_transport *transport, ferry_reques
         exchange->close_asked = req->close || transport->set.disable_keep_alives;
         exchange->decodes = !transport->set.disable_compression && fy_coding_names() != NULL &&
                             fy_request_leaves_coding(req);
+        exchange->raw = req->raw_body;
         exchange->expects_continue = req->body.kind != FY_REQUEST_NO_BODY && req->body.len != 0 &&
+                                     !req->http_1_0 &&
                                      transport->set.expect_continue_timeout_ms >= 0 &&
                                      fy_header_lists(&req->header, "Expect", "100-continue");
     }

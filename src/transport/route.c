@@ -247,8 +247,11 @@ int fy_route_choose(ferry_transport *transport, const ferry_request *req, struct
     if (route->proxy == NULL) {
         return -1;
     }
+    const char *host = req->url.host;
+    uint16_t port = req->url.port;
     route->absolute = !proxies->tunnel && !fy_proxy_is_socks(route->proxy) &&
-                      strcmp(req->url.scheme, "http") == 0;
+                      strcmp(req->url.scheme, "http") == 0 &&
+                      !fy_detours_find(&transport->set.detours, &host, &port);
     return 0;
 }
 

@@ -73,6 +73,9 @@ int fy_trailer_read(struct fy_exchange *exchange, bool may_park, ferry_error *er
             break;
         case FY_PARSE_END: exchange->body_over = true; break;
         }
+        if (exchange->raw) {
+            fy_buffer_append(&exchange->lines, parse.bytes, parse.at);
+        }
         fy_conn_input_take(input, parse.at);
         exchange->trailer_bytes += parse.at;
         if (exchange->trailer_bytes > exchange->transport->set.max_header_bytes) {

@@ -48,12 +48,26 @@ static int settle(struct fy_transport_settings *set, const ferry_transport_optio
         .drain_ms = choose(given->drain_ms, 50),
         .dial = given->dial,
         .dial_arg = given->dial_arg,
+        .fallback_delay_ms = choose(given->fallback_delay_ms, 250),
+        .ignore_content_length = given->ignore_content_length != 0,
+        .send_proxy_protocol = given->send_proxy_protocol != 0,
     };
+    if (fy_local_end_init(&set->local, given) != 0 ||
+        fy_detours_read(&set->detours, given->connect_to) != 0) {
+        return -1;
+    }
     if (given->unix_socket != NULL) {
         set->unix_socket = strdup(given->unix_socket);
         return set->unix_socket != NULL ? 0 : -1;
     }
     return 0;
+}
+
+static void unsettle(struct fy_transport_settings *set)
+{
+    fy_local_end_destroy(&set->local);
+    fy_detours_free(&set->detours);
+    free(set->unix_socket);
 }
 
 /* ------------------------------------------------------------------------------ birth and death */
@@ -76,7 +90,7 @@ FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *op
         goto no_settings;
     }
     if (fy_transport_tls_init(&transport->tls, given.tls) != 0) {
-        goto no_tls;
+        goto no_settings;
     }
     if (fy_resolver_init(&transport->resolver, given.resolve, choose(given.dns_cache_ms, 60000)) !=
         0) {
@@ -99,9 +113,8 @@ no_proxies:
     fy_resolver_destroy(&transport->resolver);
 no_resolver:
     fy_transport_tls_destroy(&transport->tls);
-no_tls:
-    free(transport->set.unix_socket);
 no_settings:
+    unsettle(&transport->set);
     free(transport);
     return NULL;
 }
@@ -120,7 +133,7 @@ void fy_transport_release(ferry_transport *transport)
         fy_proxies_destroy(&transport->proxies);
         fy_resolver_destroy(&transport->resolver);
         fy_transport_tls_destroy(&transport->tls);
-        free(transport->set.unix_socket);
+        unsettle(&transport->set);
         free(transport);
     }
 }

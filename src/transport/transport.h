@@ -17,6 +17,8 @@
 
 #include "base/fork.h"
 #include "base/list.h"
+#include "net/detours.h"
+#include "net/local_end.h"
 #include "net/resolve.h"
 #include "transport/host_counts.h"
 #include "transport/route.h"
@@ -36,6 +38,11 @@ struct fy_transport_settings {
     int64_t max_decoded_bytes; /* -1: no limit */
     int64_t drain_bytes;       /* -1: never */
     int64_t drain_ms;
+    int64_t fallback_delay_ms; /* -1: no limit */
+    bool send_proxy_protocol;
+    bool ignore_content_length;
+    struct fy_local_end local;
+    struct fy_detours detours;
     char *unix_socket;
     ferry_dial_fn dial;
     void *dial_arg;

@@ -163,6 +163,38 @@ static void test_empty_and_large_forms(void **state)
     free(pattern);
 }
 
+static void test_fields_of_parts(void **state)
+{
+    char wanted[1000];
+    ferry_error err = {0};
+    struct origin *origin = serve_reply(state, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_form *form = ferry_form_new(&err);
+    assert_int_equal(ferry_form_add_field(form, "X-A", "1", &err), -1);
+    assert_error(&err, FERRY_EINVAL, "part that there is not");
+    assert_int_equal(ferry_form_add_text(form, "a", "one", &err), 0);
+    assert_int_equal(ferry_form_add_field(form, "X-A", "1", &err), 0);
+    assert_int_equal(ferry_form_add_field(form, "X-B", "", &err), 0);
+    assert_int_equal(ferry_form_add_text(form, "b", "two", &err), 0);
+    assert_int_equal(ferry_form_add_field(form, "bad name", "1", &err), -1);
+    assert_int_equal(ferry_form_add_field(form, "X-A", "1\r\nX: y", &err), -1);
+    assert_error(&err, FERRY_EINVAL, "control byte");
+    ferry_request *req = request("POST", origin_url(origin, "/"));
+    assert_int_equal(ferry_request_set_form(req, form), 0);
+    assert_got(send_and_read(transport, req), 200, "");
+    struct origin_request seen = origin_request(origin, 0);
+    assert_null(strstr(seen.head, "chunked"));
+    assert_string_equal(
+        seen.body,
+        expected(
+            seen.head,
+            "--@\r\nContent-Disposition: form-data; name=\"a\"\r\nX-A: 1\r\nX-B: \r\n\r\none\r\n"
+            "--@\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\ntwo\r\n--@--\r\n",
+            wanted, sizeof wanted));
+    ferry_request_free(req);
+    ferry_form_free(form);
+}
+
 static void test_refused_parts(void **state)
 {
     (void)state;
@@ -183,7 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_urlencode),     TRANSPORT_TEST(test_CL_006_form_post),
         TRANSPORT_TEST(test_multipart),       TRANSPORT_TEST(test_empty_and_large_forms),
-        cmocka_unit_test(test_refused_parts),
+        TRANSPORT_TEST(test_fields_of_parts), cmocka_unit_test(test_refused_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

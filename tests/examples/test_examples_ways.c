@@ -100,6 +100,30 @@ static void resolve(void **state)
     fails(&result, "has no port from 1 to 65535");
 }
 
+static void wire(void **state)
+{
+    struct origin *origin =
+        origin_start_reply("HTTP/1.1 200 Fine\r\nX-Odd:  value\r\nContent-Length: 0\r\n\r\n");
+    struct run_result result;
+    char detour[64];
+    char expected[400];
+
+    (void)state;
+    snprintf(detour, sizeof detour, "a.example:80:127.0.0.1:%d", origin_port(origin));
+    EXAMPLE(&result, "wire", "http://a.example/b", detour);
+    snprintf(expected, sizeof expected,
+             "* connection to %s, request 1 on it\n> GET /b HTTP/1.1\n> Host: a.example\n",
+             origin_host(origin));
+    assert_memory_equal(result.out, expected, strlen(expected));
+    assert_non_null(strstr(result.out, "> \n< HTTP/1.1 200 Fine\n< X-Odd:  value\n"
+                                       "< Content-Length: 0\n< \n"));
+    assert_int_equal(result.status, 0);
+    run_free(&result);
+    EXAMPLE(&result, "wire", "http://a.example/b", "a.example:80");
+    fails(&result, "write host:port:to-host:to-port");
+    assert_true(origin_stop(origin));
+}
+
 /* The origin plays the proxy, and nginx is what is reached directly. */
 static void proxy_for_a_domain(void **state)
 {
@@ -153,9 +177,8 @@ static void hsts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(https),   cmocka_unit_test(unix_socket),
-        cmocka_unit_test(resolve), cmocka_unit_test(proxy_for_a_domain),
-        cmocka_unit_test(hsts),
+        cmocka_unit_test(https), cmocka_unit_test(unix_socket),        cmocka_unit_test(resolve),
+        cmocka_unit_test(wire),  cmocka_unit_test(proxy_for_a_domain), cmocka_unit_test(hsts),
     };
     return cmocka_run_group_tests(tests, start_examples, stop_examples);
 }

@@ -32,7 +32,7 @@ static void decide(char out[256], const char *method, int minor, int status, con
     struct fy_framing framing;
     char detail[64];
     memset(detail, 'x', sizeof(detail));
-    const char *reason = fy_framing_decide(&framing, method, minor, status, &header, detail);
+    const char *reason = fy_framing_decide(&framing, method, minor, status, &header, false, detail);
     assert_non_null(memchr(detail, '\0', sizeof(detail)));
     if (reason != NULL) {
         snprintf(out, 256, "REFUSED %s %s", reason, detail);

@@ -36,8 +36,8 @@ static int connect_to(struct fy_stream **stream, const char *host, uint16_t port
 {
     struct fy_address address;
     assert_true(fy_address_parse(&address, host, port));
-    int result =
-        fy_socket_stream_connect(stream, (const struct sockaddr *)&address.sockaddr, address.len);
+    int result = fy_socket_stream_connect(stream, (const struct sockaddr *)&address.sockaddr,
+                                          address.len, NULL);
     return result == -EINPROGRESS ? fy_socket_stream_finish_connect(*stream, "test") : result;
 }
 
@@ -74,7 +74,7 @@ static void connect_refused(void **state)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    int result = fy_socket_stream_connect(&stream, (struct sockaddr *)&address, len);
+    int result = fy_socket_stream_connect(&stream, (struct sockaddr *)&address, len, NULL);
     if (result == -EINPROGRESS) {
         result = fy_socket_stream_finish_connect(stream, "test");
         stream->ops->free(stream);

@@ -28,6 +28,8 @@ static void taken_apart(void **state)
         {"HTTP://Proxy", FY_PROXY_HTTP, "proxy", "proxy:80", NULL, NULL, 80},
         {"https://proxy", FY_PROXY_HTTPS, "proxy", "proxy:443", NULL, NULL, 443},
         {"https://proxy:80", FY_PROXY_HTTPS, "proxy", "proxy:80", NULL, NULL, 80},
+        {"socks4://bob@proxy", FY_PROXY_SOCKS4, "proxy", "proxy:1080", "bob", NULL, 1080},
+        {"SOCKS4a://proxy:9", FY_PROXY_SOCKS4A, "proxy", "proxy:9", NULL, NULL, 9},
         {"socks5://[::1]", FY_PROXY_SOCKS5, "::1", "[::1]:1080", NULL, NULL, 1080},
         {"socks5h://a%3a:%40b@127.0.0.1:9", FY_PROXY_SOCKS5H, "127.0.0.1", "127.0.0.1:9",
          "a:", "@b", 9},
@@ -59,7 +61,7 @@ static void refused(void **state)
         const char *setting, *message;
     } cases[] = {
         {"ftp://proxy", "the proxy's setting: a proxy cannot have the scheme \"ftp\""},
-        {"socks4://proxy", "the proxy's setting: a proxy cannot have the scheme \"socks4\""},
+        {"socks6://proxy", "the proxy's setting: a proxy cannot have the scheme \"socks6\""},
         {"http://", "the proxy's setting: parse \"http://\": no host"},
         {"http://u:secret@proxy:0",
          "the proxy's setting: parse \"http://u:xxxxx@proxy:0\": the port is not between 1 and "
@@ -69,7 +71,7 @@ static void refused(void **state)
          "byte in it"},
         {"a%3ab:secret@proxy",
          "the proxy's setting: a name for Basic credentials cannot have a colon in it"},
-        {long_name, "the proxy's setting: a name or password for SOCKS5 cannot be longer than 255 "
+        {long_name, "the proxy's setting: a name or password for SOCKS cannot be longer than 255 "
                     "bytes"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
