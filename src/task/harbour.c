@@ -79,12 +79,17 @@ static void leave(struct fy_sched *sched)
     fy_sched_unlock(there);
 }
 
+static bool is_settling(const struct fy_exit_hook *hook)
+{
+    return hook->settle != NULL && hook->settles(hook);
+}
+
 static void run_hooks_but_settling(struct fy_link *hooks)
 {
     struct fy_link *link = hooks->next;
     while (link != hooks) {
         struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
-        if (hook->settle != NULL) {
+        if (is_settling(hook)) {
             link = link->next;
             continue;
         }
@@ -99,7 +104,7 @@ static bool settle_one(struct fy_link *hooks, int64_t deadline)
     FY_LIST_EACH(link, hooks)
     {
         struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
-        if (hook->settle != NULL && hook->settle(hook, deadline)) {
+        if (is_settling(hook) && hook->settle(hook, deadline)) {
             return true;
         }
     }
@@ -110,7 +115,7 @@ static bool has_settling(struct fy_link *hooks)
 {
     FY_LIST_EACH(link, hooks)
     {
-        if (FY_CONTAINER(link, struct fy_exit_hook, link)->settle != NULL) {
+        if (is_settling(FY_CONTAINER(link, struct fy_exit_hook, link))) {
             return true;
         }
     }

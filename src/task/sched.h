@@ -94,6 +94,7 @@ struct fy_exit_hook {
      * perhaps left behind what does outlive the thread. False: there is no point in that, or the
      * deadline has passed. NULL: there never is one. */
     bool (*settle)(struct fy_exit_hook *hook, int64_t deadline);
+    bool (*settles)(const struct fy_exit_hook *hook); /* whether it would; with settle */
     /* What is to be done in the child of a fork, on the scheduler of the thread that forked
      * (task/fork.h); in sched->leftovers: on every other's. NULL: nothing. */
     void (*forked)(struct fy_exit_hook *hook);

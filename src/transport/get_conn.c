@@ -83,14 +83,16 @@ static void job_exit(struct fy_exit_hook *hook)
 }
 
 /* The request was served by another connection: this one joins the pool, and outlives the thread. */
+static bool job_settles(const struct fy_exit_hook *hook)
+{
+    const struct fy_dial_job *job = FY_CONTAINER(hook, const struct fy_dial_job, exit);
+    return job->want->over && !job->canceled.closed && job->transport->set.dial == NULL &&
+           job->transport->pool.monitored;
+}
+
 static bool job_settle(struct fy_exit_hook *hook, int64_t deadline)
 {
-    struct fy_dial_job *job = FY_CONTAINER(hook, struct fy_dial_job, exit);
-    struct fy_want *want = job->want;
-    if (!want->over || job->canceled.closed || job->transport->set.dial != NULL ||
-        !job->transport->pool.monitored) {
-        return false;
-    }
+    struct fy_want *want = FY_CONTAINER(hook, struct fy_dial_job, exit)->want;
     struct fy_case dialed = FY_RECEIVE_FROM(&want->dialed);
     want->holds++;
     bool over = fy_select(&dialed, 1, deadline, "waiting for a dial, before the thread ends") == 0;
@@ -331,6 +333,7 @@ static void start_dial(struct fy_want *want)
     want->dial = job;
     job->exit.run = job_exit;
     job->exit.settle = job_settle;
+    job->exit.settles = job_settles;
     job->exit.forked = job_in_child;
     fy_list_push_front(&fy_sched_running()->exit_hooks, &job->exit.link);
 }

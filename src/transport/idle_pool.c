@@ -160,6 +160,8 @@ static enum ferry_put_result put(struct fy_persist_conn *conn, struct fy_persist
     if (pool->freed) {
         return FERRY_PUT_TRANSPORT_FREED;
     }
+    conn->idle_since =
+        conn->sched->now; /* also where whoever is given it does not want it any more */
     if (fy_wants_give(conn)) {
         return FERRY_PUT_OK;
     }
@@ -173,7 +175,6 @@ static enum ferry_put_result put(struct fy_persist_conn *conn, struct fy_persist
         *evicted = FY_CONTAINER(pool->lru.prev, struct fy_persist_conn, lru_link);
         idle_remove(*evicted);
     }
-    conn->idle_since = conn->sched->now;
     fy_persist_conn_hold(conn);
     idle_add(conn);
     return FERRY_PUT_OK;

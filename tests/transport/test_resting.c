@@ -148,14 +148,11 @@ static void test_moves_to_another_thread_and_back(void **state)
     for (int i = 0; i < 3; i++) {
         struct call call = {.transport = transport, .url = origin_url(origin, "/")};
         struct side side = {0};
-        unsigned long opened = (unsigned long)i + 1; /* a thread's connections end with it */
-        char serial[2] = {(char)('0' + opened), '\0'};
-        assert_got(get(transport, origin_url(origin, "/")), 200, serial);
+        assert_got(get(transport, origin_url(origin, "/")), 200, "1");
         assert_rests(2);
         start_side(&side, run_get, &call);
         end_side(&side);
-        assert_got(call.outcome, 200, serial);
-        assert_eventually(stats_of(transport).connections == 0);
+        assert_got(call.outcome, 200, "1"); /* and back, from a thread that has ended */
     }
 }
 
