@@ -6,6 +6,8 @@
  */
 #include "transport/want.h"
 
+#include <stdlib.h>
+
 #include "transport/idle_pool.h"
 #include "transport/pool_books.h"
 
@@ -285,4 +287,21 @@ int fy_wants_count(ferry_transport *transport)
     int count = transport->pool.waiting;
     pthread_mutex_unlock(&transport->pool.lock);
     return count;
+}
+
+void fy_want_release(struct fy_want *want)
+{
+    /* Who gives several holds back had them. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+    if (--want->holds == 0) {
+        fy_transport_release(want->transport);
+        free(want);
+    }
+}
+
+void fy_want_fail(struct fy_want *want, const ferry_error *err)
+{
+    if (fy_want_dialed(want, false)) {
+        want->err = *err;
+        (void)fy_chan_try_send(&want->ready, NULL); /* its one place is free */
+    }
 }

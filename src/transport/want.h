@@ -72,6 +72,12 @@ struct fy_persist_conn *fy_want_promised(struct fy_want *want);
  */
 void fy_want_dial_over(struct fy_want *want);
 
+/* The dial on its behalf came to nothing, or could not begin: why, if that is to be the want's end. */
+void fy_want_fail(struct fy_want *want, const ferry_error *err);
+
+/* Gives a hold back; it is freed with the last. */
+void fy_want_release(struct fy_want *want);
+
 /* It begins now after all. */
 void fy_want_dial_begins(struct fy_want *want);
 
