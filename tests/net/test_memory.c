@@ -103,7 +103,7 @@ static void dial_with_less(const struct fy_dial *dial, int64_t deadline_ms, int 
         }
         assert_int_equal(net_test_tasks(), 1);
     }
-    assert_true(count > 2);
+    assert_true(count > 1); /* something could be refused; a stream is often one of before */
 }
 
 /* Nobody accepts: there is room for every connection to wait. */
