@@ -10,8 +10,9 @@
 GDB loads this by itself with libferry.so, where it finds and trusts it (docs/gdb.md); for a program that
 is linked with the static library, and for the ferry command: source .../share/ferry/ferry-gdb.py
 
-It only reads memory, and needs no debugging information: the library has tables (src/base/debug.h) that
-say where things are. With that information, of course, the stacks say more.
+It reads memory (and puts back a stack that was put away), and needs no debugging information: the
+library has tables (src/base/debug.h) that say where things are. With that information, of course, the
+stacks say more.
 """
 
 import struct
