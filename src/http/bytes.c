@@ -4,8 +4,6 @@
  */
 #include "http/bytes.h"
 
-#include <string.h>
-
 /* Each entry is a sum of enum fy_byte_class; sixteen to a line, the line's first byte before it. */
 const unsigned char fy_byte_classes[256] = {
     /* clang-format off */
@@ -33,22 +31,14 @@ static unsigned char lower(char c)
     return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 0x20) : (unsigned char)c;
 }
 
-bool fy_equal_fold(const char *a, const char *b, size_t len)
+bool fy_differ_in_case(const char *a, const char *b, size_t len)
 {
-    if (memcmp(a, b, len) == 0) {
-        return true; /* most are spelled as usual */
-    }
     for (size_t i = 0; i < len; i++) {
         if (a[i] != b[i] && lower(a[i]) != lower(b[i])) {
             return false;
         }
     }
     return true;
-}
-
-bool fy_text_is(const char *text, size_t len, const char *word)
-{
-    return strlen(word) == len && fy_equal_fold(text, word, len);
 }
 
 int fy_hex_value(char c)

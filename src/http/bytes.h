@@ -113,12 +113,21 @@ static inline const char *fy_find_no_token(const char *at, const char *end)
     return at;
 }
 
+/* fy_equal_fold() of what is not equal. */
+bool fy_differ_in_case(const char *a, const char *b, size_t len);
+
 /* Whether len bytes are equal but for the case of ASCII letters. Not strncasecmp, which asks the
- * locale. */
-bool fy_equal_fold(const char *a, const char *b, size_t len);
+ * locale. Most are spelled as usual. */
+static inline bool fy_equal_fold(const char *a, const char *b, size_t len)
+{
+    return memcmp(a, b, len) == 0 || fy_differ_in_case(a, b, len);
+}
 
 /* Whether a text of len bytes is the word, without case. */
-bool fy_text_is(const char *text, size_t len, const char *word);
+static inline bool fy_text_is(const char *text, size_t len, const char *word)
+{
+    return strlen(word) == len && fy_equal_fold(text, word, len);
+}
 
 /* 0 to 15, or -1 for a byte that is no hexadecimal digit. */
 int fy_hex_value(char c);

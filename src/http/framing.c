@@ -39,99 +39,145 @@ static bool parse_length(const char *text, size_t len, int64_t *length)
     return len > 0;
 }
 
+/* What the fields say, all of them taken together. */
+struct said {
+    int64_t length;                      /* Content-Length; -1: there is none */
+    const char *length_wrong;            /* why the first that cannot be believed cannot; or NULL */
+    const struct fy_field *wrong_length; /* that one */
+    const struct fy_field *coding; /* Transfer-Encoding, the second if there is one; NULL: none */
+    int codings;                   /* how many of them there are */
+    bool close, keep_alive;        /* what Connection lists */
+};
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 /* Reads one field's value into *length, which is -1 or what the fields before it said. A list
  * whose members are all the same is what a proxy makes of repeated fields, and is let pass (RFC
  * 9110 section 8.6). */
 static const char *read_length(const struct fy_field *field, int64_t *length)
 {
     const char *at = field->value;
+    const char *end = at + field->value_len;
     for (;;) {
-        size_t len = strcspn(at, ",");
-        size_t kept = len;
-        while (kept > 0 && (*at == ' ' || *at == '\t')) {
-            at++;
-            len--;
-            kept--;
+        const char *member_end = at;
+        while (member_end < end && *member_end != ',') {
+            member_end++;
         }
-        while (kept > 0 && (at[kept - 1] == ' ' || at[kept - 1] == '\t')) {
-            kept--;
+        const char *to = member_end;
+        while (at < to && is_blank(*at)) {
+            at++;
+        }
+        while (to > at && is_blank(to[-1])) {
+            to--;
         }
         int64_t value;
-        if (!parse_length(at, kept, &value)) {
+        if (!parse_length(at, (size_t)(to - at), &value)) {
             return "a malformed Content-Length";
         }
         if (*length >= 0 && value != *length) {
             return "Content-Lengths that differ";
         }
         *length = value;
-        if (at[len] == '\0') {
+        if (member_end == end) {
             return NULL;
         }
-        at += len + 1;
+        at = member_end + 1;
     }
 }
 
-/* Content-Length over all its fields into *length, -1 where there is none. */
-static const char *content_length(const struct fy_header *header, int64_t *length, char detail[64])
+static void read_connection(const struct fy_field *field, struct said *said)
 {
-    *length = -1;
-    const struct fy_field *field = NULL;
-    while ((field = fy_header_find(header, "Content-Length", field)) != NULL) {
-        const char *reason = strlen(field->value) == field->value_len
-                                 ? read_length(field, length)
-                                 : "a malformed Content-Length";
-        if (reason != NULL) {
-            quote(detail, field->value, field->value_len);
-            return reason;
+    if (fy_text_is(field->value, field->value_len, "keep-alive")) { /* as it mostly is */
+        said->keep_alive = true;
+        return;
+    }
+    const char *rest = field->value;
+    const char *option;
+    size_t len;
+    while (fy_next_element(&rest, &option, &len)) {
+        said->close = said->close || fy_text_is(option, len, "close");
+        said->keep_alive = said->keep_alive || fy_text_is(option, len, "keep-alive");
+    }
+}
+
+/* One walk over the fields: few of a head's matter here, and most of their names differ in length. */
+static struct said read_fields(const struct fy_header *header)
+{
+    struct said said = {.length = -1};
+    for (size_t i = 0; i < header->count; i++) {
+        const struct fy_field *field = &header->fields[i];
+        if (fy_text_is(field->name, field->name_len, "Content-Length")) {
+            if (said.length_wrong == NULL) {
+                said.length_wrong = read_length(field, &said.length);
+                said.wrong_length = field;
+            }
+        } else if (fy_text_is(field->name, field->name_len, "Transfer-Encoding")) {
+            if (said.codings++ < 2) {
+                said.coding = field;
+            }
+        } else if (fy_text_is(field->name, field->name_len, "Connection")) {
+            read_connection(field, &said);
         }
     }
-    return NULL;
+    return said;
 }
 
 /* Transfer-Encoding: nothing, or exactly one field that says "chunked". ferry sends no TE, so a
  * server has no reason to apply another coding, and "identity" is none since RFC 7230. */
-static const char *transfer_encoding(const struct fy_header *header, int minor, bool *chunked,
-                                     char detail[64])
+static const char *refuse_coding(const struct said *said, int minor)
 {
-    *chunked = false;
-    const struct fy_field *field = fy_header_find(header, "Transfer-Encoding", NULL);
-    if (field == NULL) {
-        return NULL;
-    }
-    quote(detail, field->value, field->value_len);
-    const struct fy_field *second = fy_header_find(header, "Transfer-Encoding", field);
-    if (second != NULL) {
-        quote(detail, second->value, second->value_len);
+    if (said->codings > 1) {
         return "more than one Transfer-Encoding";
     }
-    if (!fy_text_is(field->value, field->value_len, "chunked")) {
+    if (!fy_text_is(said->coding->value, said->coding->value_len, "chunked")) {
         return "an unsupported Transfer-Encoding";
     }
-    if (minor < 1) {
-        return "a Transfer-Encoding from an HTTP/1.0 peer"; /* RFC 9112 section 6.1 */
-    }
-    detail[0] = '\0';
-    *chunked = true;
-    return NULL;
+    return minor < 1 ? "a Transfer-Encoding from an HTTP/1.0 peer" /* RFC 9112 section 6.1 */
+                     : NULL;
 }
 
-static bool persists(int minor, const struct fy_header *header)
+/* Why the fields cannot be believed, or NULL. */
+static const char *refuse(const struct said *said, int minor, char detail[64])
 {
-    if (fy_header_lists(header, "Connection", "close")) {
-        return false;
+    const struct fy_field *field = said->wrong_length;
+    const char *reason = said->length_wrong;
+    if (reason == NULL && said->coding != NULL) {
+        field = said->coding;
+        reason = refuse_coding(said, minor);
     }
-    return minor >= 1 ||
-           fy_header_lists(header, "Connection", "keep-alive"); /* RFC 9112 section 9.3 */
+    if (reason != NULL) {
+        quote(detail, field->value, field->value_len);
+        return reason;
+    }
+    return said->coding != NULL && said->length >= 0
+               ? "both Content-Length and Transfer-Encoding" /* item 3 */
+               : NULL;
+}
+
+/* Most methods differ in their first letter. */
+static bool is_method(const char *method, const char *name)
+{
+    return method[0] == name[0] && strcmp(method, name) == 0;
 }
 
 const char *fy_framing_decide(struct fy_framing *framing, const char *method, int minor, int status,
                               const struct fy_header *header, bool ignore_length, char detail[64])
 {
+    struct said said = read_fields(header);
+    if (ignore_length) {
+        said.length = -1;
+        said.length_wrong = NULL;
+    }
     detail[0] = '\0';
-    *framing = (struct fy_framing){.kind = FY_BODY_NONE, .keep_alive = persists(minor, header)};
+    *framing = (struct fy_framing){.kind = FY_BODY_NONE,
+                                   /* RFC 9112 section 9.3 */
+                                   .keep_alive = !said.close && (minor >= 1 || said.keep_alive)};
     /* The numbered items are those of RFC 9112 section 6.3. Item 2, and 101: whatever the fields
      * say, HTTP is over. */
-    if (status == 101 || (strcmp(method, "CONNECT") == 0 && status >= 200 && status <= 299)) {
+    if (status == 101 || (is_method(method, "CONNECT") && status >= 200 && status <= 299)) {
         framing->kind = FY_BODY_TUNNEL;
         framing->announced = -1;
         framing->keep_alive = false;
@@ -141,29 +187,21 @@ const char *fy_framing_decide(struct fy_framing *framing, const char *method, in
         return NULL; /* item 1: no content, and no field that could announce some (RFC 9110
                         section 8.6) */
     }
-    int64_t length = -1;
-    bool chunked;
-    const char *reason = ignore_length ? NULL : content_length(header, &length, detail);
-    if (reason == NULL) {
-        reason = transfer_encoding(header, minor, &chunked, detail);
-    }
-    if (reason == NULL && chunked && length >= 0) {
-        reason = "both Content-Length and Transfer-Encoding"; /* item 3 */
-    }
+    const char *reason = refuse(&said, minor, detail);
     if (reason != NULL) {
         return reason;
     }
-    framing->announced = length;
-    if (strcmp(method, "HEAD") == 0 || status == 304) {
-        if (status == 304 && length < 0) {
+    framing->announced = said.length;
+    if (is_method(method, "HEAD") || status == 304) {
+        if (status == 304 && said.length < 0) {
             framing->announced = 0;
         }
-    } else if (chunked) {
+    } else if (said.coding != NULL) {
         framing->kind = FY_BODY_CHUNKED;
-    } else if (length > 0) {
+    } else if (said.length > 0) {
         framing->kind = FY_BODY_LENGTH;
-        framing->length = length;
-    } else if (length < 0) {
+        framing->length = said.length;
+    } else if (said.length < 0) {
         framing->kind = FY_BODY_CLOSE; /* item 8 */
         framing->keep_alive = false;
     }
