@@ -47,8 +47,7 @@ static struct outcome read_body(const char *bytes, size_t size, size_t step)
     uint64_t left = 0;
     for (;;) {
         size_t before = parse.at;
-        struct fy_slice name;
-        struct fy_slice value;
+        struct fy_field field;
         enum fy_parse_result result = FY_PARSE_DONE;
         switch (stage) {
         case LINE:
@@ -80,7 +79,7 @@ static struct outcome read_body(const char *bytes, size_t size, size_t step)
             stage = result == FY_PARSE_DONE ? LINE : DATA_END;
             break;
         case TRAILERS:
-            result = fy_parse_field(&parse, &name, &value);
+            result = fy_parse_field(&parse, &field);
             outcome.trailers += result == FY_PARSE_DONE;
             break;
         }

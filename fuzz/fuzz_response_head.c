@@ -30,9 +30,9 @@ struct outcome {
     int status;
 };
 
-static bool inside(const struct fy_parse *parse, struct fy_slice slice)
+static bool inside(const struct fy_parse *parse, const char *text, size_t len)
 {
-    return slice.bytes >= parse->bytes && slice.bytes + slice.len <= parse->bytes + parse->at;
+    return text >= parse->bytes && text + len <= parse->bytes + parse->at;
 }
 
 static struct outcome read_head(const char *bytes, size_t size, struct fy_header *header,
@@ -40,28 +40,29 @@ static struct outcome read_head(const char *bytes, size_t size, struct fy_header
 {
     struct outcome outcome = {0};
     struct fy_parse parse = {.bytes = bytes, .len = size};
-    struct fy_slice name;
-    struct fy_slice value;
+    struct fy_field field;
     outcome.result = fy_parse_status_line(&parse, line);
     if (outcome.result == FY_PARSE_DONE) {
         MUST(line->status >= 100 && line->status <= 999 && line->major == 1 && line->minor >= 0 &&
              line->minor <= 1);
-        MUST(inside(&parse, line->reason) &&
+        MUST(inside(&parse, line->reason.bytes, line->reason.len) &&
              fy_is_field_value(line->reason.bytes, line->reason.len));
         outcome.status = line->status;
         size_t before = parse.at;
-        while ((outcome.result = fy_parse_field(&parse, &name, &value)) == FY_PARSE_DONE) {
+        while ((outcome.result = fy_parse_field(&parse, &field)) == FY_PARSE_DONE) {
             MUST(parse.at > before && parse.at <= size);
             MUST(memcmp(bytes + parse.at - 2, "\r\n", 2) == 0);
-            MUST(inside(&parse, name) && fy_is_token(name.bytes, name.len));
-            MUST(inside(&parse, value) && fy_is_field_value(value.bytes, value.len));
-            MUST(value.len == 0 || (strchr(" \t", value.bytes[0]) == NULL &&
-                                    strchr(" \t", value.bytes[value.len - 1]) == NULL));
+            MUST(inside(&parse, field.name, field.name_len) &&
+                 fy_is_token(field.name, field.name_len));
+            MUST(inside(&parse, field.value, field.value_len) &&
+                 fy_is_field_value(field.value, field.value_len));
+            MUST(field.value_len == 0 || (strchr(" \t", field.value[0]) == NULL &&
+                                          strchr(" \t", field.value[field.value_len - 1]) == NULL));
             outcome.fields++;
             before = parse.at;
             if (header != NULL) {
-                MUST(fy_header_add(header, arena, name.bytes, name.len, value.bytes, value.len) ==
-                     0);
+                MUST(fy_header_add(header, arena, field.name, field.name_len, field.value,
+                                   field.value_len) == 0);
             }
         }
         MUST(outcome.result != FY_PARSE_END || parse.at == before + 2);

@@ -13,8 +13,9 @@
 #define FIRST_FIELDS 16
 
 /* The outgrown array stays in the arena until all of it goes: twice the size at most. */
-static int grow(struct fy_header *header, struct fy_arena *arena, size_t capacity)
+int fy_header_grow(struct fy_header *header, struct fy_arena *arena)
 {
+    size_t capacity = header->capacity == 0 ? FIRST_FIELDS : header->capacity * 2;
     if (capacity > SIZE_MAX / sizeof(*header->fields)) {
         return -1;
     }
@@ -30,16 +31,10 @@ static int grow(struct fy_header *header, struct fy_arena *arena, size_t capacit
     return 0;
 }
 
-int fy_header_reserve(struct fy_header *header, struct fy_arena *arena, size_t more)
-{
-    return header->capacity - header->count >= more ? 0 : grow(header, arena, header->count + more);
-}
-
 int fy_header_add(struct fy_header *header, struct fy_arena *arena, const char *name,
                   size_t name_len, const char *value, size_t value_len)
 {
-    size_t larger = header->capacity == 0 ? FIRST_FIELDS : header->capacity * 2;
-    if (header->count == header->capacity && grow(header, arena, larger) != 0) {
+    if (header->count == header->capacity && fy_header_grow(header, arena) != 0) {
         return -1;
     }
     /* One allocation for both: "name\0value\0". */
@@ -57,19 +52,17 @@ int fy_header_add(struct fy_header *header, struct fy_arena *arena, const char *
         memcpy(value_text, value, value_len);
     }
     value_text[value_len] = '\0';
-    fy_header_take(header, (struct fy_field){.name = text,
-                                             .value = value_text,
-                                             .name_len = name_len,
-                                             .value_len = value_len});
+    header->fields[header->count++] = (struct fy_field){
+        .name = text, .value = value_text, .name_len = name_len, .value_len = value_len};
     return 0;
 }
 
 const struct fy_field *fy_header_search(const struct fy_header *header, const char *name,
                                         size_t name_len, const struct fy_field *after)
 {
-    size_t i = after == NULL ? 0 : (size_t)(after - header->fields) + 1;
-    for (; i < header->count; i++) {
-        const struct fy_field *field = &header->fields[i];
+    const struct fy_field *field = after == NULL ? header->fields : after + 1;
+    const struct fy_field *end = header->fields + header->count;
+    for (; field < end; field++) {
         if (field->name_len == name_len && fy_equal_fold(field->name, name, name_len)) {
             return field;
         }

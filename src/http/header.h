@@ -7,7 +7,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -25,33 +24,16 @@ struct fy_header {
     struct fy_field *fields;
     size_t count;
     size_t capacity;
-    uint64_t names; /* a bit for each name that was ever added, fy_name_bit()'s: most that are
-                       looked for are not there, and that is known at once */
 };
 
-/* Which of 64 bits stands for a name, whatever its case. */
-static inline uint64_t fy_name_bit(const char *name, size_t len)
-{
-    unsigned first = (unsigned char)name[0];
-    unsigned middle = (unsigned char)name[len / 2];
-    return UINT64_C(1) << (((first + 7 * len) & 31) | ((middle & 1) << 5));
-}
-
-/* Room for more fields in one piece; -1 when out of memory. */
-int fy_header_reserve(struct fy_header *header, struct fy_arena *arena, size_t more);
-
-/* Appends a field whose strings lie in the arena already; there is room. */
-static inline void fy_header_take(struct fy_header *header, struct fy_field field)
-{
-    header->fields[header->count++] = field;
-    header->names |= fy_name_bit(field.name, field.name_len);
-}
+/* Room for another field, and some more; -1 when out of memory. */
+int fy_header_grow(struct fy_header *header, struct fy_arena *arena);
 
 /* Appends a copy; 0, or -1 when out of memory. */
 int fy_header_add(struct fy_header *header, struct fy_arena *arena, const char *name,
                   size_t name_len, const char *value, size_t value_len);
 
-/* fy_header_find() once the name may be there. */
+/* fy_header_find() where there are fields. */
 const struct fy_field *fy_header_search(const struct fy_header *header, const char *name,
                                         size_t name_len, const struct fy_field *after);
 
@@ -59,10 +41,7 @@ const struct fy_field *fy_header_search(const struct fy_header *header, const ch
 static inline const struct fy_field *fy_header_find(const struct fy_header *header,
                                                     const char *name, const struct fy_field *after)
 {
-    size_t len = strlen(name);
-    return (header->names & fy_name_bit(name, len)) != 0
-               ? fy_header_search(header, name, len, after)
-               : NULL;
+    return header->count > 0 ? fy_header_search(header, name, strlen(name), after) : NULL;
 }
 
 /* First value of that name, or NULL. */

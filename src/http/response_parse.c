@@ -7,10 +7,12 @@
 #include "http/response_parse.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "http/bytes.h"
 
-static enum fy_parse_result bad(struct fy_parse *parse, const char *at, const char *reason)
+static __attribute__((cold)) enum fy_parse_result bad(struct fy_parse *parse, const char *at,
+                                                      const char *reason)
 {
     parse->reason = reason;
     parse->bad_at = (size_t)(at - parse->bytes);
@@ -26,6 +28,11 @@ static const char *control_reason(char byte)
     case '\n': return "a LF without CR";
     default: return "a control byte";
     }
+}
+
+static bool is_line_end(const char *at, const char *end)
+{
+    return end - at >= 2 && at[0] == '\r' && at[1] == '\n';
 }
 
 enum fy_parse_result fy_parse_line_end(struct fy_parse *parse, const char *at)
@@ -47,36 +54,44 @@ enum fy_parse_result fy_parse_line_end(struct fy_parse *parse, const char *at)
     return FY_PARSE_DONE;
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
+/* "HTTP/1.1", "HTTP/1.1 200", and what is compared at once. */
+enum { VERSION_LEN = 8, STATUS_LEN = 12, STATUS_BLOCK = 16 };
 
-/* Whether a byte may stand at this place of "HTTP/1.x 200"; of versions only HTTP/1 is spoken
- * here. */
-static bool fits_status_line(size_t place, char byte)
+/* What may stand at each place of "HTTP/1.1 200", from the one to the other, and behind it anything;
+ * of versions only HTTP/1 is spoken here, and no status is below 100 (RFC 9110 section 15). */
+static const unsigned char status_least[STATUS_BLOCK] = "HTTP/1.0 100\0\0\0\0";
+static const unsigned char status_most[STATUS_BLOCK] = "HTTP/1.9 999\xff\xff\xff\xff";
+
+/* How many of the first bytes, up to the status, fit. Where there are enough, all of them are compared
+ * at once: compilers make that one comparison of vectors. */
+static size_t fitting_status_line(const char *start, size_t have)
 {
-    static const char pattern[] = "HTTP/1.d Ndd";
-    switch (pattern[place]) {
-    case 'd': return is_digit(byte);
-    case 'N': return byte >= '1' && byte <= '9'; /* no status is below 100: RFC 9110 section 15 */
-    default: return byte == pattern[place];
+    const unsigned char *bytes = (const unsigned char *)start;
+    unsigned char misfits = have < STATUS_BLOCK;
+    for (size_t i = 0; i < STATUS_BLOCK && have >= STATUS_BLOCK; i++) {
+        misfits |= (bytes[i] < status_least[i]) | (bytes[i] > status_most[i]);
     }
+    if (misfits == 0) {
+        return STATUS_LEN;
+    }
+    size_t fits = 0;
+    size_t all = have < STATUS_LEN ? have : STATUS_LEN;
+    while (fits < all && bytes[fits] >= status_least[fits] && bytes[fits] <= status_most[fits]) {
+        fits++;
+    }
+    return fits;
 }
-
-enum { VERSION_LEN = 8, STATUS_LEN = 12 }; /* "HTTP/1.1", "HTTP/1.1 200" */
 
 enum fy_parse_result fy_parse_status_line(struct fy_parse *parse, struct fy_status_line *line)
 {
     const char *start = parse->bytes + parse->at;
     const char *end = parse->bytes + parse->len;
     size_t have = (size_t)(end - start);
-    for (size_t i = 0; i < STATUS_LEN && i < have; i++) {
-        if (!fits_status_line(i, start[i])) {
-            return bad(parse, start + i,
-                       i < VERSION_LEN ? "no HTTP/1 status line"
-                                       : "a status line without a status of three digits");
-        }
+    size_t fits = fitting_status_line(start, have);
+    if (fits < STATUS_LEN && fits < have) {
+        return bad(parse, start + fits,
+                   fits < VERSION_LEN ? "no HTTP/1 status line"
+                                      : "a status line without a status of three digits");
     }
     if (have <= STATUS_LEN) {
         return FY_PARSE_MORE;
@@ -109,8 +124,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-enum fy_parse_result fy_parse_field(struct fy_parse *parse, struct fy_slice *name,
-                                    struct fy_slice *value)
+/* What does not begin with a name and a colon; the first byte that no name may hold is at 'other'. */
+static enum fy_parse_result no_name(struct fy_parse *parse, const char *other)
 {
     const char *start = parse->bytes + parse->at;
     const char *end = parse->bytes + parse->len;
@@ -126,47 +141,47 @@ enum fy_parse_result fy_parse_field(struct fy_parse *parse, struct fy_slice *nam
          * first field (section 2.2). */
         return bad(parse, start, "a folded field line");
     }
-    const char *colon = fy_find_no_token(start, end);
-    if (colon == end) {
+    if (other == end) {
         return FY_PARSE_MORE;
     }
-    if (*colon != ':') {
-        return bad(parse, colon,
-                   is_blank(*colon)                   ? "white space in or after a field name"
-                   : fy_byte_is(*colon, FY_BYTE_TEXT) ? "a field name that is no token"
-                                                      : control_reason(*colon));
-    }
-    if (colon == start) {
-        return bad(parse, colon, "an empty field name");
+    return bad(parse, other,
+               *other == ':'                      ? "an empty field name"
+               : is_blank(*other)                 ? "white space in or after a field name"
+               : fy_byte_is(*other, FY_BYTE_TEXT) ? "a field name that is no token"
+                                                  : control_reason(*other));
+}
+
+enum fy_parse_result fy_parse_field(struct fy_parse *parse, struct fy_field *field)
+{
+    const char *start = parse->bytes + parse->at;
+    const char *end = parse->bytes + parse->len;
+    const char *colon = fy_find_no_token(start, end);
+    if (colon == end || *colon != ':' || colon == start) {
+        return no_name(parse, colon);
     }
     const char *from = colon + 1;
     while (from < end && is_blank(*from)) {
         from++;
     }
     const char *line_end = fy_find_control(from, end);
-    enum fy_parse_result result = fy_parse_line_end(parse, line_end);
-    if (result == FY_PARSE_DONE) {
-        const char *to = line_end;
-        while (to > from && is_blank(to[-1])) {
-            to--;
-        }
-        *name = (struct fy_slice){start, (size_t)(colon - start)};
-        *value = (struct fy_slice){from, (size_t)(to - from)};
+    if (!is_line_end(line_end, end)) {
+        return fy_parse_line_end(parse, line_end); /* says why not, or that there is more to come */
     }
-    return result;
+    const char *to = line_end;
+    while (to > from && is_blank(to[-1])) {
+        to--;
+    }
+    parse->at = (size_t)(line_end + 2 - parse->bytes);
+    *field = (struct fy_field){.name = start,
+                               .value = from,
+                               .name_len = (size_t)(colon - start),
+                               .value_len = (size_t)(to - from)};
+    return FY_PARSE_DONE;
 }
 
 bool fy_is_408(const char *bytes, size_t len)
 {
-    static const char status[] = "408";
-    if (len < STATUS_LEN) {
-        return false;
-    }
-    for (size_t i = 0; i < STATUS_LEN; i++) {
-        if (i > VERSION_LEN ? bytes[i] != status[i - VERSION_LEN - 1]
-                            : !fits_status_line(i, bytes[i])) {
-            return false;
-        }
-    }
-    return len == STATUS_LEN || bytes[STATUS_LEN] == ' ' || bytes[STATUS_LEN] == '\r';
+    return len >= STATUS_LEN && fitting_status_line(bytes, len) == STATUS_LEN &&
+           memcmp(bytes + VERSION_LEN + 1, "408", 3) == 0 &&
+           (len == STATUS_LEN || bytes[STATUS_LEN] == ' ' || bytes[STATUS_LEN] == '\r');
 }

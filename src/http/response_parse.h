@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "http/header.h"
+
 enum fy_parse_result {
     FY_PARSE_DONE, /* a whole line was taken */
     FY_PARSE_MORE, /* right so far, but the line is not all there yet */
@@ -43,11 +45,11 @@ struct fy_status_line {
  * line is BAD at its first wrong byte, without waiting for a line's end. */
 enum fy_parse_result fy_parse_status_line(struct fy_parse *parse, struct fy_status_line *line);
 
-/* Takes one field line (RFC 9112 section 5), or the empty line. The value comes without
- * surrounding white space. Refused: line folding, white space before the colon, bare CR or LF,
- * NUL and other control bytes, an empty name, a name that is no token. */
-enum fy_parse_result fy_parse_field(struct fy_parse *parse, struct fy_slice *name,
-                                    struct fy_slice *value);
+/* Takes one field line (RFC 9112 section 5), or the empty line. The field's strings are where they
+ * stand in the bytes, the value without surrounding white space; neither is NUL-terminated. Refused:
+ * line folding, white space before the colon, bare CR or LF, NUL and other control bytes, an empty
+ * name, a name that is no token. */
+enum fy_parse_result fy_parse_field(struct fy_parse *parse, struct fy_field *field);
 
 /* Takes the CRLF that must stand at 'at': DONE (and moves behind it), MORE or BAD. For the
  * parsers of other lines. */

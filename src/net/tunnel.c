@@ -42,15 +42,14 @@ static enum fy_parse_result take_status_line(struct fy_tunnel_answer *answer,
 
 static enum fy_parse_result take_field(struct fy_tunnel_answer *answer, struct fy_parse *parse)
 {
-    struct fy_slice name;
-    struct fy_slice value;
-    enum fy_parse_result result = fy_parse_field(parse, &name, &value);
+    struct fy_field field;
+    enum fy_parse_result result = fy_parse_field(parse, &field);
     if (result == FY_PARSE_DONE) {
         if (++answer->fields > answer->max_fields) {
             return bad(answer, "a head of too many fields");
         }
-        if (fy_header_add(&answer->header, &answer->arena, name.bytes, name.len, value.bytes,
-                          value.len) != 0) {
+        if (fy_header_add(&answer->header, &answer->arena, field.name, field.name_len, field.value,
+                          field.value_len) != 0) {
             return bad(answer, NULL);
         }
     }

@@ -1,7 +1,7 @@
 /*
- * A head is read line by line, each copied into the response's arena as it comes: straight-line
- * code, for a task that parks wherever more is needed. The parsing itself is
- * http/response_parse.c's.
+ * A head stays in the connection's input until it is there to its end, and is parsed as it comes:
+ * straight-line code, for a task that parks wherever more is needed. Then its text goes into the
+ * response's arena in one piece. The parsing itself is http/response_parse.c's.
  */
 #include "transport/response_read.h"
 
@@ -20,8 +20,10 @@
 struct reading {
     struct fy_persist_conn *conn;
     struct fy_exchange *exchange;
-    size_t head_bytes;
-    struct fy_buffer text; /* the present head as it came, if a trace wants it */
+    size_t former_bytes;   /* of the heads before this one */
+    size_t most_bytes;     /* how many this one may have */
+    struct fy_parse parse; /* stands in the connection's input, as the present head's strings do */
+    size_t reason_len;
     ferry_error *err;
 };
 
@@ -31,171 +33,120 @@ static int fail_too_long(struct reading *r)
                    r->conn->transport->set.max_header_bytes);
 }
 
-static int fail_malformed(struct reading *r, const struct fy_parse *parse)
+static int fail_malformed(struct reading *r)
 {
     return fy_fail(r->err, FERRY_EPROTOCOL, 0, "malformed response: %s (byte %zu of the head)",
-                   parse->reason, r->head_bytes + parse->bad_at);
+                   r->parse.reason, r->former_bytes + r->parse.bad_at);
 }
 
-static int fill(struct reading *r)
+/* Reads more of the head. That may move what is there, and the strings that were found follow. */
+static int fill(struct reading *r, ferry_response *res)
 {
     struct fy_persist_conn *conn = r->conn;
-    size_t max = conn->transport->set.max_header_bytes - r->head_bytes;
-    ssize_t got =
-        fy_conn_input_len(&conn->input) >= max
-            ? -EMSGSIZE
-            : fy_conn_input_fill(&conn->input, conn->stream, max, "reading a response's head");
-    if (got > 0) {
-        return 0;
-    }
+    ssize_t got = r->parse.len >= r->most_bytes
+                      ? -EMSGSIZE
+                      : fy_conn_input_fill(&conn->input, conn->stream, r->most_bytes,
+                                           "reading a response's head");
     if (got == -EMSGSIZE) {
         return fail_too_long(r);
     }
-    return fy_persist_conn_fail_read(
-        conn, got, "the connection ended in the middle of the response's head", r->err);
-}
-
-static struct fy_parse parse_begin(const struct fy_persist_conn *conn)
-{
-    return (struct fy_parse){.bytes = fy_conn_input_bytes(&conn->input),
-                             .len = fy_conn_input_len(&conn->input)};
-}
-
-/* A line, or several, have been parsed and copied. What a trace gets is the input's own bytes: in the
- * copy the strings may have been ended already. */
-static int line_taken(struct reading *r, const struct fy_parse *parse)
-{
-    if (r->exchange->req->trace.got_head_text != NULL) {
-        fy_buffer_append(&r->text, fy_conn_input_bytes(&r->conn->input), parse->at);
-        if (r->text.failed) {
-            return fy_fail_memory(r->err);
+    if (got <= 0) {
+        return fy_persist_conn_fail_read(
+            conn, got, "the connection ended in the middle of the response's head", r->err);
+    }
+    const char *from = r->parse.bytes;
+    const char *to = fy_conn_input_bytes(&conn->input);
+    r->parse.bytes = to;
+    r->parse.len = fy_conn_input_len(&conn->input);
+    if (to != from) {
+        res->reason = to + (res->reason - from);
+        for (size_t i = 0; i < res->header.count; i++) {
+            struct fy_field *field = &res->header.fields[i];
+            field->name = to + (field->name - from);
+            field->value = to + (field->value - from);
         }
     }
-    fy_conn_input_take(&r->conn->input, parse->at);
-    r->head_bytes += parse->at;
-    return r->head_bytes > r->conn->transport->set.max_header_bytes ? fail_too_long(r) : 0;
+    return 0;
 }
 
 static int read_status_line(struct reading *r, ferry_response *res)
 {
-    for (;;) {
-        struct fy_status_line line;
-        struct fy_parse parse = parse_begin(r->conn);
-        switch (fy_parse_status_line(&parse, &line)) {
-        case FY_PARSE_DONE:
-            res->status = line.status;
-            res->minor = line.minor;
-            res->reason = fy_arena_copy(&res->arena, line.reason.bytes, line.reason.len);
-            return res->reason != NULL ? line_taken(r, &parse) : fy_fail_memory(r->err);
-        case FY_PARSE_MORE:
-            if (fill(r) != 0) {
-                return -1;
-            }
-            break;
-        default: return fail_malformed(r, &parse);
-        }
-    }
-}
-
-/* Before each field. */
-static int check_count(struct reading *r, const ferry_response *res)
-{
-    int most = r->conn->transport->set.max_header_fields;
-    if (res->header.count >= (size_t)most) {
-        return fy_fail(r->err, FERRY_ETOOBIG, 0, "the response head has more than %d fields", most);
-    }
-    return 0;
-}
-
-static int keep_field(struct reading *r, ferry_response *res, struct fy_slice name,
-                      struct fy_slice value)
-{
-    if (check_count(r, res) != 0) {
-        return -1;
-    }
-    if (fy_header_add(&res->header, &res->arena, name.bytes, name.len, value.bytes, value.len) !=
-        0) {
-        return fy_fail_memory(r->err);
-    }
-    return 0;
-}
-
-/* The length of the field lines up to and with the empty one, and how many there are before that;
- * 0: they are not all here. */
-static size_t whole_fields(const char *bytes, size_t len, size_t *lines)
-{
-    const char *end = bytes + len;
-    const char *at = bytes;
-    *lines = 0;
-    while (end - at >= 2 && *at != '\r') {
-        const char *line_end = memchr(at, '\n', (size_t)(end - at));
-        if (line_end == NULL) {
-            return 0;
-        }
-        at = line_end + 1;
-        ++*lines;
-    }
-    return end - at >= 2 ? (size_t)(at + 2 - bytes) : 0;
-}
-
-/* All field lines at once, which is how they mostly come: one copy, in which the strings are then
- * ended in place. 1: done; 0: they are not all here, and nothing is taken; -1. */
-static int read_whole_fields(struct reading *r, ferry_response *res)
-{
-    struct fy_conn_input *input = &r->conn->input;
-    struct fy_slice name;
-    struct fy_slice value;
-    size_t lines;
-    size_t len = whole_fields(fy_conn_input_bytes(input), fy_conn_input_len(input), &lines);
-    if (len == 0 || len > r->conn->transport->set.max_header_bytes - r->head_bytes) {
-        return 0;
-    }
-    char *copy = fy_arena_copy(&res->arena, fy_conn_input_bytes(input), len);
-    if (copy == NULL || fy_header_reserve(&res->header, &res->arena, lines) != 0) {
-        return fy_fail_memory(r->err);
-    }
-    struct fy_parse parse = {.bytes = copy, .len = len};
+    struct fy_status_line line;
     enum fy_parse_result result;
-    while ((result = fy_parse_field(&parse, &name, &value)) == FY_PARSE_DONE) {
-        if (check_count(r, res) != 0) {
+    while ((result = fy_parse_status_line(&r->parse, &line)) == FY_PARSE_MORE) {
+        if (fill(r, res) != 0) {
             return -1;
         }
-        copy[name.bytes + name.len - copy] = '\0';
-        copy[value.bytes + value.len - copy] = '\0';
-        fy_header_take(&res->header,
-                       (struct fy_field){name.bytes, value.bytes, name.len, value.len});
     }
-    if (result != FY_PARSE_END) {
-        return fail_malformed(r, &parse);
+    if (result != FY_PARSE_DONE) {
+        return fail_malformed(r);
     }
-    return line_taken(r, &parse) == 0 ? 1 : -1;
+    res->status = line.status;
+    res->minor = line.minor;
+    res->reason = line.reason.bytes;
+    r->reason_len = line.reason.len;
+    return r->parse.at > r->most_bytes ? fail_too_long(r) : 0;
+}
+
+static int fail_too_many(struct reading *r)
+{
+    return fy_fail(r->err, FERRY_ETOOBIG, 0, "the response head has more than %d fields",
+                   r->conn->transport->set.max_header_fields);
 }
 
 static int read_fields(struct reading *r, ferry_response *res)
 {
-    int whole = read_whole_fields(r, res);
-    if (whole != 0) {
-        return whole < 0 ? -1 : 0;
-    }
+    struct fy_header *header = &res->header;
+    const size_t most_fields = (size_t)r->conn->transport->set.max_header_fields;
     for (;;) {
-        struct fy_slice name;
-        struct fy_slice value;
-        struct fy_parse parse = parse_begin(r->conn);
-        switch (fy_parse_field(&parse, &name, &value)) {
-        case FY_PARSE_DONE:
-            if (keep_field(r, res, name, value) != 0 || line_taken(r, &parse) != 0) {
-                return -1;
-            }
-            break;
-        case FY_PARSE_END: return line_taken(r, &parse);
-        case FY_PARSE_MORE:
-            if (fill(r) != 0) {
-                return -1;
-            }
-            break;
-        default: return fail_malformed(r, &parse);
+        if (header->count == header->capacity && fy_header_grow(header, &res->arena) != 0) {
+            return fy_fail_memory(r->err);
+        }
+        enum fy_parse_result result = fy_parse_field(&r->parse, &header->fields[header->count]);
+        if (result == FY_PARSE_BAD) {
+            return fail_malformed(r);
+        }
+        if (result == FY_PARSE_DONE && ++header->count > most_fields) {
+            return fail_too_many(r);
+        }
+        if (r->parse.at > r->most_bytes) {
+            return fail_too_long(r);
+        }
+        if (result == FY_PARSE_END) {
+            return 0;
+        }
+        if (result == FY_PARSE_MORE && fill(r, res) != 0) {
+            return -1;
         }
     }
+}
+
+/* The head is whole. The next one may have the connection's input: this one gets a copy of its own,
+ * in which its strings are ended. */
+static int keep_text(struct reading *r, ferry_response *res)
+{
+    const char *from = r->parse.bytes;
+    size_t len = r->parse.at;
+    FY_TRACE(r->exchange->req, got_head_text, from, len);
+    char *to = fy_arena_copy(&res->arena, from, len);
+    if (to == NULL) {
+        return fy_fail_memory(r->err);
+    }
+    fy_conn_input_take(&r->conn->input, len);
+    r->former_bytes += len;
+    char *reason = to + (res->reason - from);
+    reason[r->reason_len] = '\0';
+    res->reason = reason;
+    for (size_t i = 0; i < res->header.count; i++) {
+        struct fy_field *field = &res->header.fields[i];
+        char *name = to + (field->name - from);
+        char *value = to + (field->value - from);
+        name[field->name_len] = '\0';
+        value[field->value_len] = '\0';
+        field->name = name;
+        field->value = value;
+    }
+    return 0;
 }
 
 static ferry_response *read_head(struct reading *r)
@@ -205,12 +156,14 @@ static ferry_response *read_head(struct reading *r)
         fy_fail_memory(r->err);
         return NULL;
     }
-    r->text.len = 0;
-    if (read_status_line(r, res) != 0 || read_fields(r, res) != 0) {
+    r->most_bytes = r->conn->transport->set.max_header_bytes - r->former_bytes;
+    r->parse = (struct fy_parse){.bytes = fy_conn_input_bytes(&r->conn->input),
+                                 .len = fy_conn_input_len(&r->conn->input)};
+    res->reason = r->parse.bytes; /* there is none yet, but it follows what moves */
+    if (read_status_line(r, res) != 0 || read_fields(r, res) != 0 || keep_text(r, res) != 0) {
         fy_response_free(res);
         return NULL;
     }
-    FY_TRACE(r->exchange->req, got_head_text, r->text.bytes, r->text.len);
     return res;
 }
 
@@ -303,7 +256,5 @@ static ferry_response *read_answer(struct reading *r)
 ferry_response *fy_response_read(struct fy_exchange *exchange, ferry_error *err)
 {
     struct reading r = {.conn = exchange->conn, .exchange = exchange, .err = err};
-    ferry_response *res = read_answer(&r);
-    fy_buffer_free(&r.text);
-    return res;
+    return read_answer(&r);
 }

@@ -12,8 +12,7 @@
 #include "transport/body.h"
 #include "transport/persist_conn.h"
 
-static int keep(struct fy_exchange *exchange, struct fy_slice name, struct fy_slice value,
-                ferry_error *err)
+static int keep(struct fy_exchange *exchange, const struct fy_field *field, ferry_error *err)
 {
     const struct fy_transport_settings *set = &exchange->transport->set;
     if (++exchange->trailer_fields > set->max_header_fields) {
@@ -21,9 +20,9 @@ static int keep(struct fy_exchange *exchange, struct fy_slice name, struct fy_sl
                        set->max_header_fields);
     }
     ferry_response *res = exchange->res; /* NULL when the body is drained after its close */
-    if (res != NULL && fy_trailer_allows(name.bytes, name.len) &&
-        fy_header_add(&res->trailer, &res->arena, name.bytes, name.len, value.bytes, value.len) !=
-            0) {
+    if (res != NULL && fy_trailer_allows(field->name, field->name_len) &&
+        fy_header_add(&res->trailer, &res->arena, field->name, field->name_len, field->value,
+                      field->value_len) != 0) {
         return fy_fail_memory(err);
     }
     return 0;
@@ -52,11 +51,10 @@ int fy_trailer_read(struct fy_exchange *exchange, bool may_park, ferry_error *er
 {
     struct fy_conn_input *input = &exchange->conn->input;
     while (!exchange->body_over) {
-        struct fy_slice name;
-        struct fy_slice value;
+        struct fy_field field;
         struct fy_parse parse = {.bytes = fy_conn_input_bytes(input),
                                  .len = fy_conn_input_len(input)};
-        switch (fy_parse_field(&parse, &name, &value)) {
+        switch (fy_parse_field(&parse, &field)) {
         case FY_PARSE_MORE: {
             int filled = fill(exchange, may_park, err);
             if (filled < 0) {
@@ -67,7 +65,7 @@ int fy_trailer_read(struct fy_exchange *exchange, bool may_park, ferry_error *er
         case FY_PARSE_BAD:
             return fy_fail(err, FERRY_EPROTOCOL, 0, "malformed trailer section: %s", parse.reason);
         case FY_PARSE_DONE:
-            if (keep(exchange, name, value, err) != 0) {
+            if (keep(exchange, &field, err) != 0) {
                 return -1;
             }
             break;

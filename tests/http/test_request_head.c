@@ -347,8 +347,7 @@ static void test_fields_for_a_proxy(void **state)
     (void)state;
     struct fy_field list[] = {
         {"X-Trace", "1", 7, 1}, {"accept", "no", 6, 2}, {"User-Agent", "no", 10, 2}};
-    const struct fy_header fields = {
-        .fields = list, .count = 3, .capacity = 3, .names = UINT64_MAX};
+    const struct fy_header fields = {.fields = list, .count = 3, .capacity = 3};
     const struct fy_head_options direct = {.proxy_authorization = "Basic dTpw",
                                            .proxy_fields = &fields};
     struct fy_head_options proxy = direct;

@@ -27,8 +27,7 @@ static char *read_head(const char *bytes, size_t len)
     memcpy(copy, bytes, len);
     struct fy_parse parse = {.bytes = copy, .len = len};
     struct fy_status_line line;
-    struct fy_slice name;
-    struct fy_slice value;
+    struct fy_field field;
     int at = 0;
     size_t before = parse.at;
     enum fy_parse_result result = fy_parse_status_line(&parse, &line);
@@ -37,9 +36,9 @@ static char *read_head(const char *bytes, size_t len)
         at += sprintf(out + at, "%d %d %.*s|", line.status, line.minor, (int)line.reason.len,
                       line.reason.bytes);
         before = parse.at;
-        while ((result = fy_parse_field(&parse, &name, &value)) == FY_PARSE_DONE) {
-            at += sprintf(out + at, "%.*s=%.*s|", (int)name.len, name.bytes, (int)value.len,
-                          value.bytes);
+        while ((result = fy_parse_field(&parse, &field)) == FY_PARSE_DONE) {
+            at += sprintf(out + at, "%.*s=%.*s|", (int)field.name_len, field.name,
+                          (int)field.value_len, field.value);
             assert_true(parse.at > before && parse.at <= len);
             before = parse.at;
         }
@@ -200,13 +199,12 @@ static void test_every_split_reads_the_same(void **state)
     for (size_t split = 0; split <= len; split++) {
         struct fy_parse parse = {.bytes = whole, .len = split};
         struct fy_status_line line;
-        struct fy_slice name;
-        struct fy_slice value;
+        struct fy_field field;
         int fields = 0;
         bool status = false;
         for (;;) {
-            enum fy_parse_result result = status ? fy_parse_field(&parse, &name, &value)
-                                                 : fy_parse_status_line(&parse, &line);
+            enum fy_parse_result result =
+                status ? fy_parse_field(&parse, &field) : fy_parse_status_line(&parse, &line);
             assert_int_not_equal(result, FY_PARSE_BAD);
             if (result == FY_PARSE_END) {
                 break;

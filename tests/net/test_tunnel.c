@@ -105,7 +105,7 @@ static void fields_of_the_callers(void **state)
     struct fy_field list[] = {{"X-Trace", "1", 7, 1},
                               {"User-Agent", "other", 10, 5},
                               {"Proxy-Authorization", "Bearer t", 19, 8}};
-    struct fy_header fields = {.fields = list, .count = 3, .capacity = 3, .names = UINT64_MAX};
+    struct fy_header fields = {.fields = list, .count = 3, .capacity = 3};
     tunnel.fields = &fields;
     asks(tunnel, "CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\nX-Trace: 1\r\n"
                  "User-Agent: other\r\nProxy-Authorization: Bearer t\r\n\r\n");
