@@ -28,8 +28,8 @@
 #define GAP 0
 #endif
 
-/* The first chunk holds an ordinary response, and is of a size that malloc() keeps ready for the
- * thread which freed one (in the GNU C library up to 1,032 bytes); later ones double. */
+/* The first chunk is of a size that malloc() keeps ready for the thread which freed one (in the GNU C
+ * library up to 1,032 bytes); later ones double. */
 #define FIRST_CHUNK ((size_t)1024 - sizeof(struct fy_arena_chunk))
 #define LARGEST_CHUNK ((size_t)64 * 1024)
 
@@ -37,23 +37,37 @@ struct fy_arena_chunk {
     struct fy_arena_chunk *next; /* older */
     size_t size;                 /* of bytes */
     size_t used;                 /* of bytes; a multiple of the strictest alignment */
+    bool lent;                   /* it is not malloc()'s */
     _Alignas(max_align_t) char bytes[];
 };
+
+static void begin(struct fy_arena_chunk *chunk, size_t size, bool lent)
+{
+    chunk->next = NULL;
+    chunk->size = size;
+    chunk->used = 0;
+    chunk->lent = lent;
+    ASAN_POISON_MEMORY_REGION(chunk->bytes, size);
+}
+
+void fy_arena_lend(struct fy_arena *arena, void *memory, size_t size)
+{
+    arena->chunks = memory;
+    begin(arena->chunks, size - sizeof *arena->chunks, true);
+}
 
 static struct fy_arena_chunk *new_chunk(size_t size)
 {
     struct fy_arena_chunk *chunk = malloc(sizeof(*chunk) + size);
     if (chunk != NULL) {
-        chunk->size = size;
-        chunk->used = 0;
-        ASAN_POISON_MEMORY_REGION(chunk->bytes, size);
+        begin(chunk, size, false);
     }
     return chunk;
 }
 
-/* Makes room for size bytes: a chunk that becomes the newest, or, for something large, one of
+/* Room for size bytes: a chunk that becomes the newest, or, for something large, one of
  * its own behind the newest, whose remaining room is not given up for it. */
-static struct fy_arena_chunk *grow(struct fy_arena *arena, size_t size)
+static __attribute__((noinline)) struct fy_arena_chunk *grow(struct fy_arena *arena, size_t size)
 {
     struct fy_arena_chunk *newest = arena->chunks;
     size_t next_size = newest == NULL ? FIRST_CHUNK : newest->size * 2;
@@ -117,7 +131,9 @@ void fy_arena_free(struct fy_arena *arena)
     while (chunk != NULL) {
         struct fy_arena_chunk *next = chunk->next;
         ASAN_UNPOISON_MEMORY_REGION(chunk->bytes, chunk->size);
-        free(chunk);
+        if (!chunk->lent) {
+            free(chunk);
+        }
         chunk = next;
     }
 }

@@ -11,26 +11,39 @@
 #include "task/clock.h"
 #include "task/sched.h"
 
+/* How many a scheduler keeps: as many as end and begin between two polls. */
+#define SPARE_RESPONSES 64
+
+FY_SLAB_STATIC(responses, FY_RESPONSE_BYTES, FY_SLAB_CHUNK)
+
+static void forget_users(struct fy_exit_hook *hook);
+static void forget_lost_users(struct fy_exit_hook *hook);
+
 /* For the ledger. */
 static size_t memory(const struct fy_ledger_entry *entry)
 {
     const ferry_response *res = FY_CONTAINER(entry, ferry_response, entry);
-    return fy_arena_bytes(&res->arena);
+    return sizeof *res + fy_arena_bytes(&res->arena);
 }
 
 ferry_response *fy_response_new(void)
 {
-    struct fy_arena arena = {0};
-    ferry_response *res = fy_arena_alloc(&arena, sizeof *res);
+    struct fy_sched *sched = fy_sched_running();
+    struct fy_spares *spares = &sched->responses;
+    spares->slab = &responses;
+    spares->most = SPARE_RESPONSES;
+    ferry_response *res = fy_spare_take(spares);
     if (res == NULL) {
         return NULL;
     }
-    *res = (ferry_response){.arena = arena,
-                            .sched = fy_sched_running(),
+    *res = (ferry_response){.sched = sched,
                             .reason = "",
                             .url = "",
                             .minor = 1,
-                            .length = -1};
+                            .length = -1,
+                            .leftover.run = forget_users,
+                            .leftover.forked = forget_lost_users};
+    fy_arena_lend(&res->arena, res->room, FY_RESPONSE_BYTES - sizeof *res);
     fy_list_init(&res->entry.link);
     res->entry.memory = memory;
     fy_list_init(&res->leftover.link);
@@ -43,8 +56,8 @@ void fy_response_free(ferry_response *res)
         res->tls_release(res->tls_held);
     }
     free(res->failure);
-    struct fy_arena arena = res->arena; /* the response lies in it */
-    fy_arena_free(&arena);
+    fy_arena_free(&res->arena);
+    fy_spare_give(&res->sched->responses, res);
 }
 
 /* ----------------------------------------------------------------------------------- the head */
@@ -148,8 +161,6 @@ static void forget_lost_users(struct fy_exit_hook *hook)
 static void hold_use(ferry_response *res)
 {
     if (res->users++ == 0) {
-        res->leftover.run = forget_users;
-        res->leftover.forked = forget_lost_users;
         fy_list_push_front(&res->sched->leftovers, &res->leftover.link);
     }
 }

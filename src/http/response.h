@@ -6,6 +6,7 @@
 #define FY_HTTP_RESPONSE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <ferry.h>
@@ -47,7 +48,7 @@ struct ferry_response {
     const char *reason; /* in the arena, as all strings here */
     const char *url;
     int64_t length;        /* as ferry_response_length() tells it */
-    struct fy_arena arena; /* the response itself is the first thing in it */
+    struct fy_arena arena; /* begins with the room below */
     struct fy_header header;
     struct fy_header announced; /* the trailer names that the head has, without values */
     struct fy_header trailer;   /* filled when the body has ended */
@@ -68,7 +69,11 @@ struct ferry_response {
     struct fy_exit_hook
         leftover; /* in sched->leftovers while there are users: the thread may end */
     struct fy_ledger_entry entry;
+    _Alignas(max_align_t) char room[]; /* up to FY_RESPONSE_BYTES in all: most heads fit */
 };
+
+/* What a response takes, with the room behind it. */
+#define FY_RESPONSE_BYTES ((size_t)1536)
 
 /* A use of a response, from a public function: enters its scheduler, and keeps the response from being
  * freed by a close that comes from another task meanwhile. NULL and *err when this is another
@@ -87,7 +92,8 @@ ferry_response *fy_response_new(void);
 /* Notes the trailer names that the head announces. -1 when out of memory. */
 int fy_response_announce_trailers(ferry_response *res);
 
-/* Frees the memory, nothing else: for one that never reached the ledger, and by the close. */
+/* Frees the memory, nothing else, under its scheduler's lock: for one that never reached the ledger,
+ * and by the close. */
 void fy_response_free(ferry_response *res);
 
 /* Under the lock, on its own thread: closes as ferry_response_close does. */

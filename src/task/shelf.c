@@ -103,6 +103,7 @@ static void give_back_spares(struct fy_sched *sched)
 {
     fy_spares_free(&sched->spares);
     fy_spares_free(&sched->exchanges);
+    fy_spares_free(&sched->responses);
     fy_stacks_cool();
 }
 

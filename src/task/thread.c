@@ -132,6 +132,7 @@ static void detach(void *arg)
     fy_switch_forget(&sched->root.stopped);
     fy_spares_free(&sched->spares);
     fy_spares_free(&sched->exchanges);
+    fy_spares_free(&sched->responses);
     atomic_store(&sched->task_count, 0);
     fy_sched_unlock(sched);
     pthread_mutex_unlock(&lives);

@@ -404,9 +404,9 @@ static void a_response_outlives_its_thread(void **state)
     char *text = ledger_text(&count);
     assert_int_equal(count, 2);
     assert_true(
-        has_line(text, "thread.c:10: ", " s, 0 of 5 bytes read, holds memory only (1 KiB)"));
+        has_line(text, "thread.c:10: ", " s, 0 of 5 bytes read, holds memory only (2 KiB)"));
     assert_true(
-        has_line(text, "thread.c:11: ", " s, 0 of 5 bytes read, holds memory only (1 KiB)"));
+        has_line(text, "thread.c:11: ", " s, 0 of 5 bytes read, holds memory only (2 KiB)"));
     free(text);
     ferry_response_close(thread.res[0]);
     ferry_response_close(thread.res[1]);
