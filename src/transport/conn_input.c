@@ -71,13 +71,6 @@ void fy_conn_input_take(struct fy_conn_input *input, size_t len)
     }
 }
 
-void fy_conn_input_rest(struct fy_conn_input *input)
-{
-    if (fy_conn_input_len(input) == 0) {
-        fy_conn_input_free(input);
-    }
-}
-
 void fy_conn_input_free(struct fy_conn_input *input)
 {
     if (input->capacity == FY_CONN_INPUT_BUFFER) {

@@ -38,9 +38,14 @@ ssize_t fy_conn_input_fill(struct fy_conn_input *input, struct fy_stream *stream
 /* Uses up len bytes. */
 void fy_conn_input_take(struct fy_conn_input *input, size_t len);
 
-/* Gives the buffer back if it is empty. */
-void fy_conn_input_rest(struct fy_conn_input *input);
-
 void fy_conn_input_free(struct fy_conn_input *input);
+
+/* Gives the buffer back if it is empty. */
+static inline void fy_conn_input_rest(struct fy_conn_input *input)
+{
+    if (input->buffer != NULL && fy_conn_input_len(input) == 0) {
+        fy_conn_input_free(input);
+    }
+}
 
 #endif
