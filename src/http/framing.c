@@ -23,22 +23,6 @@ static void quote(char detail[64], const char *value, size_t len)
     memcpy(detail + at, end, strlen(end) + 1);
 }
 
-static bool parse_length(const char *text, size_t len, int64_t *length)
-{
-    int64_t value = 0;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return false; /* a sign, a prefix, a blank in between */
-        }
-        if (__builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, text[i] - '0', &value)) {
-            return false;
-        }
-    }
-    *length = value;
-    return len > 0;
-}
-
 /* What the fields say, all of them taken together. */
 struct said {
     int64_t length;                      /* Content-Length; -1: there is none */
@@ -49,9 +33,27 @@ struct said {
     bool close, keep_alive;        /* what Connection lists */
 };
 
-static bool is_blank(char c)
+static const char *skip_blanks(const char *at, const char *end)
 {
-    return c == ' ' || c == '\t';
+    while (at < end && (*at == ' ' || *at == '\t')) {
+        at++;
+    }
+    return at;
+}
+
+/* Digits and nothing else: no sign, no prefix. Moves *at behind them; false: there are none, or too
+ * many. */
+static bool read_digits(const char **at, const char *end, int64_t *value)
+{
+    const char *begin = *at;
+    *value = 0;
+    for (; *at < end && **at >= '0' && **at <= '9'; ++*at) {
+        if (__builtin_mul_overflow(*value, 10, value) ||
+            __builtin_add_overflow(*value, **at - '0', value)) {
+            return false;
+        }
+    }
+    return *at > begin;
 }
 
 /* Reads one field's value into *length, which is -1 or what the fields before it said. A list
@@ -62,29 +64,21 @@ static const char *read_length(const struct fy_field *field, int64_t *length)
     const char *at = field->value;
     const char *end = at + field->value_len;
     for (;;) {
-        const char *member_end = at;
-        while (member_end < end && *member_end != ',') {
-            member_end++;
-        }
-        const char *to = member_end;
-        while (at < to && is_blank(*at)) {
-            at++;
-        }
-        while (to > at && is_blank(to[-1])) {
-            to--;
-        }
         int64_t value;
-        if (!parse_length(at, (size_t)(to - at), &value)) {
+        at = skip_blanks(at, end);
+        bool is_number = read_digits(&at, end, &value);
+        at = skip_blanks(at, end);
+        if (!is_number || (at < end && *at != ',')) {
             return "a malformed Content-Length";
         }
         if (*length >= 0 && value != *length) {
             return "Content-Lengths that differ";
         }
         *length = value;
-        if (member_end == end) {
+        if (at == end) {
             return NULL;
         }
-        at = member_end + 1;
+        at++;
     }
 }
 
