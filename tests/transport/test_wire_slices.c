@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What a response's end looks like on the wire. */
 enum ending {
@@ -286,6 +287,72 @@ static void test_reset_at_every_offset(void **state)
     assert_int_equal(torture_all(state, RESET, true), count_offsets(1));
 }
 
+enum { LONG_HEAD_FIELDS = 150, LONG_HEAD_VALUE = 300, LONG_HEAD_PIECE = 999 };
+
+/* "N: " and a value of N's own. */
+static void long_value(char value[LONG_HEAD_VALUE + 1], int number)
+{
+    memset(value, 'a' + number % 26, LONG_HEAD_VALUE);
+    value[LONG_HEAD_VALUE] = '\0';
+    value[number] = '!';
+}
+
+static void serve_long_head(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    while (origin_read_request(conn)) {
+        struct bytes head = {0};
+        bytes_append(&head, BYTES("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"));
+        bytes_append(&head, BYTES("HTTP/1.1 200 A long one\r\nContent-Length: 2\r\n"));
+        for (int i = 0; i < LONG_HEAD_FIELDS; i++) {
+            char value[LONG_HEAD_VALUE + 1];
+            char line[LONG_HEAD_VALUE + 32];
+            long_value(value, i);
+            int len = snprintf(line, sizeof line, "X-%d: %s \r\n", i, value);
+            bytes_append(&head, line, (size_t)len);
+        }
+        bytes_append(&head, BYTES("\r\nok"));
+        for (size_t at = 0; at < head.len; at += LONG_HEAD_PIECE) {
+            size_t left = head.len - at;
+            (void)origin_send(conn, head.data + at,
+                              left < LONG_HEAD_PIECE ? left : LONG_HEAD_PIECE);
+        }
+        bytes_free(&head);
+    }
+}
+
+/* More than the connection's buffer holds at first, behind another head: what has been found of it
+ * is right however often it moved meanwhile. */
+static void test_a_head_that_outgrows_the_buffer(void **state)
+{
+    struct origin *origin = serve_with(state, serve_long_head, NULL);
+    ferry_client *client = wire_client(transport_with(state, NULL));
+    ferry_error err;
+    for (int round = 0; round < 2; round++) {
+        ferry_request *req = wire_request("GET", origin, "/");
+        ferry_response *res = ferry_client_do(client, req, &err);
+        assert_non_null(res);
+        ferry_request_free(req);
+        assert_int_equal(ferry_response_status(res), 200);
+        assert_string_equal(ferry_response_reason(res), "A long one");
+        assert_int_equal(ferry_response_header_count(res), 1 + LONG_HEAD_FIELDS);
+        for (int i = 0; i < LONG_HEAD_FIELDS; i++) {
+            char value[LONG_HEAD_VALUE + 1];
+            char name[16];
+            long_value(value, i);
+            snprintf(name, sizeof name, "x-%d", i);
+            assert_non_null(ferry_response_header(res, name));
+            assert_string_equal(ferry_response_header(res, name), value);
+        }
+        char *body = ferry_response_read_all(res, 100, NULL, &err);
+        assert_non_null(body);
+        assert_string_equal(body, "ok");
+        free(body);
+        ferry_response_close(res);
+    }
+    ferry_client_free(client);
+}
+
 /* Bytes behind the framed end, another response among them, are nobody's: the response is right,
  * and its connection is not used again. */
 static void test_connection_is_kept_or_not(void **state)
@@ -331,9 +398,12 @@ static void test_connection_is_kept_or_not(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TRANSPORT_TEST(test_one_byte_at_a_time),        TRANSPORT_TEST(test_every_two_way_split),
-        TRANSPORT_TEST(test_cut_off_at_every_offset),   TRANSPORT_TEST(test_reset_at_every_offset),
+        TRANSPORT_TEST(test_one_byte_at_a_time),
+        TRANSPORT_TEST(test_every_two_way_split),
+        TRANSPORT_TEST(test_cut_off_at_every_offset),
+        TRANSPORT_TEST(test_reset_at_every_offset),
         TRANSPORT_TEST(test_connection_is_kept_or_not),
+        TRANSPORT_TEST(test_a_head_that_outgrows_the_buffer),
     };
     return cmocka_run_group_tests_name("wire: slices and cuts", tests, NULL, NULL);
 }
