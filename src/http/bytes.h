@@ -47,7 +47,7 @@ static inline const char *fy_find_control(const char *at, const char *end)
                                    _mm_cmpeq_epi8(block, del));
         int mask = _mm_movemask_epi8(bad);
         if (mask != 0) {
-            return at + __builtin_ctz((unsigned)mask);
+            return at + (unsigned)__builtin_ctz((unsigned)mask);
         }
     }
 #elif defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
@@ -102,7 +102,7 @@ static inline const char *fy_find_no_token(const char *at, const char *end)
         __m128i is_dash = _mm_cmpeq_epi8(block, _mm_set1_epi8('-'));
         unsigned other = ~(unsigned)_mm_movemask_epi8(_mm_or_si128(is_letter, is_dash)) & 0xffff;
         if (other != 0) {
-            at += __builtin_ctz(other);
+            at += (unsigned)__builtin_ctz(other);
             break;
         }
     }

@@ -7,6 +7,7 @@
 #include "http/response_parse.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "http/bytes.h"
@@ -28,11 +29,6 @@ static const char *control_reason(char byte)
     case '\n': return "a LF without CR";
     default: return "a control byte";
     }
-}
-
-static bool is_line_end(const char *at, const char *end)
-{
-    return end - at >= 2 && at[0] == '\r' && at[1] == '\n';
 }
 
 enum fy_parse_result fy_parse_line_end(struct fy_parse *parse, const char *at)
@@ -124,8 +120,34 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* What does not begin with a name and a colon; the first byte that no name may hold is at 'other'. */
-static enum fy_parse_result no_name(struct fy_parse *parse, const char *other)
+/* Where the line behind a whole field line begins; NULL: there is none here, no_field() says why. */
+static inline const char *take_field(const char *start, const char *end, struct fy_field *field)
+{
+    const char *colon = fy_find_no_token(start, end);
+    if (colon == end || *colon != ':' || colon == start) {
+        return NULL;
+    }
+    const char *from = colon + 1;
+    while (from < end && is_blank(*from)) {
+        from++;
+    }
+    const char *line_end = fy_find_control(from, end);
+    if (end - line_end < 2 || line_end[0] != '\r' || line_end[1] != '\n') {
+        return NULL;
+    }
+    const char *to = line_end;
+    while (to > from && is_blank(to[-1])) {
+        to--;
+    }
+    *field = (struct fy_field){.name = start,
+                               .value = from,
+                               .name_len = (size_t)(colon - start),
+                               .value_len = (size_t)(to - from)};
+    return line_end + 2;
+}
+
+/* The empty line, one that is not all there, or one that is wrong. */
+static enum fy_parse_result no_field(struct fy_parse *parse)
 {
     const char *start = parse->bytes + parse->at;
     const char *end = parse->bytes + parse->len;
@@ -141,42 +163,48 @@ static enum fy_parse_result no_name(struct fy_parse *parse, const char *other)
          * first field (section 2.2). */
         return bad(parse, start, "a folded field line");
     }
-    if (other == end) {
+    const char *colon = fy_find_no_token(start, end);
+    if (colon == end) {
         return FY_PARSE_MORE;
     }
-    return bad(parse, other,
-               *other == ':'                      ? "an empty field name"
-               : is_blank(*other)                 ? "white space in or after a field name"
-               : fy_byte_is(*other, FY_BYTE_TEXT) ? "a field name that is no token"
-                                                  : control_reason(*other));
+    if (*colon != ':') {
+        return bad(parse, colon,
+                   is_blank(*colon)                   ? "white space in or after a field name"
+                   : fy_byte_is(*colon, FY_BYTE_TEXT) ? "a field name that is no token"
+                                                      : control_reason(*colon));
+    }
+    if (colon == start) {
+        return bad(parse, colon, "an empty field name");
+    }
+    return fy_parse_line_end(parse, fy_find_control(colon, end));
+}
+
+enum fy_parse_result fy_parse_fields(struct fy_parse *parse, size_t most_bytes,
+                                     struct fy_field *fields, size_t room, size_t *count)
+{
+    const char *bytes = parse->bytes;
+    const char *end = bytes + parse->len;
+    const char *at = bytes + parse->at;
+    size_t taken = *count;
+    while (taken < room && (size_t)(at - bytes) <= most_bytes) {
+        const char *next = take_field(at, end, &fields[taken]);
+        if (next == NULL) {
+            parse->at = (size_t)(at - bytes);
+            *count = taken;
+            return no_field(parse);
+        }
+        at = next;
+        taken++;
+    }
+    parse->at = (size_t)(at - bytes);
+    *count = taken;
+    return FY_PARSE_DONE;
 }
 
 enum fy_parse_result fy_parse_field(struct fy_parse *parse, struct fy_field *field)
 {
-    const char *start = parse->bytes + parse->at;
-    const char *end = parse->bytes + parse->len;
-    const char *colon = fy_find_no_token(start, end);
-    if (colon == end || *colon != ':' || colon == start) {
-        return no_name(parse, colon);
-    }
-    const char *from = colon + 1;
-    while (from < end && is_blank(*from)) {
-        from++;
-    }
-    const char *line_end = fy_find_control(from, end);
-    if (!is_line_end(line_end, end)) {
-        return fy_parse_line_end(parse, line_end); /* says why not, or that there is more to come */
-    }
-    const char *to = line_end;
-    while (to > from && is_blank(to[-1])) {
-        to--;
-    }
-    parse->at = (size_t)(line_end + 2 - parse->bytes);
-    *field = (struct fy_field){.name = start,
-                               .value = from,
-                               .name_len = (size_t)(colon - start),
-                               .value_len = (size_t)(to - from)};
-    return FY_PARSE_DONE;
+    size_t count = 0;
+    return fy_parse_fields(parse, SIZE_MAX, field, 1, &count);
 }
 
 bool fy_is_408(const char *bytes, size_t len)

@@ -51,6 +51,11 @@ enum fy_parse_result fy_parse_status_line(struct fy_parse *parse, struct fy_stat
  * name, a name that is no token. */
 enum fy_parse_result fy_parse_field(struct fy_parse *parse, struct fy_field *field);
 
+/* The same for several, into an array of that much room, of which *count are there already. DONE: it
+ * is full, or a line has ended beyond the first most_bytes of the bytes. */
+enum fy_parse_result fy_parse_fields(struct fy_parse *parse, size_t most_bytes,
+                                     struct fy_field *fields, size_t room, size_t *count);
+
 /* Takes the CRLF that must stand at 'at': DONE (and moves behind it), MORE or BAD. For the
  * parsers of other lines. */
 enum fy_parse_result fy_parse_line_end(struct fy_parse *parse, const char *at);

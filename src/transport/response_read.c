@@ -102,11 +102,13 @@ static int read_fields(struct reading *r, ferry_response *res)
         if (header->count == header->capacity && fy_header_grow(header, &res->arena) != 0) {
             return fy_fail_memory(r->err);
         }
-        enum fy_parse_result result = fy_parse_field(&r->parse, &header->fields[header->count]);
+        size_t room = header->capacity <= most_fields ? header->capacity : most_fields + 1;
+        enum fy_parse_result result =
+            fy_parse_fields(&r->parse, r->most_bytes, header->fields, room, &header->count);
         if (result == FY_PARSE_BAD) {
             return fail_malformed(r);
         }
-        if (result == FY_PARSE_DONE && ++header->count > most_fields) {
+        if (header->count > most_fields) {
             return fail_too_many(r);
         }
         if (r->parse.at > r->most_bytes) {
