@@ -121,8 +121,8 @@ static int redirect(ferry_client *client, struct fy_hops *hops, ferry_response *
 {
     struct fy_redirect next = fy_redirect_decide(res->status, hops->req->method,
                                                  fy_request_rewindable(fy_hops_first(hops)));
-    const char *location = fy_header_get(&res->header, "Location");
-    if (!next.follow || client->max_redirects < 0 || location == NULL || location[0] == '\0') {
+    const char *location = next.follow ? fy_header_get(&res->header, "Location") : NULL;
+    if (client->max_redirects < 0 || location == NULL || location[0] == '\0') {
         return 0;
     }
     int word = FERRY_REDIRECT_FAIL;

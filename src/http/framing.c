@@ -31,6 +31,7 @@ struct said {
     const struct fy_field *coding; /* Transfer-Encoding, the second if there is one; NULL: none */
     int codings;                   /* how many of them there are */
     bool close, keep_alive;        /* what Connection lists */
+    bool coded;                    /* there is a Content-Encoding */
 };
 
 static const char *skip_blanks(const char *at, const char *end)
@@ -114,6 +115,8 @@ static struct said read_fields(const struct fy_header *header)
             }
         } else if (fy_text_is(field->name, field->name_len, "Connection")) {
             read_connection(field, &said);
+        } else if (fy_text_is(field->name, field->name_len, "Content-Encoding")) {
+            said.coded = true;
         }
     }
     return said;
@@ -167,6 +170,7 @@ const char *fy_framing_decide(struct fy_framing *framing, const char *method, in
     }
     detail[0] = '\0';
     *framing = (struct fy_framing){.kind = FY_BODY_NONE,
+                                   .coded = said.coded,
                                    /* RFC 9112 section 9.3 */
                                    .keep_alive = !said.close && (minor >= 1 || said.keep_alive)};
     /* The numbered items are those of RFC 9112 section 6.3. Item 2, and 101: whatever the fields

@@ -27,6 +27,7 @@ struct fy_framing {
     /* The peer lets the connection serve again: HTTP/1.1 without close, HTTP/1.0 with keep-alive.
      * Never true for bodies that only the connection's close ends, nor for tunnels. */
     bool keep_alive;
+    bool coded; /* there is a Content-Encoding: seen on the way */
 };
 
 /* Decides; NULL, or the reason why the response is refused (end of a sentence): Content-Length

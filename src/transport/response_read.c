@@ -220,7 +220,8 @@ static int prepare_decoding(struct reading *r, ferry_response *res,
                             struct fy_decoded_body **decoded)
 {
     const struct fy_framing *framing = &r->exchange->framing;
-    if (!r->exchange->decodes || framing->kind == FY_BODY_NONE || framing->kind == FY_BODY_TUNNEL) {
+    if (!r->exchange->decodes || !framing->coded || framing->kind == FY_BODY_NONE ||
+        framing->kind == FY_BODY_TUNNEL) {
         return 0;
     }
     int64_t max = r->conn->transport->set.max_decoded_bytes;
