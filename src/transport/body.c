@@ -329,9 +329,13 @@ static ssize_t move_some(struct fy_exchange *exchange, int pipe, size_t len, fer
     return got;
 }
 
-/* Into buf, or, where that is NULL, into the pipe. */
-static ssize_t read_until(struct fy_exchange *exchange, void *buf, int pipe, size_t len,
-                          int64_t deadline, ferry_error *err)
+static bool is_over(const struct fy_exchange *exchange)
+{
+    return exchange->fate != FY_FATE_NONE || exchange->framing.kind == FY_BODY_NONE;
+}
+
+/* What a read comes back with then. */
+static ssize_t read_over(const struct fy_exchange *exchange, ferry_error *err)
 {
     if (exchange->abandoned) {
         return fy_fail(err, FERRY_EABANDONED, 0,
@@ -339,23 +343,13 @@ static ssize_t read_until(struct fy_exchange *exchange, void *buf, int pipe, siz
                        "closed it",
                        exchange->res->url, (long long)exchange->transport->set.abandoned_ms);
     }
-    if (exchange->fate != FY_FATE_NONE || exchange->framing.kind == FY_BODY_NONE) {
-        return 0;
-    }
-    struct fy_stream *stream = exchange->conn->stream;
-    const int64_t own = stream->read_deadline;
-    exchange->reading = true;
-    stream->read_deadline = deadline < own ? deadline : own;
-    ssize_t got = buf != NULL ? fy_body_read_some(exchange, buf, len, true, err)
-                              : move_some(exchange, pipe, len, err);
-    stream->read_deadline = own;
+    return 0;
+}
+
+/* A read has come back: what follows from that. */
+static ssize_t read_done(struct fy_exchange *exchange, ssize_t got, ferry_error *err)
+{
     exchange->reading = false;
-    if (got == FY_MOVE_NOT) {
-        return got;
-    }
-    if (got < 0 && is_too_late(exchange, deadline, err)) {
-        return FY_READ_LATER;
-    }
     if (got < 0) {
         if (exchange->res != NULL) {
             fy_error_prefix(err, "reading the body of %s", exchange->res->url);
@@ -369,17 +363,47 @@ static ssize_t read_until(struct fy_exchange *exchange, void *buf, int pipe, siz
 
 static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
 {
-    return read_until(self, buf, -1, len, FY_NEVER, err);
+    struct fy_exchange *exchange = self;
+    if (is_over(exchange)) {
+        return read_over(exchange, err);
+    }
+    exchange->reading = true;
+    return read_done(exchange, fy_body_read_some(exchange, buf, len, true, err), err);
 }
 
 static ssize_t body_read_within(void *self, void *buf, size_t len, int64_t ms, ferry_error *err)
 {
-    return read_until(self, buf, -1, len, fy_after_ms(ms), err);
+    struct fy_exchange *exchange = self;
+    if (is_over(exchange)) {
+        return read_over(exchange, err);
+    }
+    struct fy_stream *stream = exchange->conn->stream;
+    const int64_t own = stream->read_deadline;
+    const int64_t deadline = fy_after_ms(ms);
+    stream->read_deadline = deadline < own ? deadline : own;
+    exchange->reading = true;
+    ssize_t got = fy_body_read_some(exchange, buf, len, true, err);
+    stream->read_deadline = own;
+    if (got < 0 && is_too_late(exchange, deadline, err)) {
+        exchange->reading = false;
+        return FY_READ_LATER;
+    }
+    return read_done(exchange, got, err);
 }
 
 static ssize_t body_move(void *self, int pipe, size_t len, ferry_error *err)
 {
-    return read_until(self, NULL, pipe, len, FY_NEVER, err);
+    struct fy_exchange *exchange = self;
+    if (is_over(exchange)) {
+        return read_over(exchange, err);
+    }
+    exchange->reading = true;
+    ssize_t got = move_some(exchange, pipe, len, err);
+    if (got == FY_MOVE_NOT) {
+        exchange->reading = false;
+        return got;
+    }
+    return read_done(exchange, got, err);
 }
 
 /* Another task may close the response meanwhile, and then its name is gone. */
