@@ -53,7 +53,6 @@ static void drop_own(struct fy_hops *hops)
 {
     fy_arena_free(&hops->req->arena);
     fy_url_free(&hops->req->url);
-    free(hops->req->method);
     free(hops->req->target);
 }
 
@@ -160,19 +159,16 @@ int fy_hops_own(struct fy_hops *hops, ferry_error *err)
     if (hops->changed) {
         return 0;
     }
-    char *method = strdup(req->method);
     char *target = req->target != NULL ? strdup(req->target) : NULL;
     struct fy_url url = {0};
     note_cookies(hops);
-    if (method == NULL || (req->target != NULL && target == NULL) || hops->cookies.failed ||
+    if ((req->target != NULL && target == NULL) || hops->cookies.failed ||
         fy_url_copy(&url, &req->url) != 0) {
-        free(method);
         free(target);
         return fy_fail_memory(err);
     }
     hops->first = *req;
     hops->changed = true;
-    req->method = method;
     req->target = target;
     req->url = url;
     return copy_fields(hops, true, true, err);
@@ -346,7 +342,6 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
     struct fy_url url;
     const char *referer = NULL;
     char *referer_text = NULL;
-    char *method = NULL;
     if (locate(hops, &url, location, err) != 0) {
         return -1;
     }
@@ -356,8 +351,7 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
     const char *own_referer = fy_header_get(&hops->first.header, "Referer");
     referer = fy_redirect_referer(&req->url, &url, own_referer);
     referer_text = referer != NULL ? strdup(referer) : NULL;
-    method = strdup(redirect->method);
-    if (method == NULL || (referer != NULL && referer_text == NULL)) {
+    if (referer != NULL && referer_text == NULL) {
         fy_fail_memory(err);
         goto fail;
     }
@@ -365,7 +359,7 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
                       fy_redirect_keeps_host(&req->url, &url, location);
     hops->secrets_gone = hops->secrets_gone || !fy_redirect_same_site(fy_hops_site(hops), &url);
     drop_own(hops);
-    req->method = method;
+    req->method = redirect->method;
     req->target = NULL;
     req->url = url;
     fy_buffer_free(&hops->hop_cookies);
@@ -385,7 +379,6 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
     free(referer_text);
     return failed;
 fail:
-    free(method);
     free(referer_text);
     fy_url_free(&url);
     return -1;
