@@ -6,16 +6,24 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Zero-filled is empty and ready. After a failed append 'failed' stays true and further appends
- * do nothing, so that a chain of them is checked once, at its end. */
+/* Zero-filled is empty and ready. After a failed append 'failed' stays true and there is no room for
+ * further ones, so that a chain of them is checked once, at its end. */
 struct fy_buffer {
     char *bytes;
     size_t len;
     size_t capacity;
     bool failed;
+    bool is_lent; /* bytes are another's, and large enough for most of what is to come */
 };
+
+/* An empty one that begins with an array of the caller's, which outlives it. */
+#define FY_BUFFER_IN(array)                                          \
+    {                                                                \
+        .bytes = (array), .capacity = sizeof(array), .is_lent = true \
+    }
 
 /* What reserve does when there is no room left. */
 char *fy_buffer_grow(struct fy_buffer *buffer, size_t more);
@@ -25,7 +33,7 @@ char *fy_buffer_grow(struct fy_buffer *buffer, size_t more);
  * together of many small pieces whose lengths the compiler knows. */
 static inline char *fy_buffer_reserve(struct fy_buffer *buffer, size_t more)
 {
-    if (!buffer->failed && buffer->bytes != NULL && buffer->capacity - buffer->len >= more) {
+    if (buffer->bytes != NULL && buffer->capacity - buffer->len >= more) {
         return buffer->bytes + buffer->len;
     }
     return fy_buffer_grow(buffer, more);
@@ -54,6 +62,12 @@ void fy_buffer_printf(struct fy_buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Releases the bytes; the buffer is empty again. */
-void fy_buffer_free(struct fy_buffer *buffer);
+static inline void fy_buffer_free(struct fy_buffer *buffer)
+{
+    if (buffer->bytes != NULL && !buffer->is_lent) {
+        free(buffer->bytes);
+    }
+    *buffer = (struct fy_buffer){0};
+}
 
 #endif
