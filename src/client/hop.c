@@ -19,7 +19,8 @@
 
 void fy_hops_begin(struct fy_hops *hops, ferry_request *req)
 {
-    memset(hops, 0, offsetof(struct fy_hops, first)); /* most requests have one hop */
+    memset(hops, 0, offsetof(struct fy_hops, secure_first));
+    hops->secure_first.block = NULL;
     hops->req = req;
     hops->body_done = req->body.done;
     req->body.done = NULL;
@@ -92,7 +93,9 @@ void fy_hops_end(struct fy_hops *hops)
     tell_body_done(hops);
     fy_buffer_free(&hops->cookies);
     fy_buffer_free(&hops->hop_cookies);
-    fy_url_free(&hops->secure_first);
+    if (hops->secure_first.block != NULL) {
+        fy_url_free(&hops->secure_first);
+    }
 }
 
 /* --------------------------------------------------------------------------- a hop's own fields */
@@ -200,9 +203,9 @@ void fy_hops_again(struct fy_hops *hops)
 
 int fy_hops_secure(struct fy_hops *hops, ferry_hsts *hsts, ferry_error *err)
 {
-    struct fy_url url = {0};
+    struct fy_url url;
     hops->hsts = hsts;
-    if (!fy_hsts_wants_tls(hsts, &hops->req->url, (int64_t)time(NULL))) {
+    if (hsts == NULL || !fy_hsts_wants_tls(hsts, &hops->req->url, (int64_t)time(NULL))) {
         return 0;
     }
     if (fy_url_over_tls(&hops->secure_first, &hops->req->url, err) != 0 ||

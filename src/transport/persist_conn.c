@@ -439,7 +439,7 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
     for (;;) {
         struct fy_case cases[TRIP_CASES] = {
             [ANSWERED] = FY_RECEIVE_FROM(&exchange->answer),
-            [CANCELED] = FY_RECEIVE_FROM(&exchange->cancel.done),
+            [CANCELED] = FY_RECEIVE_FROM(fy_cancel_done(&exchange->cancel)),
             [WRITE_FAILED] = FY_RECEIVE_FROM(write_failed ? NULL : &exchange->write_failed),
             [CLOSED] = FY_RECEIVE_FROM(exchange->answer_comes ? NULL : &conn->closed),
             [WRITTEN] = FY_RECEIVE_FROM(timed ? &exchange->written : NULL),
