@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/seldom.h"
+
 /* Zero-filled is empty and ready. After a failed append 'failed' stays true and there is no room for
  * further ones, so that a chain of them is checked once, at its end. */
 struct fy_buffer {
@@ -26,7 +28,7 @@ struct fy_buffer {
     }
 
 /* What reserve does when there is no room left. */
-char *fy_buffer_grow(struct fy_buffer *buffer, size_t more);
+FY_SELDOM char *fy_buffer_grow(struct fy_buffer *buffer, size_t more);
 
 /* Room for 'more' bytes after those that are there, or NULL when out of memory. What is written
  * into it counts once len has been raised. Here, as the appending is, because a head is put

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/seldom.h"
 #include "client/client.h"
 #include "client/hop.h"
 #include "client/redirect.h"
@@ -195,7 +196,8 @@ static ferry_response *send_hops(ferry_client *client, struct fy_hops *hops, fer
 }
 
 /* The cause, as the caller is told it. */
-static void explain(const struct fy_hops *hops, const ferry_error *cause, ferry_error *err)
+static FY_SELDOM void explain(const struct fy_hops *hops, const ferry_error *cause,
+                              ferry_error *err)
 {
     char verb[32];
     *err = *cause;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/seldom.h"
 #include "http/basic.h"
 #include "http/bytes.h"
 #include "http/request.h"
@@ -118,16 +119,21 @@ static void append_usual_line(const ferry_request *req, struct fy_buffer *out)
     }
 }
 
-static void append_request_line(const ferry_request *req, bool absolute, struct fy_buffer *out)
+static FY_SELDOM void append_other_line(const ferry_request *req, bool absolute,
+                                        struct fy_buffer *out)
 {
-    if (req->target == NULL && !absolute && !req->http_1_0 && !is_connect(req)) {
-        append_usual_line(req, out);
-        return;
-    }
     fy_buffer_append_text(out, req->method);
     fy_buffer_append_byte(out, ' ');
     fy_request_append_target(req, absolute, out);
     fy_buffer_append_text(out, req->http_1_0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+}
+
+/* The authority that is asked for, its port included, as in the request line. */
+static FY_SELDOM void append_host_to_connect(const ferry_request *req, struct fy_buffer *out)
+{
+    fy_buffer_append_text(out, "Host: ");
+    fy_url_connect_target(&req->url, out);
+    fy_buffer_append_text(out, "\r\n");
 }
 
 static void append_host(const ferry_request *req, struct fy_buffer *out)
@@ -136,20 +142,17 @@ static void append_host(const ferry_request *req, struct fy_buffer *out)
     if (own != NULL) {
         APPEND_FIELD(out, "Host", own->value, own->value_len);
     } else if (is_connect(req)) {
-        /* The authority that is asked for, its port included, as in the request line. */
-        fy_buffer_append_text(out, "Host: ");
-        fy_url_connect_target(&req->url, out);
-        fy_buffer_append_text(out, "\r\n");
+        append_host_to_connect(req, out);
     } else {
         APPEND_FIELD(out, "Host", req->url.authority, req->url.authority_len);
     }
 }
 
 /* One Connection field at most, whoever wants something said in it. */
-static void append_connection(const ferry_request *req, const struct fy_head_options *options,
-                              struct fy_buffer *out)
+static FY_SELDOM void append_connection(const ferry_request *req,
+                                        const struct fy_head_options *options,
+                                        struct fy_buffer *out)
 {
-    bool close = req->close || options->close;
     bool begun = false;
     const struct fy_field *field = NULL;
     while ((field = fy_header_find(&req->header, "Connection", field)) != NULL) {
@@ -157,7 +160,7 @@ static void append_connection(const ferry_request *req, const struct fy_head_opt
         fy_buffer_append(out, field->value, field->value_len);
         begun = true;
     }
-    if (close) {
+    if (req->close || options->close) {
         fy_buffer_append_text(out, begun ? ", close" : "Connection: close");
         begun = true;
     }
@@ -192,16 +195,13 @@ static void append_framing(const ferry_request *req, struct fy_buffer *out)
 }
 
 /* The URL's user info as Basic credentials (RFC 7617), unless the caller has others. */
-static void append_authorization(const ferry_request *req, struct fy_buffer *out)
+static FY_SELDOM void append_authorization(const ferry_request *req, struct fy_buffer *out)
 {
-    const struct fy_url *url = &req->url;
-    if ((url->user == NULL && url->password == NULL) || req->no_authorization ||
-        fy_header_find(&req->header, "Authorization", NULL) != NULL) {
-        return;
+    if (!req->no_authorization && fy_header_find(&req->header, "Authorization", NULL) == NULL) {
+        fy_buffer_append_text(out, "Authorization: ");
+        fy_basic_append(out, req->url.user, req->url.password);
+        fy_buffer_append_text(out, "\r\n");
     }
-    fy_buffer_append_text(out, "Authorization: ");
-    fy_basic_append(out, url->user, url->password);
-    fy_buffer_append_text(out, "\r\n");
 }
 
 static bool is_written_above(const struct fy_field *field)
@@ -229,8 +229,9 @@ static void append_fields(const ferry_request *req, bool for_proxy, struct fy_bu
 }
 
 /* Once all others are written: no field of ours stands twice. */
-static void append_proxy_fields(const ferry_request *req, const struct fy_head_options *options,
-                                struct fy_buffer *out)
+static FY_SELDOM void append_proxy_fields(const ferry_request *req,
+                                          const struct fy_head_options *options,
+                                          struct fy_buffer *out)
 {
     const struct fy_header *fields = options->proxy_fields;
     const char *credentials = options->proxy_authorization;
@@ -257,15 +258,23 @@ const char *fy_request_user_agent(const ferry_request *req)
 int fy_request_write_head(const ferry_request *req, const struct fy_head_options *options,
                           struct fy_buffer *out, ferry_error *err)
 {
-    append_request_line(req, options->absolute, out);
+    if (req->target == NULL && !options->absolute && !req->http_1_0 && !is_connect(req)) {
+        append_usual_line(req, out);
+    } else {
+        append_other_line(req, options->absolute, out);
+    }
     append_host(req, out);
     if (options->user_agent != NULL && options->user_agent[0] != '\0' && !req->no_user_agent &&
         fy_header_find(&req->header, "User-Agent", NULL) == NULL) {
         APPEND_FIELD(out, "User-Agent", options->user_agent, strlen(options->user_agent));
     }
-    append_connection(req, options, out);
+    if (req->close || options->close || fy_header_find(&req->header, "Connection", NULL) != NULL) {
+        append_connection(req, options, out);
+    }
     append_framing(req, out);
-    append_authorization(req, out);
+    if (req->url.user != NULL || req->url.password != NULL) {
+        append_authorization(req, out);
+    }
     append_fields(req, is_for_proxy(req, options), out);
     if (options->accept_encoding != NULL) {
         APPEND_FIELD(out, "Accept-Encoding", options->accept_encoding,

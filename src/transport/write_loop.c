@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/seldom.h"
 #include "http/chunk.h"
 #include "http/decode.h"
 #include "http/request.h"
@@ -33,7 +34,7 @@ struct writing {
 
 /* ----------------------------------------------------------------------------- to the stream */
 
-static int fail_write(struct writing *w, int negative_errno)
+static FY_SELDOM int fail_write(struct writing *w, int negative_errno)
 {
     return fy_persist_conn_fail_write(w->conn, negative_errno, w->err);
 }
@@ -270,7 +271,7 @@ static struct iovec in_memory(const struct fy_request_body *body)
                                            : (struct iovec){0};
 }
 
-static int write_memory_framed(struct writing *w, struct fy_buffer *before)
+static FY_SELDOM int write_memory_framed(struct writing *w, struct fy_buffer *before)
 {
     struct fy_buffer after = {0};
     int result = frame_whole(w, before, &after);
@@ -363,8 +364,8 @@ static int write_head(struct writing *w, struct fy_buffer *head, bool *with_body
 }
 
 /* A head in absolute form, with what a proxy gets besides. */
-static int make_head_for_proxy(struct writing *w, struct fy_head_options *options,
-                               struct fy_buffer *head)
+static FY_SELDOM int make_head_for_proxy(struct writing *w, struct fy_head_options *options,
+                                         struct fy_buffer *head)
 {
     const struct fy_route *route = &w->conn->route;
     struct fy_buffer credentials = {0};
