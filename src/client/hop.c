@@ -91,8 +91,10 @@ void fy_hops_end(struct fy_hops *hops)
         req->body_read = hops->body_read || last.body_read;
     }
     tell_body_done(hops);
-    fy_buffer_free(&hops->cookies);
-    fy_buffer_free(&hops->hop_cookies);
+    if (hops->cookies_known || hops->hop_cookies_known) {
+        fy_buffer_free(&hops->cookies);
+        fy_buffer_free(&hops->hop_cookies);
+    }
     if (hops->secure_first.block != NULL) {
         fy_url_free(&hops->secure_first);
     }
@@ -205,7 +207,7 @@ int fy_hops_secure(struct fy_hops *hops, ferry_hsts *hsts, ferry_error *err)
 {
     struct fy_url url;
     hops->hsts = hsts;
-    if (hsts == NULL || !fy_hsts_wants_tls(hsts, &hops->req->url, (int64_t)time(NULL))) {
+    if (!fy_hsts_wants_tls(hsts, &hops->req->url, (int64_t)time(NULL))) {
         return 0;
     }
     if (fy_url_over_tls(&hops->secure_first, &hops->req->url, err) != 0 ||

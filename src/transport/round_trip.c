@@ -195,7 +195,7 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
         if (!req->body_read || rewind_body(req, &cause) == 0) {
             res = attempt(exchange, &cause, &again);
         }
-        if (res != NULL && !challenged) {
+        if (res != NULL && exchange->route.absolute && !challenged) {
             res = take_challenge(exchange, res, &cause, &again);
             challenged = by_proxy = again;
         }
