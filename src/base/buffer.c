@@ -12,6 +12,13 @@
 
 #define SMALLEST 256
 
+static char *fail(struct fy_buffer *buffer)
+{
+    buffer->failed = true;
+    buffer->capacity = buffer->len;
+    return NULL;
+}
+
 char *fy_buffer_grow(struct fy_buffer *buffer, size_t more)
 {
     if (buffer->failed) {
@@ -20,17 +27,19 @@ char *fy_buffer_grow(struct fy_buffer *buffer, size_t more)
     /* Half the address space is more than anything here grows to, and doubling cannot overflow
      * below it. */
     if (more > SIZE_MAX / 4 || buffer->len > SIZE_MAX / 4) {
-        buffer->failed = true;
-        return NULL;
+        return fail(buffer);
     }
     size_t capacity = buffer->capacity < SMALLEST ? SMALLEST : buffer->capacity;
     while (capacity < buffer->len + more) {
         capacity *= 2;
     }
-    char *bytes = realloc(buffer->bytes, capacity);
+    char *bytes = realloc(buffer->is_lent ? NULL : buffer->bytes, capacity);
     if (bytes == NULL) {
-        buffer->failed = true;
-        return NULL;
+        return fail(buffer);
+    }
+    if (buffer->is_lent) {
+        memcpy(bytes, buffer->bytes, buffer->len);
+        buffer->is_lent = false;
     }
     buffer->bytes = bytes;
     buffer->capacity = capacity;
@@ -45,7 +54,7 @@ void fy_buffer_printf(struct fy_buffer *buffer, const char *format, ...)
     va_copy(again, args);
     int len = vsnprintf(NULL, 0, format, args);
     if (len < 0) {
-        buffer->failed = true;
+        fail(buffer);
     } else {
         /* vsnprintf wants room for a NUL, which is then not counted. */
         char *to = fy_buffer_reserve(buffer, (size_t)len + 1);
@@ -56,10 +65,4 @@ void fy_buffer_printf(struct fy_buffer *buffer, const char *format, ...)
     }
     va_end(again);
     va_end(args);
-}
-
-void fy_buffer_free(struct fy_buffer *buffer)
-{
-    free(buffer->bytes);
-    *buffer = (struct fy_buffer){0};
 }

@@ -6,26 +6,36 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Zero-filled is empty and ready. After a failed append 'failed' stays true and further appends
- * do nothing, so that a chain of them is checked once, at its end. */
+#include "base/seldom.h"
+
+/* Zero-filled is empty and ready. After a failed append 'failed' stays true and there is no room for
+ * further ones, so that a chain of them is checked once, at its end. */
 struct fy_buffer {
     char *bytes;
     size_t len;
     size_t capacity;
     bool failed;
+    bool is_lent; /* bytes are another's, and large enough for most of what is to come */
 };
 
+/* An empty one that begins with an array of the caller's, which outlives it. */
+#define FY_BUFFER_IN(array)                                          \
+    {                                                                \
+        .bytes = (array), .capacity = sizeof(array), .is_lent = true \
+    }
+
 /* What reserve does when there is no room left. */
-char *fy_buffer_grow(struct fy_buffer *buffer, size_t more);
+FY_SELDOM char *fy_buffer_grow(struct fy_buffer *buffer, size_t more);
 
 /* Room for 'more' bytes after those that are there, or NULL when out of memory. What is written
  * into it counts once len has been raised. Here, as the appending is, because a head is put
  * together of many small pieces whose lengths the compiler knows. */
 static inline char *fy_buffer_reserve(struct fy_buffer *buffer, size_t more)
 {
-    if (!buffer->failed && buffer->bytes != NULL && buffer->capacity - buffer->len >= more) {
+    if (buffer->bytes != NULL && buffer->capacity - buffer->len >= more) {
         return buffer->bytes + buffer->len;
     }
     return fy_buffer_grow(buffer, more);
@@ -54,6 +64,12 @@ void fy_buffer_printf(struct fy_buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Releases the bytes; the buffer is empty again. */
-void fy_buffer_free(struct fy_buffer *buffer);
+static inline void fy_buffer_free(struct fy_buffer *buffer)
+{
+    if (buffer->bytes != NULL && !buffer->is_lent) {
+        free(buffer->bytes);
+    }
+    *buffer = (struct fy_buffer){0};
+}
 
 #endif

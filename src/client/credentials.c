@@ -259,7 +259,7 @@ int fy_credentials_answer(struct fy_credentials *credentials, struct fy_hops *ho
     struct fy_digest_challenge challenge;
     struct fy_buffer value = {0};
     const ferry_request *first = fy_hops_first(hops);
-    if (res->status != 401 || !is_for_digest(credentials, hops) || first->no_authorization ||
+    if (!is_for_digest(credentials, hops) || first->no_authorization ||
         fy_header_get(&first->header, "Authorization") != NULL || hops->req->url.user != NULL ||
         hops->req->url.password != NULL || !fy_hops_may_repeat(hops)) {
         return 0;
@@ -340,7 +340,7 @@ static bool is_downgrade(const struct fy_hops *hops)
 int fy_credentials_apply(struct fy_credentials *credentials, struct fy_hops *hops, ferry_error *err)
 {
     int done = 0;
-    if ((credentials->user == NULL && credentials->netrc == NULL) || !wants_credentials(hops)) {
+    if (!wants_credentials(hops)) {
         return 0;
     }
     if (is_for_digest(credentials, hops)) {

@@ -35,12 +35,18 @@ int fy_credentials_make(struct fy_credentials *credentials, const char *user, co
                         const char *netrc);
 void fy_credentials_free(struct fy_credentials *credentials);
 
+/* Whether there are any to be given to a hop; most clients have none. */
+static inline bool fy_credentials_any(const struct fy_credentials *credentials)
+{
+    return credentials->user != NULL || credentials->netrc != NULL;
+}
+
 /* Gives a hop what its server may have without being asked again: the answer to the challenge that
  * is known, or what .netrc says. Does nothing for a request that has credentials of its own. */
 int fy_credentials_apply(struct fy_credentials *credentials, struct fy_hops *hops,
                          ferry_error *err);
 
-/* Looks at a response: 1 when it is a challenge whose answer the hop now has (to be sent once
+/* Looks at a response of 401: 1 when it is a challenge whose answer the hop now has (to be sent once
  * more), 0 when it is not, -1 and *err. */
 int fy_credentials_answer(struct fy_credentials *credentials, struct fy_hops *hops,
                           const ferry_response *res, ferry_error *err);

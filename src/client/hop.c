@@ -19,7 +19,8 @@
 
 void fy_hops_begin(struct fy_hops *hops, ferry_request *req)
 {
-    memset(hops, 0, offsetof(struct fy_hops, first)); /* most requests have one hop */
+    memset(hops, 0, offsetof(struct fy_hops, secure_first));
+    hops->secure_first.block = NULL;
     hops->req = req;
     hops->body_done = req->body.done;
     req->body.done = NULL;
@@ -53,7 +54,6 @@ static void drop_own(struct fy_hops *hops)
 {
     fy_arena_free(&hops->req->arena);
     fy_url_free(&hops->req->url);
-    free(hops->req->method);
     free(hops->req->target);
 }
 
@@ -91,9 +91,13 @@ void fy_hops_end(struct fy_hops *hops)
         req->body_read = hops->body_read || last.body_read;
     }
     tell_body_done(hops);
-    fy_buffer_free(&hops->cookies);
-    fy_buffer_free(&hops->hop_cookies);
-    fy_url_free(&hops->secure_first);
+    if (hops->cookies_known || hops->hop_cookies_known) {
+        fy_buffer_free(&hops->cookies);
+        fy_buffer_free(&hops->hop_cookies);
+    }
+    if (hops->secure_first.block != NULL) {
+        fy_url_free(&hops->secure_first);
+    }
 }
 
 /* --------------------------------------------------------------------------- a hop's own fields */
@@ -160,19 +164,16 @@ int fy_hops_own(struct fy_hops *hops, ferry_error *err)
     if (hops->changed) {
         return 0;
     }
-    char *method = strdup(req->method);
     char *target = req->target != NULL ? strdup(req->target) : NULL;
     struct fy_url url = {0};
     note_cookies(hops);
-    if (method == NULL || (req->target != NULL && target == NULL) || hops->cookies.failed ||
+    if ((req->target != NULL && target == NULL) || hops->cookies.failed ||
         fy_url_copy(&url, &req->url) != 0) {
-        free(method);
         free(target);
         return fy_fail_memory(err);
     }
     hops->first = *req;
     hops->changed = true;
-    req->method = method;
     req->target = target;
     req->url = url;
     return copy_fields(hops, true, true, err);
@@ -204,7 +205,7 @@ void fy_hops_again(struct fy_hops *hops)
 
 int fy_hops_secure(struct fy_hops *hops, ferry_hsts *hsts, ferry_error *err)
 {
-    struct fy_url url = {0};
+    struct fy_url url;
     hops->hsts = hsts;
     if (!fy_hsts_wants_tls(hsts, &hops->req->url, (int64_t)time(NULL))) {
         return 0;
@@ -346,7 +347,6 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
     struct fy_url url;
     const char *referer = NULL;
     char *referer_text = NULL;
-    char *method = NULL;
     if (locate(hops, &url, location, err) != 0) {
         return -1;
     }
@@ -356,8 +356,7 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
     const char *own_referer = fy_header_get(&hops->first.header, "Referer");
     referer = fy_redirect_referer(&req->url, &url, own_referer);
     referer_text = referer != NULL ? strdup(referer) : NULL;
-    method = strdup(redirect->method);
-    if (method == NULL || (referer != NULL && referer_text == NULL)) {
+    if (referer != NULL && referer_text == NULL) {
         fy_fail_memory(err);
         goto fail;
     }
@@ -365,7 +364,7 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
                       fy_redirect_keeps_host(&req->url, &url, location);
     hops->secrets_gone = hops->secrets_gone || !fy_redirect_same_site(fy_hops_site(hops), &url);
     drop_own(hops);
-    req->method = method;
+    req->method = redirect->method;
     req->target = NULL;
     req->url = url;
     fy_buffer_free(&hops->hop_cookies);
@@ -385,7 +384,6 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
     free(referer_text);
     return failed;
 fail:
-    free(method);
     free(referer_text);
     fy_url_free(&url);
     return -1;

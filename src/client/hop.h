@@ -25,17 +25,17 @@ struct fy_hops {
     bool lent_before;  /* ... for an attempt that is over: to be made anew */
     int retries;       /* how often a hop was sent again as the retry policy has it */
     ferry_hsts *hsts;  /* borrowed; NULL: none */
-    struct fy_url secure_first; /* the first URL with https in its place, where hsts asked for that;
-                                   else zero-filled */
-    struct fy_buffer cookies;   /* the caller's Cookie fields, without those that servers have set;
+    struct fy_buffer cookies; /* the caller's Cookie fields, without those that servers have set;
                                    valid once cookies_known */
     bool cookies_known;
     struct fy_buffer hop_cookies; /* likewise of this hop, before the jar's are added */
     bool hop_cookies_known;
     bool hop_cookies_fewer;       /* some have been taken out since */
     void (*body_done)(void *arg); /* taken out of the body until the last hop */
-    struct ferry_request first;   /* as the caller made it; valid once changed, and large: not even
-                                   zeroed before */
+    /* From here on nothing is zeroed: most requests have one hop. */
+    struct fy_url secure_first; /* the first URL with https in its place, where hsts asked for that;
+                                   else its block is NULL, and nothing else of it valid */
+    struct ferry_request first; /* as the caller made it; valid once changed */
 };
 
 void fy_hops_begin(struct fy_hops *hops, ferry_request *req);

@@ -79,7 +79,7 @@ int fy_retry_again(const struct fy_retry *retry, struct fy_hops *hops, ferry_res
                    ferry_error *err)
 {
     ferry_request *req = hops->req;
-    int64_t wait = retry->policy.attempts > 1 ? decide(retry, hops, res, err) : -1;
+    int64_t wait = decide(retry, hops, res, err);
     if (wait >= 0 && retry->fn != NULL && !is_vain(req, 0)) {
         const ferry_retry asked = {
             .size = sizeof asked,

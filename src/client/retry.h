@@ -22,7 +22,7 @@ struct fy_retry {
 int fy_retry_make(struct fy_retry *retry, const ferry_client_options *options);
 void fy_retry_free(struct fy_retry *retry);
 
-/* After an attempt that brought res, or NULL and *err: 1 when the hop is to be sent once more, at
+/* Where the policy has more than one attempt, after one that brought res, or NULL and *err: 1 when the hop is to be sent once more, at
  * once, since all waiting has been done; the response is closed then, and the error forgotten. 0:
  * what the attempt brought is what there is. -1: the wait was ended, *err tells why, the response
  * is closed. */

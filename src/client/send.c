@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/seldom.h"
 #include "client/client.h"
 #include "client/hop.h"
 #include "client/redirect.h"
@@ -84,7 +85,8 @@ static void learn(ferry_client *client, struct fy_hops *hops, const ferry_respon
 /* What a hop gets from the client. Credentials first: what they set is the hop's, too. */
 static int prepare(ferry_client *client, struct fy_hops *hops, ferry_error *err)
 {
-    if (fy_credentials_apply(&client->credentials, hops, err) != 0) {
+    if (fy_credentials_any(&client->credentials) &&
+        fy_credentials_apply(&client->credentials, hops, err) != 0) {
         return -1;
     }
     return client->jar != NULL ? fy_hops_add_cookies(hops, client->jar, err) : 0;
@@ -119,6 +121,9 @@ static int may_follow(const ferry_client *client, const struct fy_hops *hops,
 static int redirect(ferry_client *client, struct fy_hops *hops, ferry_response *res, int count,
                     ferry_error *err)
 {
+    if (res->status < 300 || res->status > 399) {
+        return 0;
+    }
     struct fy_redirect next = fy_redirect_decide(res->status, hops->req->method,
                                                  fy_request_rewindable(fy_hops_first(hops)));
     const char *location = next.follow ? fy_header_get(&res->header, "Location") : NULL;
@@ -151,7 +156,8 @@ static ferry_response *send_hop(ferry_client *client, struct fy_hops *hops, ferr
         if (res != NULL) {
             learn(client, hops, res);
         }
-        int again = fy_retry_again(&client->retry, hops, res, err);
+        int again =
+            client->retry.policy.attempts > 1 ? fy_retry_again(&client->retry, hops, res, err) : 0;
         if (again <= 0) {
             return again == 0 ? res : NULL;
         }
@@ -166,7 +172,7 @@ static ferry_response *send_hops(ferry_client *client, struct fy_hops *hops, fer
     /* How many retries there were when this hop's challenge was answered; once is enough, but a
      * server that needed a retry may have been started anew, and have another. */
     int answered = -1;
-    if (fy_hops_secure(hops, client->hsts, err) != 0) {
+    if (client->hsts != NULL && fy_hops_secure(hops, client->hsts, err) != 0) {
         return NULL;
     }
     for (;;) {
@@ -174,9 +180,9 @@ static ferry_response *send_hops(ferry_client *client, struct fy_hops *hops, fer
         if (res == NULL) {
             return NULL;
         }
-        int again = answered == hops->retries
-                        ? 0
-                        : fy_credentials_answer(&client->credentials, hops, res, err);
+        int again = res->status == 401 && answered != hops->retries
+                        ? fy_credentials_answer(&client->credentials, hops, res, err)
+                        : 0;
         if (again != 0) {
             fy_hops_pass_over(res);
             if (again < 0) {
@@ -195,7 +201,8 @@ static ferry_response *send_hops(ferry_client *client, struct fy_hops *hops, fer
 }
 
 /* The cause, as the caller is told it. */
-static void explain(const struct fy_hops *hops, const ferry_error *cause, ferry_error *err)
+static FY_SELDOM void explain(const struct fy_hops *hops, const ferry_error *cause,
+                              ferry_error *err)
 {
     char verb[32];
     *err = *cause;

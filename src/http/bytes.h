@@ -22,7 +22,9 @@ enum fy_byte_class {
     FY_BYTE_TEXT = 2,       /* field-vchar, SP and HTAB, obs-text included: RFC 9110 section 5.5 */
     FY_BYTE_UNRESERVED = 4, /* RFC 3986 section 2.3 */
     FY_BYTE_SUB_DELIM = 8,  /* RFC 3986 section 2.2 */
-    FY_BYTE_HEX = 16        /* HEXDIG in either case */
+    FY_BYTE_HEX = 16,       /* HEXDIG in either case */
+    FY_BYTE_NAME = 32,      /* unreserved but for capitals: a host's name in its final form */
+    FY_BYTE_TARGET = 64     /* path and query, but for percent signs: RFC 3986 section 3.3, 3.4 */
 };
 
 extern const unsigned char fy_byte_classes[256] __attribute__((visibility("hidden")));

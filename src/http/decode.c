@@ -62,7 +62,7 @@ static const struct known known[] = {
 const char *fy_coding_names(void)
 {
     static const char names[] = ZLIB_NAMES BR_NAMES ZSTD_NAMES;
-    const char *first = names + strspn(names, ", ");
+    const char *first = names[0] == ',' ? names + 2 : names;
     return *first != '\0' ? first : NULL;
 }
 

@@ -7,6 +7,7 @@
 #include "http/request.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,34 +43,38 @@ static int refuse_memory(ferry_request *req)
     return refuse(req, &refusal);
 }
 
+/* Its method lies behind it, and so do the strings of its URL where their length is known at once:
+ * a redirect gives it others, and puts these back. */
 ferry_request *ferry_request_new(const char *method, const char *url, ferry_error *err)
 {
+    struct fy_url_plain plain;
     err = FY_ERROR(err);
     if (method == NULL || *method == '\0') {
         method = "GET";
     }
-    if (!fy_is_token(method, strlen(method))) {
+    size_t method_len = strlen(method);
+    if (!fy_is_token(method, method_len)) {
         fy_fail(err, FERRY_EINVAL, 0, "the method \"%.40s\" is no token", method);
         return NULL;
     }
-    ferry_request *req = malloc(sizeof *req);
+    bool is_plain = fy_url_take_plain(&plain, url);
+    ferry_request *req =
+        malloc(sizeof *req + method_len + 1 + (is_plain ? fy_url_plain_bytes(&plain) : 0));
     if (req == NULL) {
         fy_fail_memory(err);
         return NULL;
     }
-    *req = (ferry_request){0};
-    req->method = strdup(method);
-    if (req->method == NULL) {
-        fy_fail_memory(err);
-        goto fail;
-    }
-    if (fy_url_parse(&req->url, url, err) != 0) {
-        goto fail;
+    memset(req, 0, offsetof(struct ferry_request, url));
+    req->refused.code = FERRY_OK;
+    req->method = memcpy(req + 1, method, method_len + 1);
+    if (is_plain) {
+        fy_url_lay_out(&req->url, &plain, (char *)(req + 1) + method_len + 1);
+        req->url.block_is_lent = true;
+    } else if (fy_url_parse(&req->url, url, err) != 0) {
+        free(req);
+        return NULL;
     }
     return req;
-fail:
-    ferry_request_free(req);
-    return NULL;
 }
 
 /* A response may come before its request is written whole: then the write loop still has the body.
@@ -96,7 +101,6 @@ void ferry_request_free(ferry_request *req)
     fy_request_trailer_free(req->trailer);
     free(req->own_body);
     free(req->target);
-    free(req->method);
     free(req);
 }
 

@@ -56,9 +56,8 @@ struct fy_send {
 
 /* Touched by its caller between sends, by the send's tasks during one. */
 struct ferry_request {
-    char *method;
-    char *target; /* verbatim, or NULL: from url */
-    struct fy_url url;
+    const char *method;    /* behind the request, or static */
+    char *target;          /* verbatim, or NULL: from url */
     struct fy_arena arena; /* of header */
     /* What the caller set, in order; never Content-Length, Transfer-Encoding, Trailer; at most one
      * Host; Connection without "close" and "keep-alive". */
@@ -79,13 +78,16 @@ struct ferry_request {
     ferry_context *context; /* borrowed; NULL: none */
     ferry_trace trace;      /* zero-filled: none */
     void *trace_arg;
-    ferry_error refused; /* the first setter that refused; reported by the send */
     struct fy_send send;
     bool body_read;          /* the reader has been called since it was set or rewound */
     bool handed_begun;       /* a round tripper has read of the body in this round trip */
     int64_t handed_at;       /* how far; valid while handed_begun */
     struct fy_chan *writing; /* closes when the write loop that still uses the request is done
                                 with it; NULL: none does */
+
+    /* Not zeroed with the others when it is made. */
+    struct fy_url url;
+    ferry_error refused; /* the first setter that refused; reported by the send. Code 0: none */
 };
 
 /* What the head's bytes depend on besides the request. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/seldom.h"
 #include "http/basic.h"
 #include "http/bytes.h"
 #include "http/request.h"
@@ -24,7 +25,7 @@ static bool is_one_of(const char *method, const char *const *methods)
 static bool expects_content(const char *method)
 {
     static const char *const methods[] = {"POST", "PUT", "PATCH", NULL};
-    return is_one_of(method, methods);
+    return method[0] == 'P' && is_one_of(method, methods);
 }
 
 static bool is_connect(const ferry_request *req)
@@ -43,28 +44,30 @@ bool fy_request_leaves_coding(const ferry_request *req)
     return !req->no_accept_encoding && !req->raw_body &&
            fy_header_find(&req->header, "Accept-Encoding", NULL) == NULL &&
            fy_header_find(&req->header, "Range", NULL) == NULL &&
-           strcmp(req->method, "HEAD") != 0 && !is_connect(req);
+           (req->method[0] != 'H' || strcmp(req->method, "HEAD") != 0) && !is_connect(req);
 }
 
-/* One field line out of literals and texts. */
-static void append_field(struct fy_buffer *out, const char *name, size_t name_len,
-                         const char *value, size_t value_len)
+/* Copies a piece of a line to where there is room for it, and returns where the next one goes. */
+static inline char *put(char *to, const char *bytes, size_t len)
+{
+    memcpy(to, bytes, len);
+    return to + len;
+}
+
+#define PUT(to, literal) put(to, literal, sizeof(literal) - 1)
+
+/* One field line. Where the name is a literal, its copying is an instruction or two. */
+static inline void append_field(struct fy_buffer *out, const char *name, size_t name_len,
+                                const char *value, size_t value_len)
 {
     char *to = fy_buffer_reserve(out, name_len + value_len + 4);
-    if (to == NULL) {
-        return;
+    if (to != NULL) {
+        to = put(to, name, name_len);
+        to = PUT(to, ": ");
+        to = put(to, value, value_len);
+        PUT(to, "\r\n");
+        out->len += name_len + value_len + 4;
     }
-    memcpy(to, name, name_len);
-    to += name_len;
-    *to++ = ':';
-    *to++ = ' ';
-    if (value_len > 0) {
-        memcpy(to, value, value_len);
-    }
-    to += value_len;
-    *to++ = '\r';
-    *to = '\n';
-    out->len += name_len + value_len + 4;
 }
 
 #define APPEND_FIELD(out, name, value, value_len) \
@@ -101,7 +104,23 @@ void fy_request_append_target(const ferry_request *req, bool absolute, struct fy
     fy_buffer_append_text(out, target);
 }
 
-static void append_request_line(const ferry_request *req, bool absolute, struct fy_buffer *out)
+/* With the URL's target as it is, as most are. */
+static void append_usual_line(const ferry_request *req, struct fy_buffer *out)
+{
+    size_t method_len = strlen(req->method);
+    size_t len = method_len + req->url.target_len + sizeof("  HTTP/1.1\r\n") - 1;
+    char *to = fy_buffer_reserve(out, len);
+    if (to != NULL) {
+        to = put(to, req->method, method_len);
+        to = PUT(to, " ");
+        to = put(to, req->url.target, req->url.target_len);
+        PUT(to, " HTTP/1.1\r\n");
+        out->len += len;
+    }
+}
+
+static FY_SELDOM void append_other_line(const ferry_request *req, bool absolute,
+                                        struct fy_buffer *out)
 {
     fy_buffer_append_text(out, req->method);
     fy_buffer_append_byte(out, ' ');
@@ -109,26 +128,31 @@ static void append_request_line(const ferry_request *req, bool absolute, struct 
     fy_buffer_append_text(out, req->http_1_0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
 }
 
-static void append_host(const ferry_request *req, const char *host, struct fy_buffer *out)
+/* The authority that is asked for, its port included, as in the request line. */
+static FY_SELDOM void append_host_to_connect(const ferry_request *req, struct fy_buffer *out)
 {
-    if (host == NULL && is_connect(req)) {
-        /* The authority that is asked for, its port included, as in the request line. */
-        fy_buffer_append_text(out, "Host: ");
-        fy_url_connect_target(&req->url, out);
-        fy_buffer_append_text(out, "\r\n");
-        return;
+    fy_buffer_append_text(out, "Host: ");
+    fy_url_connect_target(&req->url, out);
+    fy_buffer_append_text(out, "\r\n");
+}
+
+static void append_host(const ferry_request *req, struct fy_buffer *out)
+{
+    const struct fy_field *own = fy_header_find(&req->header, "Host", NULL);
+    if (own != NULL) {
+        APPEND_FIELD(out, "Host", own->value, own->value_len);
+    } else if (is_connect(req)) {
+        append_host_to_connect(req, out);
+    } else {
+        APPEND_FIELD(out, "Host", req->url.authority, req->url.authority_len);
     }
-    if (host == NULL) {
-        host = req->url.authority;
-    }
-    APPEND_FIELD(out, "Host", host, strlen(host));
 }
 
 /* One Connection field at most, whoever wants something said in it. */
-static void append_connection(const ferry_request *req, const struct fy_head_options *options,
-                              struct fy_buffer *out)
+static FY_SELDOM void append_connection(const ferry_request *req,
+                                        const struct fy_head_options *options,
+                                        struct fy_buffer *out)
 {
-    bool close = req->close || options->close;
     bool begun = false;
     const struct fy_field *field = NULL;
     while ((field = fy_header_find(&req->header, "Connection", field)) != NULL) {
@@ -136,7 +160,7 @@ static void append_connection(const ferry_request *req, const struct fy_head_opt
         fy_buffer_append(out, field->value, field->value_len);
         begun = true;
     }
-    if (close) {
+    if (req->close || options->close) {
         fy_buffer_append_text(out, begun ? ", close" : "Connection: close");
         begun = true;
     }
@@ -171,16 +195,13 @@ static void append_framing(const ferry_request *req, struct fy_buffer *out)
 }
 
 /* The URL's user info as Basic credentials (RFC 7617), unless the caller has others. */
-static void append_authorization(const ferry_request *req, struct fy_buffer *out)
+static FY_SELDOM void append_authorization(const ferry_request *req, struct fy_buffer *out)
 {
-    const struct fy_url *url = &req->url;
-    if ((url->user == NULL && url->password == NULL) || req->no_authorization ||
-        fy_header_find(&req->header, "Authorization", NULL) != NULL) {
-        return;
+    if (!req->no_authorization && fy_header_find(&req->header, "Authorization", NULL) == NULL) {
+        fy_buffer_append_text(out, "Authorization: ");
+        fy_basic_append(out, req->url.user, req->url.password);
+        fy_buffer_append_text(out, "\r\n");
     }
-    fy_buffer_append_text(out, "Authorization: ");
-    fy_basic_append(out, url->user, url->password);
-    fy_buffer_append_text(out, "\r\n");
 }
 
 static bool is_written_above(const struct fy_field *field)
@@ -208,8 +229,9 @@ static void append_fields(const ferry_request *req, bool for_proxy, struct fy_bu
 }
 
 /* Once all others are written: no field of ours stands twice. */
-static void append_proxy_fields(const ferry_request *req, const struct fy_head_options *options,
-                                struct fy_buffer *out)
+static FY_SELDOM void append_proxy_fields(const ferry_request *req,
+                                          const struct fy_head_options *options,
+                                          struct fy_buffer *out)
 {
     const struct fy_header *fields = options->proxy_fields;
     const char *credentials = options->proxy_authorization;
@@ -236,16 +258,23 @@ const char *fy_request_user_agent(const ferry_request *req)
 int fy_request_write_head(const ferry_request *req, const struct fy_head_options *options,
                           struct fy_buffer *out, ferry_error *err)
 {
-    const char *host = fy_header_get(&req->header, "Host");
-    append_request_line(req, options->absolute, out);
-    append_host(req, host, out);
+    if (req->target == NULL && !options->absolute && !req->http_1_0 && !is_connect(req)) {
+        append_usual_line(req, out);
+    } else {
+        append_other_line(req, options->absolute, out);
+    }
+    append_host(req, out);
     if (options->user_agent != NULL && options->user_agent[0] != '\0' && !req->no_user_agent &&
         fy_header_find(&req->header, "User-Agent", NULL) == NULL) {
         APPEND_FIELD(out, "User-Agent", options->user_agent, strlen(options->user_agent));
     }
-    append_connection(req, options, out);
+    if (req->close || options->close || fy_header_find(&req->header, "Connection", NULL) != NULL) {
+        append_connection(req, options, out);
+    }
     append_framing(req, out);
-    append_authorization(req, out);
+    if (req->url.user != NULL || req->url.password != NULL) {
+        append_authorization(req, out);
+    }
     append_fields(req, is_for_proxy(req, options), out);
     if (options->accept_encoding != NULL) {
         APPEND_FIELD(out, "Accept-Encoding", options->accept_encoding,

@@ -16,9 +16,6 @@
 #include "http/host.h"
 #include "http/url_typed.h"
 
-/* What is longer goes the long way, which has a limit to check. */
-#define PLAIN_MAX ((size_t)16 * 1024)
-
 /* What a URL is put together from; all of it borrowed. */
 struct pieces {
     const char *scheme;
@@ -28,9 +25,7 @@ struct pieces {
     const char *user; /* decoded, or NULL */
     const char *password;
     bool ipv6;
-    uint16_t port;     /* 0: none given, and the scheme has no default */
-    char port_text[7]; /* from port_at on, ":8080"; build()'s own */
-    size_t port_at;
+    uint16_t port; /* 0: none given, and the scheme has no default */
 };
 
 static uint16_t default_port(const char *scheme)
@@ -38,22 +33,9 @@ static uint16_t default_port(const char *scheme)
     return strcmp(scheme, "http") == 0 ? 80 : strcmp(scheme, "https") == 0 ? 443 : 0;
 }
 
-/* ":8080", into pieces->port_text. */
-static void write_port(struct pieces *pieces)
-{
-    size_t at = sizeof pieces->port_text - 1;
-    pieces->port_text[at] = '\0';
-    for (unsigned rest = pieces->port; rest > 0; rest /= 10) {
-        pieces->port_text[--at] = (char)('0' + rest % 10);
-    }
-    pieces->port_text[--at] = ':';
-    pieces->port_at = at;
-}
-
 static void append_port(struct fy_buffer *out, const struct pieces *pieces)
 {
-    fy_buffer_append(out, pieces->port_text + pieces->port_at,
-                     sizeof pieces->port_text - 1 - pieces->port_at);
+    fy_buffer_printf(out, ":%u", pieces->port);
 }
 
 /* How a zone identifier is shown, if it is. */
@@ -113,7 +95,7 @@ static size_t most_bytes(const struct pieces *pieces)
 
 /* Lays the pieces out in a block, which is large enough from the beginning and so does not move.
  * Strings that are the same, or the end of another, are there once. */
-static int build(struct fy_url *url, struct pieces *pieces, ferry_error *err)
+static int build(struct fy_url *url, const struct pieces *pieces, ferry_error *err)
 {
     struct fy_buffer out = {0};
     bool with_user = pieces->user != NULL || pieces->password != NULL;
@@ -122,7 +104,6 @@ static int build(struct fy_url *url, struct pieces *pieces, ferry_error *err)
         fy_fail_memory(err);
         return -1;
     }
-    write_port(pieces);
     url->block = out.bytes;
     url->port = pieces->port;
     url->text = out.bytes;
@@ -167,6 +148,8 @@ static int build(struct fy_url *url, struct pieces *pieces, ferry_error *err)
     }
     next_string(&out);
     url->block_size = out.len;
+    url->authority_len = strlen(url->authority);
+    url->target_len = strlen(url->target);
     return 0;
 }
 
@@ -290,72 +273,20 @@ done:
     return failed;
 }
 
-/* Behind the host of a URL that is to be plain: a port or nothing. Returns where the target begins,
- * or NULL. */
-static const char *take_plain_port(const char *at, uint16_t *port)
-{
-    unsigned value = 0;
-    if (*at != ':') {
-        return at;
-    }
-    for (at++; *at >= '0' && *at <= '9' && value <= UINT16_MAX; at++) {
-        value = value * 10 + (unsigned)(*at - '0');
-    }
-    *port = (uint16_t)value;
-    return value > 0 && value <= UINT16_MAX ? at : NULL;
-}
-
-static bool is_plain_target(const char *at)
-{
-    if (*at != '/') {
-        return false;
-    }
-    while (fy_byte_is(*at, FY_BYTE_UNRESERVED | FY_BYTE_SUB_DELIM) || *at == '/' || *at == ':' ||
-           *at == '@' || *at == '?') {
-        at++;
-    }
-    return *at == '\0';
-}
-
-/* Most URLs are RFC 3986's already, with nothing in them that has to be encoded, decoded, mapped or
- * explained: "http://example.org:8080/a?b". They are taken apart in one pass. False: the long way. */
-static bool take_plain(struct pieces *pieces, const char *text, char name[FY_HOST_MAX + 1])
-{
-    static const char http[] = "http://";
-    static const char https[] = "https://";
-    size_t len = 0;
-    if (text == NULL) {
-        return false;
-    }
-    *pieces = (struct pieces){.name = name, .zone = ""};
-    if (strncmp(text, http, sizeof http - 1) == 0) {
-        pieces->scheme = "http";
-        pieces->port = 80;
-        text += sizeof http - 1;
-    } else if (strncmp(text, https, sizeof https - 1) == 0) {
-        pieces->scheme = "https";
-        pieces->port = 443;
-        text += sizeof https - 1;
-    } else {
-        return false;
-    }
-    for (; fy_byte_is(text[len], FY_BYTE_UNRESERVED) && len < FY_HOST_MAX; len++) {
-        name[len] = text[len] >= 'A' && text[len] <= 'Z' ? (char)(text[len] | 0x20) : text[len];
-    }
-    name[len] = '\0';
-    pieces->target = take_plain_port(text + len, &pieces->port);
-    return len > 0 && pieces->target != NULL && is_plain_target(pieces->target);
-}
-
 int fy_url_parse(struct fy_url *url, const char *text, ferry_error *err)
 {
-    char name[FY_HOST_MAX + 1];
-    struct pieces pieces;
-    *url = (struct fy_url){0};
-    if (take_plain(&pieces, text, name) && strlen(pieces.target) < PLAIN_MAX) {
-        return build(url, &pieces, err);
-    }
+    struct fy_url_plain plain;
     struct fy_typed typed = {0};
+    if (fy_url_take_plain(&plain, text)) {
+        char *block = malloc(fy_url_plain_bytes(&plain));
+        if (block == NULL) {
+            *url = (struct fy_url){0};
+            return fy_fail_memory(err);
+        }
+        fy_url_lay_out(url, &plain, block);
+        return 0;
+    }
+    *url = (struct fy_url){0};
     int failed = fy_url_typed(&typed, text, err);
     if (failed == 0 && (failed = parse_typed(url, &typed, err)) != 0) {
         fy_url_blame(err, text);
@@ -547,6 +478,7 @@ int fy_url_copy(struct fy_url *url, const struct fy_url *from)
     memcpy(block, from->block, from->block_size);
     *url = *from;
     url->block = block;
+    url->block_is_lent = false;
     char **strings[] = {&url->text,      &url->shown,  &url->scheme, &url->host,    &url->authority,
                         &url->host_port, &url->target, &url->user,   &url->password};
     for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
@@ -559,6 +491,8 @@ int fy_url_copy(struct fy_url *url, const struct fy_url *from)
 
 void fy_url_free(struct fy_url *url)
 {
-    free(url->block);
+    if (!url->block_is_lent) {
+        free(url->block);
+    }
     *url = (struct fy_url){0};
 }

@@ -12,10 +12,11 @@
 
 #include "base/buffer.h"
 
-/* All strings are NUL-terminated and lie in one block, which the struct owns. */
+/* All strings are NUL-terminated and lie in one block. */
 struct fy_url {
-    char *block;       /* from malloc(), or NULL: no URL */
-    size_t block_size; /* its bytes in use */
+    char *block;        /* from malloc(), or lent; NULL: no URL */
+    size_t block_size;  /* its bytes in use */
+    bool block_is_lent; /* it is another's to free, who outlives the URL */
     /* Whole and normalised: scheme and host in lower case, IDNA, default port dropped, no user
      * info, no fragment; the path as it was typed, but for what had to be encoded. Parsing it
      * gives the same URL again. */
@@ -34,7 +35,8 @@ struct fy_url {
     char *target;   /* origin form: path and query, at least "/" */
     char *user;     /* percent-decoded, or NULL */
     char *password; /* percent-decoded, or NULL */
-    uint16_t port;  /* the scheme's default if none was given; 0: neither */
+    size_t authority_len, target_len;
+    uint16_t port; /* the scheme's default if none was given; 0: neither */
 };
 
 /* Parses text into *url. -1 and *err (FERRY_EURL, FERRY_ENOMEM, or FERRY_EUNSUPPORTED for a name
@@ -44,6 +46,23 @@ struct fy_url {
  * above 65535 or not a number, control bytes, a host with bytes that no name has, user info that
  * decodes to control bytes, more than 64 KiB. */
 int fy_url_parse(struct fy_url *url, const char *text, ferry_error *err);
+
+/* Where the parts of a URL begin and end that needs no more than to be taken apart (url_plain.c).
+ */
+struct fy_url_plain {
+    const char *text; /* borrowed */
+    size_t len;
+    size_t scheme_len, name_len; /* the scheme; the host's name, three bytes behind it */
+    size_t site_len;             /* all before the target */
+    uint16_t port;
+};
+
+/* Whether a text is such a URL: http or https, and in its final form as it stands. */
+bool fy_url_take_plain(struct fy_url_plain *plain, const char *text);
+
+/* Makes *url of it, in a block of the caller's of so many bytes. */
+size_t fy_url_plain_bytes(const struct fy_url_plain *plain);
+void fy_url_lay_out(struct fy_url *url, const struct fy_url_plain *plain, char *block);
 
 /* Appends the host with its port always and its zone never, "example.org:80": what CONNECT asks
  * for. */
@@ -62,7 +81,7 @@ int fy_url_over_tls(struct fy_url *url, const struct fy_url *from, ferry_error *
 /* A deep copy; -1 when out of memory. */
 int fy_url_copy(struct fy_url *url, const struct fy_url *from);
 
-/* Releases the strings and zeroes the struct; fine for a zero-filled one. */
+/* Releases the strings, if they are the struct's, and zeroes it; fine for a zero-filled one. */
 void fy_url_free(struct fy_url *url);
 
 #endif

@@ -8,13 +8,6 @@
 
 #include "task/sched.h"
 
-void fy_chan_init(struct fy_chan *chan, void **buffer, unsigned capacity)
-{
-    *chan = (struct fy_chan){.buffer = buffer, .capacity = capacity};
-    fy_list_init(&chan->receivers);
-    fy_list_init(&chan->senders);
-}
-
 static void finish(struct fy_task *task, int chosen, void (*wake)(struct fy_task *task))
 {
     struct fy_select *select = &task->select;

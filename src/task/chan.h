@@ -58,7 +58,12 @@ struct fy_select {
 /* As deadlines of a select: take what is ready or come back at once (Go's default). */
 #define FY_AT_ONCE INT64_MIN
 
-void fy_chan_init(struct fy_chan *chan, void **buffer, unsigned capacity);
+static inline void fy_chan_init(struct fy_chan *chan, void **buffer, unsigned capacity)
+{
+    *chan = (struct fy_chan){.buffer = buffer, .capacity = capacity};
+    fy_list_init(&chan->receivers);
+    fy_list_init(&chan->senders);
+}
 
 /* Parks until a case can go on, does it, and returns its index; FY_SELECT_TIMED_OUT when the
  * deadline has passed first. When several can, the first in order does: unlike Go's random choice,

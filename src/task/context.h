@@ -46,6 +46,12 @@ void fy_cancel_now(struct fy_cancel *cancel, int code);
  */
 bool fy_cancel_ended(struct fy_cancel *cancel);
 
+/* Its done, for a select: NULL, which is never ready, where there is nothing that could end it. */
+static inline struct fy_chan *fy_cancel_done(struct fy_cancel *cancel)
+{
+    return cancel->context != NULL || cancel->deadline != FY_NEVER ? &cancel->done : NULL;
+}
+
 /* Fills *err with the reason why it ended. */
 void fy_cancel_error(const struct fy_cancel *cancel, ferry_error *err);
 

@@ -16,7 +16,8 @@
 #define LOOK_EVERY_NS 400000000L
 
 static atomic_int watched; /* changed by anybody */
-static atomic_bool asleep; /* the thread waits until something is watched; written under lock */
+static atomic_bool asleep; /* the thread waits until something is watched; written under lock, by
+                              whoever wakes it: one wake each, however often that changes */
 static pthread_mutex_t lock =
     PTHREAD_MUTEX_INITIALIZER; /* guards started; nothing is taken under it */
 FY_HELD_OVER_FORK(lock)
@@ -28,10 +29,12 @@ static void sleep_until_wanted(void)
 {
     pthread_mutex_lock(&lock);
     atomic_store(&asleep, true);
-    while (atomic_load(&watched) <= 0) {
+    if (atomic_load(&watched) > 0) {
+        atomic_store(&asleep, false);
+    }
+    while (atomic_load(&asleep)) {
         pthread_cond_wait(&wanted, &lock);
     }
-    atomic_store(&asleep, false);
     pthread_mutex_unlock(&lock);
 }
 
@@ -85,6 +88,7 @@ void fy_monitor_watch(int change)
         start();
         atomic_store(&running, started);
     }
+    atomic_store(&asleep, false);
     pthread_cond_signal(&wanted);
     pthread_mutex_unlock(&lock);
 }

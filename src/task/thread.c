@@ -34,33 +34,32 @@ static bool key_made;
 
 static _Thread_local struct fy_sched *mine;
 
-/* Not inlined, and opaque: a task may park on one thread and go on on another, so nobody may keep
- * the address of the thread-local itself. */
-static __attribute__((noinline)) struct fy_sched *mine_get(void)
-{
-    __asm__ volatile("");
-    return mine;
-}
+/* A task may park on one thread and go on on another, so nobody may keep the address of the
+ * thread-local itself: what reads or writes it is not inlined, and opaque. */
+#define TOUCHES_MINE __attribute__((noinline))
+#define OPAQUE() __asm__ volatile("")
 
-static __attribute__((noinline)) void mine_set(struct fy_sched *sched)
+static TOUCHES_MINE void mine_set(struct fy_sched *sched)
 {
-    __asm__ volatile("");
+    OPAQUE();
     mine = sched;
 }
 
-struct fy_sched *fy_sched_running(void)
+TOUCHES_MINE struct fy_sched *fy_sched_running(void)
 {
-    return mine_get();
+    OPAQUE();
+    return mine;
 }
 
-struct fy_task *fy_self(void)
+TOUCHES_MINE struct fy_task *fy_self(void)
 {
-    return mine_get()->current;
+    OPAQUE();
+    return mine->current;
 }
 
 /* Semaphores are for whoever comes first, and that is the thread which has just let go, if it wants
  * the lock again. So who has to wait does so inside a mutex: the next to come stand behind it. */
-static void lock_in_turn(struct fy_sched *sched)
+static __attribute__((noinline)) void lock_in_turn(struct fy_sched *sched)
 {
     pthread_mutex_lock(&sched->turn);
     while (sem_wait(&sched->lock) != 0) {
@@ -70,7 +69,7 @@ static void lock_in_turn(struct fy_sched *sched)
 }
 
 /* The scheduler's own thread. */
-static void lock_own(struct fy_sched *sched)
+static inline void lock_own(struct fy_sched *sched)
 {
     if (atomic_load(&sched->outsiders) > 0 || sem_trywait(&sched->lock) != 0) {
         lock_in_turn(sched);
@@ -79,7 +78,7 @@ static void lock_own(struct fy_sched *sched)
 
 void fy_sched_lock(struct fy_sched *sched)
 {
-    if (sched == mine_get()) {
+    if (sched == fy_sched_running()) {
         lock_own(sched);
         return;
     }
@@ -231,7 +230,8 @@ no_wake_fd:
     return -1;
 }
 
-static struct fy_sched *attach(void)
+/* For a thread that comes for the first time. */
+static __attribute__((noinline)) struct fy_sched *attach(void)
 {
     pthread_once(&key_once, make_key);
     if (!key_made) {
@@ -262,9 +262,10 @@ fail:
     return NULL;
 }
 
-struct fy_sched *fy_enter(void)
+TOUCHES_MINE struct fy_sched *fy_enter(void)
 {
-    struct fy_sched *sched = mine_get();
+    OPAQUE();
+    struct fy_sched *sched = mine;
     if (sched == NULL) {
         sched = attach();
         if (sched == NULL) {
@@ -275,9 +276,10 @@ struct fy_sched *fy_enter(void)
     return sched;
 }
 
-void fy_leave(void)
+TOUCHES_MINE void fy_leave(void)
 {
-    fy_sched_unlock(mine_get());
+    OPAQUE();
+    fy_sched_unlock(mine);
 }
 
 /* ----------------------------------------------------------------------------- while it is away */

@@ -29,7 +29,7 @@ struct fy_exchange *fy_exchange_new(ferry_transport *transport, ferry_request *r
     if (exchange == NULL) {
         return NULL;
     }
-    memset(exchange, 0, offsetof(struct fy_exchange, write_error));
+    memset(exchange, 0, offsetof(struct fy_exchange, written));
     exchange->holds = 1;
     exchange->sched = sched;
     exchange->req = req;

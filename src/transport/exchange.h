@@ -64,27 +64,17 @@ struct fy_exchange {
     bool raw;         /* the body's reader is given the chunks' lines, too */
     bool decodes;     /* it goes out with ferry's own Accept-Encoding; what comes is decoded */
 
-    /* The request's way out. Closed when the write loop is done with the request, whatever came of
-     * it. */
-    struct fy_chan written;
-    struct fy_chan write_failed; /* closed besides when it failed */
+    /* The request's way out. */
     enum fy_write_state write_state;
     bool nothing_written;
-    /* Expect: 100-continue. One value: non-NULL for "send the body", NULL for "do not". */
-    bool expects_continue;
-    struct fy_chan go_on;
-    void *go_on_place[1];
+    bool expects_continue; /* Expect: 100-continue; go_on tells */
 
-    /* The response's way in. One value: the response; NULL: read_error and failure tell. */
-    struct fy_chan answer;
-    void *answer_place[1];
+    /* The response's way in. */
     ferry_response *delivered; /* what was sent there, until the request's task runs and has it */
     enum fy_trip_failure failure; /* valid with read_error */
     bool answer_comes; /* a response without a body is about to be delivered, come what may */
 
-    /* Cancellation and deadline, from the send to the end of the body. */
-    struct fy_cancel cancel;
-    bool cancel_begun;
+    bool cancel_begun; /* cancel is valid */
 
     /* The body, once the response is delivered. */
     ferry_response *res; /* NULL before and after */
@@ -104,10 +94,18 @@ struct fy_exchange {
     bool abandon_watched;          /* the timer is armed, or has gone off */
     bool abandoned;                /* nobody did */
     enum fy_body_fate fate;
+
+    /* What follows is not zeroed: each channel is made, and all else is valid only as it says. */
+    struct fy_chan written;      /* closed when the write loop is done with the request, whatever
+                                    came of it */
+    struct fy_chan write_failed; /* closed besides when it failed */
+    struct fy_chan answer;       /* one value: the response; NULL: read_error and failure tell */
+    void *answer_place[1];
+    struct fy_chan go_on; /* one value: non-NULL for "send the body", NULL for "do not" */
+    void *go_on_place[1];
     struct fy_chan fate_told; /* closed when fate is decided */
     struct fy_chan settled; /* closed when the connection is back in the pool, and not this one's */
-
-    /* What went wrong, if something did: last, because nobody touches them else. */
+    struct fy_cancel cancel; /* by context and deadline, from the send to the end of the body */
     ferry_error write_error; /* valid once write_failed is closed */
     ferry_error read_error;  /* valid with an answer of NULL */
 };

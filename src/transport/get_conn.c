@@ -162,7 +162,7 @@ static enum outcome wait_for(struct fy_want *want, struct fy_cancel *cancel, int
 {
     struct fy_case cases[] = {
         FY_RECEIVE_FROM(&want->ready),
-        FY_RECEIVE_FROM(&cancel->done),
+        FY_RECEIVE_FROM(fy_cancel_done(cancel)),
     };
     switch (fy_select(cases, 2, deadline, why)) {
     case 0:
@@ -245,20 +245,19 @@ static struct fy_persist_conn *want_conn(ferry_transport *transport, ferry_reque
     return conn;
 }
 
-/* A connection that is fit for use, here; NULL with *err. *idle_ms: as the trace's got_conn. */
+/* A connection that is fit for use, here; NULL with *err. *was_idle: it was in the pool. */
 static struct fy_persist_conn *find_conn(ferry_transport *transport, ferry_request *req,
                                          const struct fy_route *route, struct fy_cancel *cancel,
-                                         int64_t *idle_ms, ferry_error *err)
+                                         bool *was_idle, ferry_error *err)
 {
     const struct fy_host_key key = fy_route_key(route, req);
     bool has_waited = false;
     for (;;) {
         struct fy_persist_conn *conn = fy_pool_take(transport, &key);
+        *was_idle = conn != NULL;
         if (conn != NULL) {
-            *idle_ms = (fy_sched_running()->now - conn->idle_since) / FY_MILLISECOND;
             return conn;
         }
-        *idle_ms = -1;
         err->code = 0;
         conn = want_conn(transport, req, route, cancel, has_waited, err);
         if (conn == NULL && err->code != 0) {
@@ -283,13 +282,14 @@ struct fy_persist_conn *fy_get_conn(ferry_transport *transport, ferry_request *r
     } else {
         sched->now = now; /* near enough for whatever the request notes on its way */
     }
-    int64_t idle_ms;
-    struct fy_persist_conn *conn = find_conn(transport, req, route, cancel, &idle_ms, err);
+    bool was_idle;
+    struct fy_persist_conn *conn = find_conn(transport, req, route, cancel, &was_idle, err);
     if (conn != NULL) {
+        int64_t idle = conn->sched->now - conn->idle_since; /* nanoseconds; if it was */
         if (conn->reused) {
             FY_HOST_COUNT(conn->counts, reuses);
         }
-        FY_TRACE(req, got_conn, conn->reused, idle_ms);
+        FY_TRACE(req, got_conn, conn->reused, was_idle ? idle / FY_MILLISECOND : -1);
         fy_persist_conn_trace(conn, req);
     }
     return conn;

@@ -119,20 +119,23 @@ bool fy_pool_bring_here(struct fy_persist_conn *conn)
 struct fy_persist_conn *fy_pool_take(ferry_transport *transport, const struct fy_host_key *key)
 {
     struct fy_pool *pool = &transport->pool;
+    struct fy_sched *mine = fy_sched_running();
     for (;;) {
         struct fy_persist_conn *conn = NULL;
+        bool elsewhere = false;
         pthread_mutex_lock(&pool->lock);
         pool->close_idle = false;
         struct fy_host *host = fy_host_find(pool, key);
-        if (host != NULL && (conn = fy_pool_idle_to_take(host, fy_sched_running())) != NULL) {
+        if (host != NULL && (conn = fy_pool_idle_to_take(host, mine)) != NULL) {
             idle_remove(conn);
-            conn->is_fetched = conn->sched != fy_sched_running();
+            elsewhere = conn->sched != mine;
+            conn->is_fetched = elsewhere;
         }
         pthread_mutex_unlock(&pool->lock);
         if (conn == NULL) {
             return NULL;
         }
-        if (!fy_pool_bring_here(conn)) {
+        if (elsewhere && !fy_pool_bring_here(conn)) {
             continue;
         }
         /* The timer and the read loop see both in good time, unless their thread was elsewhere. */

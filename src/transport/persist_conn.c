@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/seldom.h"
 #include "base/slab.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -421,8 +422,8 @@ static int64_t header_deadline(const struct fy_exchange *exchange)
     return fy_after_ms(exchange->transport->set.response_header_timeout_ms);
 }
 
-static void failed_write(struct fy_exchange *exchange, ferry_error *err,
-                         enum fy_trip_failure *failure)
+static FY_SELDOM void failed_write(struct fy_exchange *exchange, ferry_error *err,
+                                   enum fy_trip_failure *failure)
 {
     *err = exchange->write_error;
     *failure = exchange->nothing_written ? FY_TRIP_NOTHING_WRITTEN : FY_TRIP_FAILED;
@@ -439,7 +440,7 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
     for (;;) {
         struct fy_case cases[TRIP_CASES] = {
             [ANSWERED] = FY_RECEIVE_FROM(&exchange->answer),
-            [CANCELED] = FY_RECEIVE_FROM(&exchange->cancel.done),
+            [CANCELED] = FY_RECEIVE_FROM(fy_cancel_done(&exchange->cancel)),
             [WRITE_FAILED] = FY_RECEIVE_FROM(write_failed ? NULL : &exchange->write_failed),
             [CLOSED] = FY_RECEIVE_FROM(exchange->answer_comes ? NULL : &conn->closed),
             [WRITTEN] = FY_RECEIVE_FROM(timed ? &exchange->written : NULL),
@@ -496,8 +497,8 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
 
 /* After a failed trip: nothing of the request's may be in use when this returns, and nothing of the
  * connection left. */
-static void abandon(struct fy_persist_conn *conn, struct fy_exchange *exchange,
-                    const ferry_error *err)
+static FY_SELDOM void abandon(struct fy_persist_conn *conn, struct fy_exchange *exchange,
+                              const ferry_error *err)
 {
     fy_persist_conn_close(conn, FY_TRIP_FAILED, err);
     fy_chan_receive(&exchange->written, NULL, "waiting for the request's body to be let go");

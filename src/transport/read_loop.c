@@ -201,7 +201,7 @@ static bool await_body_fate(struct fy_exchange *exchange)
     struct fy_persist_conn *conn = exchange->conn;
     struct fy_case cases[] = {
         FY_RECEIVE_FROM(&exchange->fate_told),
-        FY_RECEIVE_FROM(&exchange->cancel.done),
+        FY_RECEIVE_FROM(fy_cancel_done(&exchange->cancel)),
         FY_RECEIVE_FROM(&conn->closed),
     };
     /* Nothing of the user's is called on the way from here to the pool, or the close: the monitor

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/fork.h"
+#include "base/seldom.h"
 #include "http/decode.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -48,11 +49,8 @@ static int check(const ferry_request *req, ferry_error *err)
 }
 
 /* The body goes out from its beginning: a reader that has been read is rewound first. */
-static int rewind_body(ferry_request *req, ferry_error *err)
+static FY_SELDOM int rewind_body(ferry_request *req, ferry_error *err)
 {
-    if (!req->body_read) {
-        return 0;
-    }
     if (req->body.rewind == NULL) {
         return fy_fail(err, FERRY_EBODY, 0,
                        "the request's body has been read and cannot be rewound to be sent again");
@@ -94,7 +92,7 @@ static struct fy_exchange *exchange_for(ferry_transport *transport, ferry_reques
 }
 
 /* In absolute form the connection is the proxy's, and whatever goes wrong on it. */
-static void blame_proxy(const struct fy_route *route, ferry_error *err)
+static FY_SELDOM void blame_proxy(const struct fy_route *route, ferry_error *err)
 {
     switch (err->code) {
     case FERRY_EPROTOCOL:
@@ -194,10 +192,10 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
         watch(exchange, req, own_deadline);
         ferry_response *res = NULL;
         again = false;
-        if (rewind_body(req, &cause) == 0) {
+        if (!req->body_read || rewind_body(req, &cause) == 0) {
             res = attempt(exchange, &cause, &again);
         }
-        if (res != NULL && !challenged) {
+        if (res != NULL && exchange->route.absolute && !challenged) {
             res = take_challenge(exchange, res, &cause, &again);
             challenged = by_proxy = again;
         }

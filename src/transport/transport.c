@@ -139,17 +139,21 @@ void fy_transport_release(ferry_transport *transport)
 }
 
 static pthread_once_t standard_once = PTHREAD_ONCE_INIT;
-static ferry_transport *standard;
+static _Atomic(ferry_transport *) standard;
 
 static void make_standard(void)
 {
-    standard = ferry_transport_new(NULL);
+    atomic_store(&standard, ferry_transport_new(NULL));
 }
 
 FERRY_API ferry_transport *ferry_default_transport(void)
 {
-    pthread_once(&standard_once, make_standard);
-    return standard;
+    ferry_transport *transport = atomic_load(&standard);
+    if (transport == NULL) {
+        pthread_once(&standard_once, make_standard);
+        transport = atomic_load(&standard);
+    }
+    return transport;
 }
 
 /* Closes this thread's idle connections and waits until their loops have ended, so that the caller

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/seldom.h"
 #include "http/chunk.h"
 #include "http/decode.h"
 #include "http/request.h"
@@ -20,6 +21,9 @@
  */
 #define BODY_BUFFER ((size_t)32 * 1024)
 
+/* A head of up to so many bytes is made on the loop's stack. */
+#define USUAL_HEAD 1024
+
 /* One request on its way out. */
 struct writing {
     struct fy_persist_conn *conn;
@@ -30,7 +34,7 @@ struct writing {
 
 /* ----------------------------------------------------------------------------- to the stream */
 
-static int fail_write(struct writing *w, int negative_errno)
+static FY_SELDOM int fail_write(struct writing *w, int negative_errno)
 {
     return fy_persist_conn_fail_write(w->conn, negative_errno, w->err);
 }
@@ -245,14 +249,10 @@ static int write_file(struct writing *w)
     return 0;
 }
 
-/* What stands around a body whose length is known: nothing, or, when trailers follow it, what makes
- * it one chunk. */
+/* What stands around a body whose length is known when trailers follow it, and make it one chunk. */
 static int frame_whole(struct writing *w, struct fy_buffer *before, struct fy_buffer *after)
 {
     const struct fy_request_body *body = &w->req->body;
-    if (!fy_request_chunked(w->req)) {
-        return 0;
-    }
     if (body->kind != FY_REQUEST_NO_BODY) {
         char line[FY_CHUNK_HEAD_MAX];
         fy_buffer_append(before, line, fy_chunk_head(line, (uint64_t)body->len));
@@ -264,29 +264,41 @@ static int frame_whole(struct writing *w, struct fy_buffer *before, struct fy_bu
     return before->failed ? fy_fail_memory(w->err) : 0;
 }
 
-/* A body in memory, or none, behind what is to go out before it: all in one write. */
-static int write_memory(struct writing *w, struct fy_buffer *before)
+/* The bytes of a body in memory; none where there is no body. */
+static struct iovec in_memory(const struct fy_request_body *body)
 {
-    const struct fy_request_body *body = &w->req->body;
+    return body->kind == FY_REQUEST_MEMORY ? (struct iovec){(void *)body->data, (size_t)body->len}
+                                           : (struct iovec){0};
+}
+
+static FY_SELDOM int write_memory_framed(struct writing *w, struct fy_buffer *before)
+{
     struct fy_buffer after = {0};
     int result = frame_whole(w, before, &after);
     if (result == 0) {
-        bool is_there = body->kind == FY_REQUEST_MEMORY;
         struct iovec iov[3] = {
-            {before->bytes, before->len},
-            {is_there ? (void *)body->data : NULL, is_there ? (size_t)body->len : 0},
-            {after.bytes, after.len}};
-        result = write_out(w, iov, after.len > 0 ? 3 : is_there ? 2 : 1);
+            {before->bytes, before->len}, in_memory(&w->req->body), {after.bytes, after.len}};
+        result = write_out(w, iov, 3);
     }
     fy_buffer_free(&after);
     return result;
+}
+
+/* A body in memory, or none, behind what is to go out before it: all in one write. */
+static int write_memory(struct writing *w, struct fy_buffer *before)
+{
+    if (fy_request_chunked(w->req)) {
+        return write_memory_framed(w, before);
+    }
+    struct iovec iov[2] = {{before->bytes, before->len}, in_memory(&w->req->body)};
+    return write_out(w, iov, iov[1].iov_len > 0 ? 2 : 1);
 }
 
 static int write_file_framed(struct writing *w)
 {
     struct fy_buffer before = {0};
     struct fy_buffer after = {0};
-    int result = frame_whole(w, &before, &after);
+    int result = fy_request_chunked(w->req) ? frame_whole(w, &before, &after) : 0;
     if (result == 0 && before.len > 0) {
         struct iovec iov = {before.bytes, before.len};
         result = write_out(w, &iov, 1);
@@ -351,31 +363,36 @@ static int write_head(struct writing *w, struct fy_buffer *head, bool *with_body
     return 0;
 }
 
-static int make_head(struct writing *w, struct fy_buffer *head)
+/* A head in absolute form, with what a proxy gets besides. */
+static FY_SELDOM int make_head_for_proxy(struct writing *w, struct fy_head_options *options,
+                                         struct fy_buffer *head)
 {
     const struct fy_route *route = &w->conn->route;
     struct fy_buffer credentials = {0};
+    options->absolute = true;
+    options->proxy_fields = &w->conn->transport->proxies.fields;
+    int failed = fy_route_authorize(route, w->conn->transport, w->req, &credentials, w->err);
+    if (failed == 0 && credentials.len > 0) {
+        fy_buffer_append_byte(&credentials, '\0');
+        options->proxy_authorization = credentials.bytes;
+        failed = credentials.failed ? fy_fail_memory(w->err) : 0;
+    }
+    if (failed == 0) {
+        failed = fy_request_write_head(w->req, options, head, w->err);
+    }
+    fy_buffer_free(&credentials);
+    return failed;
+}
+
+static int make_head(struct writing *w, struct fy_buffer *head)
+{
     struct fy_head_options options = {
         .user_agent = w->req->send.user_agent != NULL ? w->req->send.user_agent : FY_USER_AGENT,
         .close = w->exchange->close_asked,
         .accept_encoding = w->exchange->decodes ? fy_coding_names() : NULL,
     };
-    int failed = 0;
-    if (route->absolute) {
-        options.absolute = true;
-        options.proxy_fields = &w->conn->transport->proxies.fields;
-        failed = fy_route_authorize(route, w->conn->transport, w->req, &credentials, w->err);
-        if (failed == 0 && credentials.len > 0) {
-            fy_buffer_append_byte(&credentials, '\0');
-            options.proxy_authorization = credentials.bytes;
-            failed = credentials.failed ? fy_fail_memory(w->err) : 0;
-        }
-    }
-    if (failed == 0) {
-        failed = fy_request_write_head(w->req, &options, head, w->err);
-    }
-    fy_buffer_free(&credentials);
-    return failed;
+    return w->conn->route.absolute ? make_head_for_proxy(w, &options, head)
+                                   : fy_request_write_head(w->req, &options, head, w->err);
 }
 
 static enum fy_write_state write_request(struct writing *w, struct fy_buffer *head)
@@ -405,7 +422,8 @@ static __attribute__((noinline)) bool serve(struct fy_persist_conn *conn,
 {
     struct writing w = {
         .conn = conn, .exchange = exchange, .req = exchange->req, .err = &exchange->write_error};
-    struct fy_buffer head = {0};
+    char usual[USUAL_HEAD];
+    struct fy_buffer head = FY_BUFFER_IN(usual);
     uint64_t before = conn->bytes_written;
     enum fy_write_state state = write_request(&w, &head);
     fy_buffer_free(&head);

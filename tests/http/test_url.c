@@ -73,6 +73,57 @@ static void test_the_parts(void **state)
     fy_url_free(&url);
 }
 
+/* Which URLs are taken apart as they stand, and that it makes no difference but for time. */
+static void test_the_plain_ones(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {"http://example.org/",
+                                        "https://example.org/a/b?c=d&e=/?",
+                                        "http://h:8080/x",
+                                        "http://h:443/",
+                                        "https://h:80/",
+                                        "http://127.0.0.1:1/;p",
+                                        "https://h_-.~9:65535/@:!$",
+                                        "http://a.very.long.name.example/../b"};
+    static const char *const other[] = {
+        "http://example.org", "http://Example.org/", "HTTP://h/",
+        "http://h:80/",       "https://h:443/",      "http://h:08080/",
+        "http://h:/",         "http://h:65536/",     "http://h:0/",
+        "http://:8080/",      "http://u@h/",         "http://[::1]/",
+        "http://h/a b",       "http://h/%41",        "http://h/#x",
+        "http://h?a",         "http://h\xc3\xa9/",   "ftp://h/",
+        "http:/h/",           "httpx://h/",          "http://h/\xc3\xa9",
+        "http://h/\"",        "http://h:8a/",        " http://h/"};
+    struct fy_url_plain taken;
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        struct fy_url url;
+        struct fy_url typed;
+        char spaced[80] = " "; /* what goes the long way */
+        assert_true(fy_url_take_plain(&taken, plain[i]));
+        parse(&url, plain[i]);
+        parse(&typed, strcat(spaced, plain[i]));
+        assert_string_equal(url.text, plain[i]);
+        assert_string_equal(typed.text, plain[i]);
+        assert_string_equal(url.shown, typed.shown);
+        assert_string_equal(url.scheme, typed.scheme);
+        assert_string_equal(url.host, typed.host);
+        assert_string_equal(url.authority, typed.authority);
+        assert_string_equal(url.host_port, typed.host_port);
+        assert_string_equal(url.target, typed.target);
+        assert_int_equal(url.port, typed.port);
+        assert_int_equal(url.authority_len, strlen(url.authority));
+        assert_int_equal(url.target_len, strlen(url.target));
+        assert_int_equal(typed.authority_len, strlen(typed.authority));
+        assert_int_equal(typed.target_len, strlen(typed.target));
+        fy_url_free(&typed);
+        fy_url_free(&url);
+    }
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
+        assert_false(fy_url_take_plain(&taken, other[i]));
+    }
+    assert_false(fy_url_take_plain(&taken, NULL));
+}
+
 static void test_ports(void **state)
 {
     (void)state;
@@ -546,6 +597,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_parts),
+        cmocka_unit_test(test_the_plain_ones),
         cmocka_unit_test(test_ports),
         cmocka_unit_test(test_what_people_type_is_encoded),
         cmocka_unit_test(test_paths_stay_as_typed),
