@@ -1,46 +1,30 @@
 /*
- * Connections at rest: both their loops' stacks are put away (task/shelf.h), here after a millisecond
- * instead of a second. All that a connection does, and all that is done to it, it does from there as
- * well. Where stacks stay in place (sanitizers, Valgrind, ucontext) the same must come of it.
+ * Connections at rest: neither of their loops has a stack, and what is kept at hand for them is given
+ * back, here after a millisecond instead of a second. All that a connection does, and all that is done
+ * to it, it does from there.
  */
 #include "transport_test.h"
 
 #include <pthread.h>
 #include <unistd.h>
 
+#include "task/calm.h"
 #include "task/clock.h"
-#include "task/shelf.h"
 
-static int stacks_away(void)
+static int at_rest(void)
 {
-    int away = 0;
+    int resting = 0;
     struct fy_sched *sched = fy_enter();
     FY_LIST_EACH(link, &sched->tasks)
     {
-        away += FY_CONTAINER(link, struct fy_task, all)->shelf != NULL;
+        const struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
+        resting += task->stack == NULL && fy_task_is_parked(task);
     }
     fy_leave();
-    return away;
+    return resting;
 }
 
-static bool stacks_go(void)
-{
-    bool go = false;
-    struct fy_sched *sched = fy_enter();
-    FY_LIST_EACH(link, &sched->tasks)
-    {
-        go = go || FY_CONTAINER(link, struct fy_task, all)->shelvable;
-    }
-    fy_leave();
-    return go;
-}
-
-#define assert_rests(stacks)                              \
-    do {                                                  \
-        if (stacks_go()) {                                \
-            assert_eventually(stacks_away() == (stacks)); \
-        }                                                 \
-    } while (0)
+#define assert_rests(loops) assert_eventually(at_rest() == (loops))
 
 static void test_serves_again_and_again(void **state)
 {
@@ -85,7 +69,7 @@ static void rest_until_farewell(void **state, const char *words, bool away)
     assert_got(get(transport, origin_url(origin, "/")), 200, "ok");
     assert_rests(2);
     gate_open(&farewell->now);
-    if (away) { /* the monitor wakes it, and gives the loops their stacks back */
+    if (away) { /* the monitor wakes it, and its loops have their last turns */
         int64_t until = now_ms() + SOON_MS;
         while (stats_of(transport).connections != 0 && now_ms() < until) {
             usleep(1000);
@@ -242,6 +226,6 @@ int main(void)
         TRANSPORT_TEST(test_abandoned),
         TRANSPORT_TEST(test_many_at_once),
     };
-    fy_shelf_after = FY_MILLISECOND;
+    fy_calm_after = FY_MILLISECOND;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
