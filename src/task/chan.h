@@ -27,9 +27,9 @@ struct fy_chan {
 /* What a select waits for. chan NULL: never ready, as a nil channel in Go. */
 struct fy_case {
     struct fy_chan *chan;
-    enum { FY_RECEIVE, FY_SEND } direction;
     void *value; /* to be sent; or received (NULL from a closed channel) */
-    bool ok;     /* received: true for a sent value, false because the channel is closed */
+    enum { FY_RECEIVE, FY_SEND } direction;
+    bool ok; /* received: true for a sent value, false because the channel is closed */
     /* select's own while it is parked */
     struct fy_task *task;
     struct fy_link link;

@@ -18,9 +18,9 @@ enum fy_io_result { FY_IO_READY, FY_IO_TIMED_OUT, FY_IO_CLOSED, FY_IO_RESTS };
 /* Who is parked for one direction. Not on its stack: it may rest, and have none. */
 struct fy_io_waiter {
     struct fy_task *task; /* NULL: nobody */
-    struct fy_timer timer;
     enum fy_io_result result;
     bool rests; /* a loop that has yet to ask for the result */
+    struct fy_timer timer;
 };
 
 struct fy_io {

@@ -46,28 +46,29 @@ enum fy_turn {
     FY_TURN_REST /* it has said what it waits for (fy_task_rest): its next turn is when that comes */
 };
 
-/* From a slab, but for a thread's own. */
+/* From a slab, but for a thread's own. What is touched whenever it parks and goes on comes first: with
+ * thousands of tasks that is not in the processor's cache. */
 struct fy_task {
     struct fy_link ready;   /* in sched->ready when it can go on, else alone */
-    struct fy_link all;     /* in sched->tasks */
     struct fy_sched *sched; /* changes only between fy_task_detach() and fy_task_attach() */
     struct fy_stack *stack; /* NULL: it has none, for it is a loop between two turns */
     fy_stopped stopped;     /* where it goes on; valid while it has a stack and is not running */
-    bool woken;             /* fy_wake came since it last parked */
+    enum fy_task_kind kind;
+    bool woken; /* fy_wake came since it last parked */
     bool
         unattended; /* parked where the monitor may run it: it comes to no function of the user's */
-    enum fy_task_kind kind;
-    void (*fn)(void *arg);
     enum fy_turn (*turn)(void *arg); /* of a loop, which has no fn; NULL: it is none */
     void *arg;
+    const char *on;          /* how it is parked, in Go's words: "select", "IO wait"; static */
+    const char *why;         /* what it is parked on; static; NULL: not parked */
+    int64_t since;           /* when it parked */
     struct fy_select select; /* while it is parked in one */
+    struct fy_link all;      /* in sched->tasks */
+    void (*fn)(void *arg);
     /* For the dump. */
     uint64_t number;     /* 1, 2, 3 ... in the order of their beginning, in the whole process */
     const char *name;    /* "read loop"; static */
     uint64_t connection; /* the connection it serves; 0: none */
-    const char *on;      /* how it is parked, in Go's words: "select", "IO wait"; static */
-    const char *why;     /* what it is parked on; static; NULL: not parked */
-    int64_t since;       /* when it parked */
     void (*function)(void *arg); /* the user's own, of a user's task; NULL: the library's */
     uint64_t creator;            /* the number of the task that started it; 0: none did */
     const char *file;            /* and where, of a user's task; static; NULL: unknown */

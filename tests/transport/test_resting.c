@@ -5,8 +5,12 @@
  */
 #include "transport_test.h"
 
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <unistd.h>
+
+#include "https_test.h"
+#include "tls_server.h"
 
 #include "task/calm.h"
 #include "task/clock.h"
@@ -186,6 +190,58 @@ static void test_abandoned(void **state)
     ferry_response_close(res);
 }
 
+/* When the last of the loops at rest came to it. */
+static int64_t last_rest(void)
+{
+    int64_t last = 0;
+    struct fy_sched *sched = fy_enter();
+    FY_LIST_EACH(link, &sched->tasks)
+    {
+        const struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
+        last = task->stack == NULL && task->since > last ? task->since : last;
+    }
+    fy_leave();
+    return last;
+}
+
+/* Answers a request, sends a ticket when it is told to, and answers another. */
+static void serve_ticket(SSL *ssl, int fd, void *arg)
+{
+    static const char reply[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    char buf[4096];
+    (void)fd;
+    for (int i = 0; i < 2 && SSL_read(ssl, buf, sizeof buf) > 0; i++) {
+        SSL_write(ssl, reply, (int)strlen(reply));
+        if (i == 0) {
+            gate_wait(arg, SOON_MS);
+            SSL_new_session_ticket(ssl);
+            SSL_do_handshake(ssl);
+        }
+    }
+    (void)SSL_read(ssl, buf, sizeof buf);
+}
+
+/* The read loop is woken by what is for TLS alone, and rests again. */
+static void test_a_ticket_while_at_rest(void **state)
+{
+    struct gate now = {0};
+    struct tls_server *server = tls_server_start(
+        &(struct tls_server_options){.cert = world.server, .serve = serve_ticket, .arg = &now});
+    ferry_transport *transport = https_transport(state, TRUSTING());
+    const char *url = https_url(tls_server_port(server), "/");
+
+    assert_got(get(transport, url), 200, "ok");
+    assert_rests(2);
+    int64_t before = last_rest();
+    gate_open(&now);
+    assert_eventually(at_rest() == 2 && last_rest() > before);
+    assert_int_equal(stats_of(transport).idle, 1);
+    assert_got(get(transport, url), 200, "ok");
+    assert_int_equal(stats_of(transport).dials, 1);
+    ferry_transport_close_idle(transport);
+    tls_server_stop(server);
+}
+
 static void test_many_at_once(void **state)
 {
     struct gates *gates = KEPT(state, struct gates);
@@ -224,8 +280,9 @@ int main(void)
         TRANSPORT_TEST(test_canceled),
         TRANSPORT_TEST(test_held_and_closed_early),
         TRANSPORT_TEST(test_abandoned),
+        TRANSPORT_TEST(test_a_ticket_while_at_rest),
         TRANSPORT_TEST(test_many_at_once),
     };
     fy_calm_after = FY_MILLISECOND;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, https_world_make, https_world_free);
 }
