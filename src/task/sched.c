@@ -414,23 +414,17 @@ static void begin(void *arg)
     abort(); /* nobody switches to a task that is over */
 }
 
-/* A loop's turn; another one at once if it was woken on its way to rest. Returns the loop if it is
- * over. */
+/* A loop's turn. Returns the loop if it is over. (If it has been woken on its way to rest, it is among
+ * those that are ready.) */
 static struct fy_task *give_turn(struct fy_task *loop, struct fy_stack *stack)
 {
     loop->stack = stack;
     loop->stopped = stack->stopped; /* which ucontext wants to find there */
-    for (;;) {
-        loop->woken = false;
-        loop->why = NULL;
-        if (loop->turn(loop->arg) == FY_TURN_OVER) {
-            leave_books(loop);
-            return loop;
-        }
-        if (!loop->woken) {
-            break;
-        }
-        fy_list_remove(&loop->ready);
+    loop->woken = false;
+    loop->why = NULL;
+    if (loop->turn(loop->arg) == FY_TURN_OVER) {
+        leave_books(loop);
+        return loop;
     }
     loop->stack = NULL;
     fy_calm_note(loop->sched);

@@ -107,8 +107,7 @@ static void a_loop_at_rest_has_no_stack(void)
     fy_leave();
 }
 
-/* Woken when it has said what it waits for, and has not returned yet: nothing is lost, and nobody else
- * runs in between. */
+/* Woken when it has said what it waits for, and has not returned yet: nothing is lost. */
 static void whoever_is_woken_on_the_way_goes_on(void)
 {
     struct counter counter = {.first = 1};
