@@ -56,6 +56,7 @@ static int failure(const struct fy_io *io, enum fy_io_result result)
     switch (result) {
     case FY_IO_READY: return io->fd >= 0 ? 0 : -ECANCELED;
     case FY_IO_TIMED_OUT: return -ETIMEDOUT;
+    case FY_IO_RESTS: return -EAGAIN;
     case FY_IO_CLOSED: break;
     }
     return -ECANCELED;
@@ -172,21 +173,22 @@ static bool socket_has_input(struct fy_stream *stream)
     return false;
 }
 
-/* What the poller saw before may be used up by now, and is looked at; what it sees while this waits
+/* What the poller saw before may be used up by now, and is looked at; what it sees while this rests
  * is news, and costs no look. */
-static int socket_wait_readable(struct fy_stream *stream, const char *why)
+static int socket_rest_readable(struct fy_stream *stream, const char *why)
 {
     struct socket_stream *self = of(stream);
-    if (self->io.readable && socket_has_input(stream)) {
+    if (!self->io.reader.rests && self->io.readable && socket_has_input(stream)) {
         return self->io.fd >= 0 ? 0 : -ECANCELED;
     }
-    /* No turn is given away here: an idle connection is to be parked when its response's reader
+    /* No turn is given away here: an idle connection is to be at rest when its response's reader
      * goes on, so that another thread can have it. */
-    if (self->stream.read_deadline != FY_NEVER && self->io.fd >= 0 &&
-        fy_now() >= self->stream.read_deadline) {
+    const int64_t deadline = self->stream.read_deadline;
+    if (!self->io.reader.rests && deadline != FY_NEVER && self->io.fd >= 0 &&
+        fy_now() >= deadline) {
         return -ETIMEDOUT;
     }
-    return failure(&self->io, fy_io_wait_readable(&self->io, self->stream.read_deadline, why));
+    return failure(&self->io, fy_io_rest_readable(&self->io, deadline, why));
 }
 
 /* ------------------------------------------------------------------------------------ writing */
@@ -347,7 +349,7 @@ static const struct fy_stream_ops socket_ops = {
     .splice = socket_splice,
     .writev = socket_writev,
     .send_file = socket_send_file,
-    .wait_readable = socket_wait_readable,
+    .rest_readable = socket_rest_readable,
     .has_input = socket_has_input,
     .try_read = socket_try_read,
     .try_write = socket_try_write,

@@ -186,9 +186,8 @@ static int shake_hands(struct fy_tls_stream *self)
         if (next == SSL_ERROR_NONE) {
             return failed;
         }
-        int read_failed = next == SSL_ERROR_WANT_READ
-                              ? fy_tls_fill(self, deadline, false, SHAKING_HANDS)
-                              : failed;
+        int read_failed =
+            next == SSL_ERROR_WANT_READ ? fy_tls_fill(self, deadline, SHAKING_HANDS) : failed;
         if (read_failed != 0) {
             return read_failed;
         }

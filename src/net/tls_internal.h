@@ -106,9 +106,9 @@ struct fy_tls_stream {
         char *bytes;
         size_t start, end;
     } in;
-    bool dry;                 /* SSL has nothing in itself to be read: it needs more of in */
-    bool waiting_frugally;    /* who has the turn to fill only waits: another may fill meanwhile */
-    bool ended;               /* below has ended */
+    bool dry;   /* SSL has nothing in itself to be read: it needs more of in */
+    bool rests; /* who has the turn to fill rests, without a buffer: another may fill meanwhile */
+    bool ended; /* below has ended */
     struct fy_buffer out;     /* from SSL, for below */
     struct fy_buffer sending; /* what was in out, while a task is writing it to below */
     struct fy_tls_turn filling, flushing;
@@ -136,8 +136,12 @@ void fy_tls_stream_free(struct fy_tls_stream *self);
 BIO *fy_tls_bio_new(struct fy_tls_stream *self);
 
 /* One fill of what SSL reads from; returns 0 as well when another task did it. -errno of below; its
- * end is no failure. frugal: no buffer is held while it parks. */
-int fy_tls_fill(struct fy_tls_stream *self, int64_t deadline, bool frugal, const char *why);
+ * end is no failure. */
+int fy_tls_fill(struct fy_tls_stream *self, int64_t deadline, const char *why);
+
+/* The same between two turns of a loop, and without a buffer until something has come: -EAGAIN when
+ * it rests, and is to be called again. */
+int fy_tls_fill_at_rest(struct fy_tls_stream *self, int64_t deadline, const char *why);
 
 /* Without parking: 0 when there is news, -EAGAIN when there is none. Below must have a try_read. */
 int fy_tls_try_fill(struct fy_tls_stream *self);

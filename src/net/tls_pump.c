@@ -135,7 +135,7 @@ static int input_room(struct fy_tls_stream *self)
 
 void fy_tls_input_rest(struct fy_tls_stream *self)
 {
-    if (self->in.start == self->in.end && (!self->filling.taken || self->waiting_frugally)) {
+    if (self->in.start == self->in.end && (!self->filling.taken || self->rests)) {
         fy_tls_input_free(self);
     }
 }
@@ -152,19 +152,31 @@ static int input_came(struct fy_tls_stream *self, ssize_t got)
     return got < 0 ? (int)got : 0;
 }
 
-/* Waits without a buffer. What made below readable may have been read by a look meanwhile, or be
- * nothing: then there is no news yet, and the caller asks SSL again. */
-static int fill_frugally(struct fy_tls_stream *self, const char *why)
+int fy_tls_fill(struct fy_tls_stream *self, int64_t deadline, const char *why)
 {
     struct fy_stream *below = self->below;
-    self->waiting_frugally = true;
-    (void)SSL_free_buffers(self->ssl); /* its own; not those that have something in them */
-    int failed = below->ops->wait_readable(below, why);
-    self->waiting_frugally = false;
-    if (failed != 0 || self->in.start != self->in.end || self->ended) {
-        return failed;
+    if (self->filling.taken) {
+        return turn_wait(&self->filling, deadline, why);
     }
-    failed = input_room(self);
+    self->filling.taken = true;
+    below->read_deadline = deadline;
+    int failed = input_room(self);
+    if (failed == 0) {
+        failed = input_came(self, below->ops->read(below, self->in.bytes, INPUT_SIZE, why));
+    }
+    turn_give(&self->filling);
+    return failed;
+}
+
+/* After a rest. What made below readable may have been read by a look meanwhile, or be nothing: then
+ * there is no news yet, and the caller asks SSL again. */
+static int fill_from_rest(struct fy_tls_stream *self, const char *why)
+{
+    struct fy_stream *below = self->below;
+    if (self->in.start != self->in.end || self->ended) {
+        return 0;
+    }
+    int failed = input_room(self);
     if (failed != 0) {
         return failed;
     }
@@ -174,22 +186,26 @@ static int fill_frugally(struct fy_tls_stream *self, const char *why)
     return got == -EAGAIN ? 0 : input_came(self, got);
 }
 
-int fy_tls_fill(struct fy_tls_stream *self, int64_t deadline, bool frugal, const char *why)
+int fy_tls_fill_at_rest(struct fy_tls_stream *self, int64_t deadline, const char *why)
 {
     struct fy_stream *below = self->below;
-    int failed = 0;
-    if (self->filling.taken) {
-        return turn_wait(&self->filling, deadline, why);
-    }
-    if (frugal) {
+    if (!self->rests) {
+        if (self->filling.taken) {
+            return turn_wait(&self->filling, deadline, why);
+        }
         fy_tls_input_rest(self);
+        self->filling.taken = true;
+        self->rests = true;
+        below->read_deadline = deadline;
+        (void)SSL_free_buffers(self->ssl); /* its own; not those that have something in them */
     }
-    self->filling.taken = true;
-    below->read_deadline = deadline;
-    if (frugal) {
-        failed = fill_frugally(self, why);
-    } else if ((failed = input_room(self)) == 0) {
-        failed = input_came(self, below->ops->read(below, self->in.bytes, INPUT_SIZE, why));
+    int failed = below->ops->rest_readable(below, why);
+    if (failed == -EAGAIN) {
+        return -EAGAIN;
+    }
+    self->rests = false;
+    if (failed == 0) {
+        failed = fill_from_rest(self, why);
     }
     turn_give(&self->filling);
     return failed;
@@ -198,7 +214,7 @@ int fy_tls_fill(struct fy_tls_stream *self, int64_t deadline, bool frugal, const
 int fy_tls_try_fill(struct fy_tls_stream *self)
 {
     struct fy_stream *below = self->below;
-    if ((self->filling.taken && !self->waiting_frugally) || !below->ops->has_input(below)) {
+    if ((self->filling.taken && !self->rests) || !below->ops->has_input(below)) {
         return -EAGAIN;
     }
     int failed = input_room(self);

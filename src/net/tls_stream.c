@@ -96,7 +96,7 @@ static ssize_t tls_read(struct fy_stream *stream, void *buf, size_t len, const c
         int failed;
         if (got == NEEDS_INPUT) {
             fy_tls_try_flush(self);
-            failed = fy_tls_fill(self, stream->read_deadline, false, why);
+            failed = fy_tls_fill(self, stream->read_deadline, why);
         } else if (got == NEEDS_FLUSH) {
             failed = fy_tls_flush(self, why);
         } else {
@@ -109,25 +109,25 @@ static ssize_t tls_read(struct fy_stream *stream, void *buf, size_t len, const c
 }
 
 /* Tickets and key updates make below readable, and bring nothing to read here. */
-static int tls_wait_readable(struct fy_stream *stream, const char *why)
+static int tls_rest_readable(struct fy_stream *stream, const char *why)
 {
     struct fy_tls_stream *self = of(stream);
-    if (!self->closed && too_late(stream->read_deadline)) {
+    if (!self->rests && !self->closed && too_late(stream->read_deadline)) {
         return -ETIMEDOUT;
     }
     for (;;) {
         char byte;
-        ssize_t got = decrypt(self, &byte, 1, false);
+        ssize_t got = self->rests ? NEEDS_INPUT : decrypt(self, &byte, 1, false);
         int failed;
         if (got == NEEDS_INPUT) {
             fy_tls_try_flush(self);
-            failed = fy_tls_fill(self, stream->read_deadline, true, why);
+            failed = fy_tls_fill_at_rest(self, stream->read_deadline, why);
         } else if (got == NEEDS_FLUSH) {
             failed = fy_tls_flush(self, why);
         } else {
             return got == -ECANCELED ? -ECANCELED : 0;
         }
-        if (failed == -ETIMEDOUT || failed == -ECANCELED) {
+        if (failed == -EAGAIN || failed == -ETIMEDOUT || failed == -ECANCELED) {
             return failed;
         }
         if (failed != 0) {
@@ -233,8 +233,7 @@ static int encrypt(struct fy_tls_stream *self, const char *bytes, size_t len, co
         }
         switch (SSL_get_error(self->ssl, 0)) {
         case SSL_ERROR_WANT_READ:
-            failed =
-                self->ended ? -EPIPE : fy_tls_fill(self, self->stream.write_deadline, false, why);
+            failed = self->ended ? -EPIPE : fy_tls_fill(self, self->stream.write_deadline, why);
             break;
         case SSL_ERROR_WANT_WRITE: failed = fy_tls_flush(self, why); break;
         default: failed = fy_tls_failed(self);
@@ -410,7 +409,7 @@ static int tls_descriptor(const struct fy_stream *stream)
 static const struct fy_stream_ops tls_ops = {
     .read = tls_read,
     .writev = tls_writev,
-    .wait_readable = tls_wait_readable,
+    .rest_readable = tls_rest_readable,
     .has_input = tls_has_input,
     .try_read = tls_try_read,
     .try_write = tls_try_write,

@@ -18,7 +18,6 @@ static void finish(struct fy_task *task, int chosen, void (*wake)(struct fy_task
     }
     fy_timer_disarm(&task->sched->timers, &select->timer);
     select->chosen = chosen;
-    select->cases = NULL;
     wake(task);
 }
 
@@ -116,33 +115,62 @@ static const char *kind_of_wait(const struct fy_case *cases, int count)
     return cases->direction == FY_SEND ? "chan send" : "chan receive";
 }
 
-int fy_select(struct fy_case *cases, int count, int64_t deadline, const char *why)
+/* The first that can go on now, and has; FY_SELECT_TIMED_OUT: none can. */
+static int try_cases(struct fy_case *cases, int count)
 {
     for (int i = 0; i < count; i++) {
         if (try_case(&cases[i])) {
             return i;
         }
     }
-    if (deadline == FY_AT_ONCE) {
-        return FY_SELECT_TIMED_OUT;
-    }
-    struct fy_task *task = fy_self();
+    return FY_SELECT_TIMED_OUT;
+}
+
+static void enlist(struct fy_task *task, struct fy_case *cases, int count)
+{
     task->select.cases = cases;
     task->select.count = count;
     for (int i = 0; i < count; i++) {
         struct fy_case *self = &cases[i];
-        self->task = task;
-        if (self->chan != NULL) {
-            fy_list_push_back(self->direction == FY_SEND ? &self->chan->senders
-                                                         : &self->chan->receivers,
+        struct fy_chan *chan = self->chan;
+        if (chan != NULL) {
+            self->task = task;
+            fy_list_push_back(self->direction == FY_SEND ? &chan->senders : &chan->receivers,
                               &self->link);
         }
     }
+}
+
+int fy_select(struct fy_case *cases, int count, int64_t deadline, const char *why)
+{
+    int ready = try_cases(cases, count);
+    if (ready >= 0 || deadline == FY_AT_ONCE) {
+        return ready;
+    }
+    struct fy_task *task = fy_self();
+    enlist(task, cases, count);
     if (deadline != FY_NEVER) {
         fy_timer_arm(&task->sched->timers, &task->select.timer, deadline, time_out);
     }
     fy_park(kind_of_wait(cases, count), why);
     return task->select.chosen;
+}
+
+int fy_select_rest(struct fy_case *cases, int count, const char *why)
+{
+    struct fy_task *task = fy_self();
+    if (task->select.rests) {
+        task->select.rests = false;
+        return task->select.chosen;
+    }
+    int ready = try_cases(cases, count);
+    if (ready >= 0) {
+        return ready;
+    }
+    enlist(task, cases, count);
+    task->select.rests = true;
+    fy_task_rest(kind_of_wait(cases, count), why);
+    return FY_SELECT_RESTS;
 }
 
 bool fy_chan_send(struct fy_chan *chan, void *value, const char *why)

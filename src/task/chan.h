@@ -27,9 +27,9 @@ struct fy_chan {
 /* What a select waits for. chan NULL: never ready, as a nil channel in Go. */
 struct fy_case {
     struct fy_chan *chan;
-    enum { FY_RECEIVE, FY_SEND } direction;
     void *value; /* to be sent; or received (NULL from a closed channel) */
-    bool ok;     /* received: true for a sent value, false because the channel is closed */
+    enum { FY_RECEIVE, FY_SEND } direction;
+    bool ok; /* received: true for a sent value, false because the channel is closed */
     /* select's own while it is parked */
     struct fy_task *task;
     struct fy_link link;
@@ -37,9 +37,10 @@ struct fy_case {
 
 /* A parked task's select; part of every task, so that it is not on the stack. */
 struct fy_select {
-    struct fy_case *cases; /* NULL: it is in none */
+    struct fy_case *cases;
     int count;
     int chosen;
+    bool rests; /* a loop's, which has yet to ask what was chosen */
     struct fy_timer timer;
 };
 
@@ -54,6 +55,7 @@ struct fy_select {
 
 /* Instead of a case's index. */
 #define FY_SELECT_TIMED_OUT (-1)
+#define FY_SELECT_RESTS (-2)
 
 /* As deadlines of a select: take what is ready or come back at once (Go's default). */
 #define FY_AT_ONCE INT64_MIN
@@ -70,6 +72,11 @@ static inline void fy_chan_init(struct fy_chan *chan, void **buffer, unsigned ca
  * so that a caller states what matters more. Sending on a closed channel counts as ready and leaves
  * ok false. */
 int fy_select(struct fy_case *cases, int count, int64_t deadline, const char *why);
+
+/* A loop's select between two turns (fy_loop_start()). As fy_select() without a deadline, but where
+ * that would park it returns FY_SELECT_RESTS: then the turn is to end with FY_TURN_REST, and the next
+ * one to begin with the same call, which tells the index. The cases outlast the turn. */
+int fy_select_rest(struct fy_case *cases, int count, const char *why);
 
 /* A select of one case without a deadline. send: false if the channel is closed. receive: false
  * when it is closed and empty; value may be NULL. */

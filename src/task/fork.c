@@ -114,9 +114,9 @@ static void stop_for_good(struct fy_task *task)
 {
     (void)task;
 #ifdef FY_ASAN
-    if (task->stack.low != NULL) {
-        char *low = task->stack.low;
-        __lsan_register_root_region(low, (size_t)((char *)task->stack.high - low));
+    if (task->stack != NULL && task->stack->low != NULL) {
+        const struct fy_stack *stack = task->stack;
+        __lsan_register_root_region(stack->low, (size_t)(stack->high - stack->low));
     }
 #endif
 }
@@ -154,12 +154,14 @@ static void attend(struct fy_sched *sched)
     (void)sched;
 #else
     static struct fy_task guest;
-    guest = (struct fy_task){.kind = FY_TASK_LIBRARY, .name = "fork"};
+    static struct fy_stack own_stack;
+    own_stack = (struct fy_stack){0};
+    guest = (struct fy_task){.kind = FY_TASK_LIBRARY, .name = "fork", .stack = &own_stack};
     if (fy_switch_adopt(&guest.stopped) != 0) {
         return;
     }
     fy_list_init(&guest.ready);
-    fy_sanitizer_adopt(&guest.sanitizer);
+    fy_sanitizer_adopt(&own_stack.sanitizer);
     fy_sched_attend(sched, &guest);
     fy_switch_forget(&guest.stopped);
 #endif

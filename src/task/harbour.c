@@ -52,6 +52,7 @@ static void harbour_close_if_empty(struct fy_sched *sched)
     if (sched->poller.fd >= 0 && fy_list_empty(&sched->tasks)) {
         fy_poller_close(&sched->poller);
         fy_spares_free(&sched->spares);
+        fy_stock_free(&sched->stock);
         fy_monitor_watch(-1);
     }
 }
@@ -164,12 +165,13 @@ void fy_harbour_visit(struct fy_sched *sched, struct fy_task *guest)
 void fy_harbour_attend(void)
 {
     struct fy_sched *sched = atomic_load(&harbour);
-    struct fy_task guest = {.kind = FY_TASK_LIBRARY, .name = "harbour"};
+    struct fy_stack own = {0};
+    struct fy_task guest = {.kind = FY_TASK_LIBRARY, .name = "harbour", .stack = &own};
     if (sched == NULL || fy_switch_adopt(&guest.stopped) != 0) {
         return; /* the monitor will do it */
     }
     fy_list_init(&guest.ready);
-    fy_sanitizer_adopt(&guest.sanitizer);
+    fy_sanitizer_adopt(&own.sanitizer);
     fy_sched_lock(sched);
     fy_harbour_visit(sched, &guest);
     fy_sched_unlock(sched);

@@ -101,12 +101,17 @@ static void time_out(struct fy_timer *timer)
     finish(FY_CONTAINER(timer, struct fy_io_waiter, timer), FY_IO_TIMED_OUT);
 }
 
-static enum fy_io_result wait_as(struct fy_io_waiter *waiter, int64_t deadline, const char *why)
+static void enlist(struct fy_io_waiter *waiter, int64_t deadline)
 {
     waiter->task = fy_self();
     if (deadline != FY_NEVER) {
         fy_timer_arm(&waiter->task->sched->timers, &waiter->timer, deadline, time_out);
     }
+}
+
+static enum fy_io_result wait_as(struct fy_io_waiter *waiter, int64_t deadline, const char *why)
+{
+    enlist(waiter, deadline);
     fy_park("IO wait", why);
     return waiter->result;
 }
@@ -117,6 +122,25 @@ enum fy_io_result fy_io_wait_readable(struct fy_io *io, int64_t deadline, const 
         return FY_IO_CLOSED;
     }
     return io->readable ? FY_IO_READY : wait_as(&io->reader, deadline, why);
+}
+
+enum fy_io_result fy_io_rest_readable(struct fy_io *io, int64_t deadline, const char *why)
+{
+    struct fy_io_waiter *reader = &io->reader;
+    if (reader->rests) {
+        reader->rests = false;
+        return reader->result;
+    }
+    if (io->fd < 0) {
+        return FY_IO_CLOSED;
+    }
+    if (io->readable) {
+        return FY_IO_READY;
+    }
+    enlist(reader, deadline);
+    reader->rests = true;
+    fy_task_rest("IO wait", why);
+    return FY_IO_RESTS;
 }
 
 enum fy_io_result fy_io_wait_writable(struct fy_io *io, int64_t deadline, const char *why)

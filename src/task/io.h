@@ -13,14 +13,14 @@
 struct fy_sched;
 struct fy_task;
 
-enum fy_io_result { FY_IO_READY, FY_IO_TIMED_OUT, FY_IO_CLOSED };
+enum fy_io_result { FY_IO_READY, FY_IO_TIMED_OUT, FY_IO_CLOSED, FY_IO_RESTS };
 
-/* Who is parked for one direction. Not on its stack, which may be put away while it waits for long
- * (task/shelf.h). */
+/* Who is parked for one direction. Not on its stack: it may rest, and have none. */
 struct fy_io_waiter {
     struct fy_task *task; /* NULL: nobody */
-    struct fy_timer timer;
     enum fy_io_result result;
+    bool rests; /* a loop that has yet to ask for the result */
+    struct fy_timer timer;
 };
 
 struct fy_io {
@@ -56,6 +56,11 @@ int fy_io_attach(struct fy_io *io);
  * closed. Return at once when the poller has seen it ready since fy_io_drained(). */
 enum fy_io_result fy_io_wait_readable(struct fy_io *io, int64_t deadline, const char *why);
 enum fy_io_result fy_io_wait_writable(struct fy_io *io, int64_t deadline, const char *why);
+
+/* A loop's wait between two turns (fy_loop_start()). As fy_io_wait_readable(), but where that would
+ * park it returns FY_IO_RESTS: then the turn is to end with FY_TURN_REST, and the next one to begin
+ * with the same call, which tells the result. (A task that is no loop parks instead.) */
+enum fy_io_result fy_io_rest_readable(struct fy_io *io, int64_t deadline, const char *why);
 
 /* A read got less than it asked for, or EAGAIN: wait for the next edge before trying again. A
  * hang-up that was seen already brings no further edge, so it stays readable. */

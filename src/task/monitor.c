@@ -42,7 +42,7 @@ static void *watch(void *arg)
 {
     struct fy_task *guest = arg;
     const struct timespec pause = {.tv_nsec = LOOK_EVERY_NS};
-    fy_sanitizer_adopt(&guest->sanitizer);
+    fy_sanitizer_adopt(&guest->stack->sanitizer);
     for (;;) {
         if (atomic_load(&watched) <= 0) {
             sleep_until_wanted();
@@ -57,10 +57,11 @@ static void *watch(void *arg)
 static void start(void)
 {
     static struct fy_task guest;
+    static struct fy_stack own;
     sigset_t all;
     sigset_t before;
     pthread_t thread;
-    guest = (struct fy_task){.kind = FY_TASK_LIBRARY, .name = "monitor"};
+    guest = (struct fy_task){.kind = FY_TASK_LIBRARY, .name = "monitor", .stack = &own};
     if (fy_switch_adopt(&guest.stopped) != 0) {
         return;
     }

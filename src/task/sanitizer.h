@@ -36,20 +36,24 @@
 #endif
 #endif
 
-/* A task as the sanitizers know it. Part of every task, so that the struct has one layout. */
-struct fy_sanitizer_task {
-    const void *stack_low; /* ASan: of a thread's own stack it is learnt at the first switch away */
-    size_t stack_size;
-    void *fake_stack; /* ASan: kept for the task while it is stopped */
-    void *fiber;      /* TSan */
+/* A stack as the sanitizers know it. */
+struct fy_sanitizer_stack {
+#ifdef FY_ASAN
+    const void *low; /* of a thread's own stack it is learnt at the first switch away */
+    size_t size;
+    void *fake; /* kept while nobody runs on it */
+#endif
+#ifdef FY_TSAN
+    void *fiber;
+#endif
 };
 
 /* For a thread's own stack: before its first switch. */
-static inline void fy_sanitizer_adopt(struct fy_sanitizer_task *task)
+static inline void fy_sanitizer_adopt(struct fy_sanitizer_stack *stack)
 {
-    (void)task;
+    (void)stack;
 #ifdef FY_TSAN
-    task->fiber = __tsan_get_current_fiber();
+    stack->fiber = __tsan_get_current_fiber();
 #endif
 }
 
@@ -67,47 +71,54 @@ static inline void fy_sanitizer_stack_use(const void *low, size_t size)
 #endif
 }
 
-/* For a task with a stack of ours: before it is first switched to. */
-static inline void fy_sanitizer_begin(struct fy_sanitizer_task *task, const void *low, size_t size)
+/* For a stack of ours: before it is first switched to. */
+static inline void fy_sanitizer_begin(struct fy_sanitizer_stack *stack, const void *low,
+                                      size_t size)
 {
-    task->stack_low = low;
-    task->stack_size = size;
+    (void)stack;
+    (void)low;
+    (void)size;
+#ifdef FY_ASAN
+    stack->low = low;
+    stack->size = size;
+    stack->fake = NULL;
+#endif
 #ifdef FY_TSAN
-    task->fiber = __tsan_create_fiber(0);
+    stack->fiber = __tsan_create_fiber(0);
 #endif
 }
 
-/* For a task that is over, when another one runs. */
-static inline void fy_sanitizer_end(struct fy_sanitizer_task *task)
+/* For one that was left for good, when another one is in use. */
+static inline void fy_sanitizer_end(struct fy_sanitizer_stack *stack)
 {
-    (void)task;
+    (void)stack;
 #ifdef FY_TSAN
-    __tsan_destroy_fiber(task->fiber);
+    __tsan_destroy_fiber(stack->fiber);
 #endif
 }
 
-/* Right before the switch. from NULL: the one that leaves is over. */
-static inline void fy_sanitizer_leave(struct fy_sanitizer_task *from, struct fy_sanitizer_task *to)
+/* Right before the switch. from NULL: what is left is left for good. */
+static inline void fy_sanitizer_leave(struct fy_sanitizer_stack *from,
+                                      struct fy_sanitizer_stack *to)
 {
     (void)from;
     (void)to;
 #ifdef FY_ASAN
-    __sanitizer_start_switch_fiber(from != NULL ? &from->fake_stack : NULL, to->stack_low,
-                                   to->stack_size);
+    __sanitizer_start_switch_fiber(from != NULL ? &from->fake : NULL, to->low, to->size);
 #endif
 #ifdef FY_TSAN
     __tsan_switch_to_fiber(to->fiber, 0);
 #endif
 }
 
-/* Right after the switch, on the new stack; from is the one that left. */
-static inline void fy_sanitizer_arrive(struct fy_sanitizer_task *self,
-                                       struct fy_sanitizer_task *from)
+/* Right after the switch, on the new stack; from is the one that was left. */
+static inline void fy_sanitizer_arrive(struct fy_sanitizer_stack *self,
+                                       struct fy_sanitizer_stack *from)
 {
     (void)self;
     (void)from;
 #ifdef FY_ASAN
-    __sanitizer_finish_switch_fiber(self->fake_stack, &from->stack_low, &from->stack_size);
+    __sanitizer_finish_switch_fiber(self->fake, &from->low, &from->size);
 #endif
 }
 

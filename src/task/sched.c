@@ -3,6 +3,9 @@
  * straight to it. When none is ready it switches to the root, and only the root, on its thread's
  * own stack, sleeps in the poller: so a parked task is truly parked, and whoever holds the lock may
  * take it elsewhere.
+ *
+ * A loop has a stack only during its turn. When that is over and the next one that is ready is a loop
+ * as well, its turn is a plain call on the same stack; else the stack goes into the stock, or back.
  */
 #include "task/sched.h"
 
@@ -11,9 +14,9 @@
 #include <stdlib.h>
 
 #include "base/slab.h"
+#include "task/calm.h"
 #include "task/clock.h"
 #include "task/io.h"
-#include "task/shelf.h"
 #include "task/thread.h"
 
 /* So many hand-overs in a row, then it is the turn of whoever is first in the queue: a request's way
@@ -37,49 +40,53 @@ static __attribute__((noinline)) void errno_set(int value)
 
 FY_SLAB_STATIC(tasks, sizeof(struct fy_task), FY_SLAB_CHUNK)
 
-/* The task that was left is over: its stack can go now. */
+/* The stack that was left for good, and the task that has ended on it, can go now. */
 static void bury(struct fy_sched *sched)
 {
+    struct fy_stack *stack = sched->left;
     struct fy_task *task = sched->over;
-    if (task == NULL) {
-        return;
-    }
+    sched->left = NULL;
     sched->over = NULL;
-    fy_sanitizer_end(&task->sanitizer);
-    fy_stack_free(&task->stack);
-    fy_shelf_drop(task);
-    fy_slab_give(&tasks, task);
+    fy_sanitizer_end(&stack->sanitizer);
+    if (task != NULL) {
+        fy_stack_free(stack);
+        fy_slab_give(&tasks, task);
+    } else {
+        fy_stack_give(stack);
+    }
 }
 
-static void arrived(struct fy_task *self)
+static void arrived(struct fy_sched *sched, struct fy_stack *stack)
 {
-    struct fy_sched *sched = self->sched;
-    fy_sanitizer_arrive(&self->sanitizer, &sched->previous->sanitizer);
-    bury(sched);
+    fy_sanitizer_arrive(&stack->sanitizer, &sched->previous->sanitizer);
+    if (sched->left != NULL) {
+        bury(sched);
+    }
+}
+
+static void take_turns(void *arg);
+
+/* Leaves a stack, with the place to go on in *stopped, for the next task's. */
+static void leave(struct fy_sched *sched, struct fy_stack *stack, fy_stopped *stopped,
+                  struct fy_task *next)
+{
+    struct fy_stack *to = next->stack;
+    fy_stopped there = next->stopped;
+    if (to == NULL) {
+        to = fy_stock_take(&sched->stock, take_turns);
+        there = to->stopped;
+    }
+    sched->previous = stack;
+    sched->current = next;
+    fy_sanitizer_leave(sched->left == stack ? NULL : &stack->sanitizer, &to->sanitizer);
+    fy_switch(stopped, there);
 }
 
 static void switch_to(struct fy_sched *sched, struct fy_task *next)
 {
     struct fy_task *self = sched->current;
-    sched->previous = self;
-    sched->current = next;
-    fy_shelf_restore(next);
-    fy_sanitizer_leave(&self->sanitizer, &next->sanitizer);
-    fy_switch(&self->stopped, next->stopped);
-    arrived(self);
-}
-
-/* The last switch of a task that has ended. */
-static void switch_away(struct fy_sched *sched, struct fy_task *next)
-{
-    struct fy_task *self = sched->current;
-    sched->previous = self;
-    sched->current = next;
-    sched->over = self;
-    fy_shelf_restore(next);
-    fy_sanitizer_leave(NULL, &next->sanitizer);
-    fy_switch(&self->stopped, next->stopped);
-    abort(); /* nobody switches to a task that is over */
+    leave(sched, self->stack, &self->stopped, next);
+    arrived(self->sched, self->stack);
 }
 
 /* ------------------------------------------------------------------------------------ polling */
@@ -235,6 +242,13 @@ static void give_way(struct fy_task *self)
     } while (!self->woken || !fy_list_empty(&self->ready));
 }
 
+static void say_why(struct fy_task *self, const char *on, const char *why)
+{
+    self->on = on;
+    self->why = why;
+    self->since = self->sched->now;
+}
+
 void fy_park(const char *on, const char *why)
 {
     struct fy_task *self = fy_self();
@@ -242,14 +256,17 @@ void fy_park(const char *on, const char *why)
         fy_list_remove(&self->ready);
     } else {
         int saved_errno = errno_get();
-        self->on = on;
-        self->why = why;
-        self->since = self->sched->now;
+        say_why(self, on, why);
         give_way(self);
         self->why = NULL;
         errno_set(saved_errno);
     }
     self->woken = false;
+}
+
+void fy_task_rest(const char *on, const char *why)
+{
+    say_why(fy_self(), on, why);
 }
 
 void fy_wake(struct fy_task *task)
@@ -298,7 +315,6 @@ void fy_task_attach(struct fy_task *task)
     if (task->woken) {
         fy_list_push_back(&sched->ready, &task->ready);
     }
-    fy_shelf_watch(task);
 }
 
 void fy_yield(void)
@@ -309,9 +325,7 @@ void fy_yield(void)
         poll_now(self->sched);
     }
     fy_wake(self);
-    self->on = "runnable";
-    self->why = "ready to go on";
-    self->since = self->sched->now;
+    say_why(self, "runnable", "ready to go on");
     give_way(self);
     self->why = NULL;
     self->woken = false;
@@ -362,10 +376,26 @@ void fy_task_register(struct fy_task *task, struct fy_sched *sched)
     atomic_fetch_add_explicit(&sched->task_count, 1, memory_order_relaxed);
 }
 
+static void leave_books(struct fy_task *task)
+{
+    disinherit(task);
+    fy_list_remove(&task->all);
+    fy_list_remove(&task->ready);
+    atomic_fetch_sub_explicit(&task->sched->task_count, 1, memory_order_relaxed);
+}
+
+/* Who goes on when a task has ended, or a loop's turn has. Meanwhile it is not the one that runs. */
+static struct fy_task *pick_next(struct fy_sched *sched)
+{
+    sched->current = host(sched);
+    struct fy_task *next = pick(sched);
+    return next != NULL ? next : sched->current;
+}
+
 static void begin(void *arg)
 {
     struct fy_task *self = arg;
-    arrived(self);
+    arrived(self->sched, self->stack);
     self->woken = false;
     self->why = NULL;
     if (self->kind == FY_TASK_USER) {
@@ -376,45 +406,114 @@ static void begin(void *arg)
         self->fn(self->arg);
     }
     struct fy_sched *sched = self->sched;
-    disinherit(self);
-    fy_list_remove(&self->all);
-    fy_list_remove(&self->ready);
-    atomic_fetch_sub_explicit(&sched->task_count, 1, memory_order_relaxed);
-    struct fy_task *next = pick(sched);
-    switch_away(sched, next != NULL ? next : host(sched));
+    leave_books(self);
+    struct fy_task *next = pick_next(sched);
+    sched->left = self->stack;
+    sched->over = self;
+    leave(sched, self->stack, &self->stopped, next);
+    abort(); /* nobody switches to a task that is over */
 }
 
-/* Stacks end at multiples of 64 KiB, so that the same frame of every task would fall into the same
- * few sets of the processor's caches. Each task begins some cache lines lower than the last, within
- * its stack's first page. */
-static size_t colour(struct fy_sched *sched)
+/* A loop's turn. Returns the loop if it is over. (If it has been woken on its way to rest, it is among
+ * those that are ready.) */
+static struct fy_task *give_turn(struct fy_task *loop, struct fy_stack *stack)
 {
-    return (size_t)(sched->colour++ % 32) * 64;
+    loop->stack = stack;
+    loop->stopped = stack->stopped; /* which ucontext wants to find there */
+    loop->woken = false;
+    loop->why = NULL;
+    if (loop->turn(loop->arg) == FY_TURN_OVER) {
+        leave_books(loop);
+        return loop;
+    }
+    loop->stack = NULL;
+    fy_calm_note(loop->sched);
+    return NULL;
+}
+
+/* A loop that is over, once its stack is another one's, or the stock's: what was promised to it is not
+ * needed any more. */
+static void dismiss(struct fy_task *over)
+{
+    if (over != NULL) {
+        fy_stacks_unpromise(FY_STACK_SMALL, 1);
+        fy_slab_give(&tasks, over);
+    }
+}
+
+/* What runs on a stack of the stock: a turn, and those of others as long as they have no stack either.
+ * Stops here when the next one has. */
+static void take_turns(void *arg)
+{
+    struct fy_stack *stack = arg;
+    for (;;) {
+        struct fy_sched *sched = fy_sched_running();
+        struct fy_task *next = sched->current;
+        struct fy_task *over = NULL;
+        arrived(sched, stack);
+        do {
+            dismiss(over);
+            over = give_turn(next, stack);
+            sched = fy_sched_running(); /* it may have moved while it was parked in its turn */
+            next = pick_next(sched);
+            if (next->stack == NULL) {
+                sched->current = next;
+            }
+        } while (next->stack == NULL);
+        if (fy_stock_put(&sched->stock, stack)) {
+            dismiss(over);
+        } else {
+            sched->left = stack;
+            sched->over = over;
+        }
+        leave(sched, stack, &stack->stopped, next);
+    }
+}
+
+static struct fy_task *start(enum fy_task_kind kind, const char *name, void *arg)
+{
+    struct fy_sched *sched = fy_sched_running();
+    struct fy_task *task = fy_slab_take(&tasks);
+    if (task == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    *task = (struct fy_task){.kind = kind, .name = name, .arg = arg};
+    fy_task_register(task, sched);
+    say_why(task, "runnable", "ready to begin");
+    task->creator = sched->current->number;
+    fy_wake(task);
+    return task;
 }
 
 struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack_kind,
                               const char *name, void (*fn)(void *arg), void *arg)
 {
-    struct fy_sched *sched = fy_sched_running();
-    struct fy_task *task = fy_slab_take(&tasks);
-    struct fy_stack stack;
-    if (task == NULL || fy_stack_new(&stack, stack_kind) != 0) {
-        fy_slab_give(&tasks, task);
-        errno = ENOMEM;
-        return NULL;
+    struct fy_stack *stack = fy_stack_new(stack_kind);
+    struct fy_task *task = stack != NULL ? start(kind, name, arg) : NULL;
+    if (task != NULL) {
+        task->fn = fn;
+        task->stack = stack;
+        fy_stack_prepare(stack, begin, task);
+        task->stopped = stack->stopped;
+    } else if (stack != NULL) {
+        fy_stack_free(stack);
     }
-    uintptr_t top = ((uintptr_t)stack.high - colour(sched)) & ~(uintptr_t)63;
-    fy_sanitizer_stack_use(stack.low, (size_t)(stack.high - stack.low));
-    *task = (struct fy_task){.kind = kind, .stack = stack, .name = name, .fn = fn, .arg = arg};
-    fy_sanitizer_begin(&task->sanitizer, stack.low, (size_t)(stack.high - stack.low));
-    task->top = (char *)top;
-    task->stopped = fy_switch_prepare(stack.low, task->top, begin, task);
-    fy_task_register(task, sched);
-    task->on = "runnable";
-    task->why = "ready to begin";
-    task->since = sched->now;
-    task->creator = sched->current->number;
-    fy_wake(task);
+    return task;
+}
+
+struct fy_task *fy_loop_start(const char *name, enum fy_turn (*turn)(void *arg), void *arg)
+{
+    struct fy_task *task = NULL;
+    if (fy_stacks_promise(FY_STACK_SMALL, 1) == 0) {
+        task = start(FY_TASK_LIBRARY, name, arg);
+        if (task == NULL) {
+            fy_stacks_unpromise(FY_STACK_SMALL, 1);
+        }
+    }
+    if (task != NULL) {
+        task->turn = turn;
+    }
     return task;
 }
 
@@ -452,6 +551,17 @@ void fy_tasks_stop_users(struct fy_sched *sched)
     }
 }
 
+static void discard(struct fy_sched *sched, struct fy_task *task)
+{
+    if (task->stack != NULL) {
+        sched->left = task->stack;
+        sched->over = task;
+        bury(sched);
+    } else {
+        dismiss(task);
+    }
+}
+
 void fy_tasks_finish(struct fy_sched *sched)
 {
     fy_tasks_stop_users(sched);
@@ -470,11 +580,11 @@ void fy_tasks_finish(struct fy_sched *sched)
     {
         struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
         fy_list_remove(&task->all);
+        fy_list_remove(&task->ready);
         if (task != &sched->root) {
-            fy_list_remove(&task->ready);
-            sched->over = task;
-            bury(sched);
+            discard(sched, task);
         }
     }
     fy_list_init(&sched->ready);
+    fy_stock_free(&sched->stock);
 }

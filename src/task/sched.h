@@ -27,7 +27,7 @@
 #include "task/poller.h"
 #include "task/sanitizer.h"
 #include "task/spare.h"
-#include "task/stack.h"
+#include "task/stock.h"
 #include "task/switch.h"
 #include "task/timer.h"
 
@@ -40,31 +40,35 @@ enum fy_task_kind {
     FY_TASK_USER     /* started with ferry_go or in a group */
 };
 
-/* From malloc(), but for a thread's own: its stack may be put away. */
+/* What a loop's turn ends in. */
+enum fy_turn {
+    FY_TURN_OVER, /* the loop has ended */
+    FY_TURN_REST /* it has said what it waits for (fy_task_rest): its next turn is when that comes */
+};
+
+/* From a slab, but for a thread's own. What is touched whenever it parks and goes on comes first: with
+ * thousands of tasks that is not in the processor's cache. */
 struct fy_task {
     struct fy_link ready;   /* in sched->ready when it can go on, else alone */
-    struct fy_link all;     /* in sched->tasks */
     struct fy_sched *sched; /* changes only between fy_task_detach() and fy_task_attach() */
-    fy_stopped stopped;     /* where it goes on; valid while it is not running */
-    bool woken;             /* fy_wake came since it last parked */
+    struct fy_stack *stack; /* NULL: it has none, for it is a loop between two turns */
+    fy_stopped stopped;     /* where it goes on; valid while it has a stack and is not running */
+    enum fy_task_kind kind;
+    bool woken; /* fy_wake came since it last parked */
     bool
         unattended; /* parked where the monitor may run it: it comes to no function of the user's */
-    enum fy_task_kind kind;
-    void (*fn)(void *arg);
+    enum fy_turn (*turn)(void *arg); /* of a loop, which has no fn; NULL: it is none */
     void *arg;
-    struct fy_stack stack;   /* zero for a thread */
-    char *top;               /* where on it the task began: what lies above is not used */
+    const char *on;          /* how it is parked, in Go's words: "select", "IO wait"; static */
+    const char *why;         /* what it is parked on; static; NULL: not parked */
+    int64_t since;           /* when it parked */
     struct fy_select select; /* while it is parked in one */
-    bool shelvable;          /* while it is parked nothing outside points into its stack */
-    void *shelf;             /* what was live of its stack, from malloc(); NULL: that is in place */
-    struct fy_sanitizer_task sanitizer;
+    struct fy_link all;      /* in sched->tasks */
+    void (*fn)(void *arg);
     /* For the dump. */
     uint64_t number;     /* 1, 2, 3 ... in the order of their beginning, in the whole process */
     const char *name;    /* "read loop"; static */
     uint64_t connection; /* the connection it serves; 0: none */
-    const char *on;      /* how it is parked, in Go's words: "select", "IO wait"; static */
-    const char *why;     /* what it is parked on; static; NULL: not parked */
-    int64_t since;       /* when it parked */
     void (*function)(void *arg); /* the user's own, of a user's task; NULL: the library's */
     uint64_t creator;            /* the number of the task that started it; 0: none did */
     const char *file;            /* and where, of a user's task; static; NULL: unknown */
@@ -102,28 +106,30 @@ struct fy_exit_hook {
 
 struct fy_sched {
     sem_t lock;
-    pthread_mutex_t turn;    /* whoever finds the lock taken waits for it one at a time, in here */
-    atomic_int outsiders;    /* other threads that want the lock: its own lets them go first */
-    struct fy_task root;     /* the thread itself */
+    pthread_mutex_t turn; /* whoever finds the lock taken waits for it one at a time, in here */
+    atomic_int outsiders; /* other threads that want the lock: its own lets them go first */
+    struct fy_task root;  /* the thread itself */
+    struct fy_stack root_stack;
     pid_t thread_id;         /* the system's name for it */
     struct fy_task *current; /* who runs */
     struct fy_task *guest; /* the monitor, while it runs unattended tasks here; NULL: it does not */
     bool sleeps;           /* the thread is in the poller, and sees to everything itself */
-    struct fy_task *previous; /* who ran before the last switch */
-    struct fy_task *over;     /* has ended on a stack that can be freed once another one runs */
-    struct fy_link ready;     /* of fy_task: can go on, in order */
-    struct fy_task *heir;     /* in ready as well: goes on before the others, because the running
+    struct fy_stack *previous; /* the one in use before the last switch */
+    struct fy_stack *left;     /* was left for good: goes back once another one is in use */
+    struct fy_task *over;      /* and this one has ended on it; NULL: none has */
+    struct fy_stock stock;     /* stacks at hand for the turns of loops */
+    struct fy_link ready;      /* of fy_task: can go on, in order */
+    struct fy_task *heir;      /* in ready as well: goes on before the others, because the running
                                  task has just handed it something; NULL: none */
-    unsigned inherited;       /* how often in a row one has */
-    struct fy_link tasks;     /* of fy_task: all, the root included */
-    atomic_int task_count;    /* written under the lock, read by anybody */
-    unsigned colour;          /* counts up: where on its stack the next task begins */
-    unsigned picks;           /* counts up, so that a busy queue is interrupted by a poll */
+    unsigned inherited;        /* how often in a row one has */
+    struct fy_link tasks;      /* of fy_task: all, the root included */
+    atomic_int task_count;     /* written under the lock, read by anybody */
+    unsigned picks;            /* counts up, so that a busy queue is interrupted by a poll */
     struct fy_poller poller;
     struct fy_poller_batch batch; /* of whoever polls: one at a time */
     struct fy_timers timers;
-    struct fy_timer shelving;      /* shelf.c's: looks for stacks to be put away */
-    int64_t look_every;            /* likewise: until its next look */
+    struct fy_timer calm;          /* calm.c's: looks whether loops have had turns meanwhile */
+    int64_t last_turn;             /* when one of them last came to rest */
     int64_t now;                   /* the time of the last poll: good enough for "since when" */
     struct fy_spares spares;       /* buffers for connections that have something to read */
     struct fy_spares exchanges;    /* transport/exchange.c's, which sets its size */
@@ -172,6 +178,14 @@ void fy_sched_unlock(struct fy_sched *sched);
 struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack, const char *name,
                               void (*fn)(void *arg), void *arg);
 
+/* Starts a loop: a task of the library's that has a stack only while it has something to do. In each
+ * of its turns, of which the first is at the end of the queue, turn(arg) is called anew, on whatever
+ * stack is at hand, and is a function like any other: it may park anywhere. It returns when it has
+ * nothing to do but to wait (FY_TURN_REST), or nothing any more (FY_TURN_OVER). A stack of the small
+ * kind is promised to it for as long as it lives: so it need not fear that there is none when it is
+ * woken. NULL when out of memory. */
+struct fy_task *fy_loop_start(const char *name, enum fy_turn (*turn)(void *arg), void *arg);
+
 /* What the dump says of a user's task that was just started: its function, and the place in the
  * program that started it (file is static; NULL: unknown). */
 void fy_task_tell(struct fy_task *task, void (*function)(void *arg), const char *file, int line);
@@ -179,6 +193,10 @@ void fy_task_tell(struct fy_task *task, void (*function)(void *arg), const char 
 /* Stops until fy_wake(); at once if that came since the last time. Both are static and for the dump:
  * on is the kind of wait ("select"), why says what is waited for. */
 void fy_park(const char *on, const char *why);
+
+/* Of the running loop, which is about to end its turn with FY_TURN_REST: what it waits for, in the same
+ * words. From here to its return nothing may park. */
+void fy_task_rest(const char *on, const char *why);
 
 /* Lets a task that is, or will be, parked go on. Under its scheduler's lock. */
 void fy_wake(struct fy_task *task);
@@ -192,7 +210,7 @@ void fy_wake_next(struct fy_task *task);
  * The one that forked does, and the thread itself. */
 bool fy_task_survives(const struct fy_task *task);
 
-/* Whether a task is parked, be it woken by now and waiting for its turn: then it can be taken
+/* Whether a task is parked or at rest, be it woken by now and waiting for its turn: then it can be taken
  * elsewhere. Else it is in a function of the user's. Under its scheduler's lock, and not of the
  * running task. */
 bool fy_task_is_parked(const struct fy_task *task);

@@ -161,6 +161,7 @@ static struct fy_sched *make(bool is_harbour)
     fy_list_init(&sched->leftovers);
     fy_list_init(&sched->lookups);
     fy_list_init(&sched->open_responses);
+    fy_stock_init(&sched->stock);
     sched->spares = (struct fy_spares){.most = 16, .slab = &buffers};
     sched->wake_fd = -1;
     sched->poller.fd = -1;
@@ -197,12 +198,15 @@ static int watch_wake_fd(struct fy_sched *sched)
 
 static void adopt_thread(struct fy_sched *sched)
 {
-    sched->root =
-        (struct fy_task){.kind = FY_TASK_THREAD, .name = "thread", .stopped = sched->root.stopped};
-    fy_sanitizer_adopt(&sched->root.sanitizer);
+    sched->root_stack = (struct fy_stack){0};
+    sched->root = (struct fy_task){.kind = FY_TASK_THREAD,
+                                   .name = "thread",
+                                   .stack = &sched->root_stack,
+                                   .stopped = sched->root.stopped};
+    fy_sanitizer_adopt(&sched->root_stack.sanitizer);
     sched->thread_id = (pid_t)syscall(SYS_gettid);
     sched->current = &sched->root;
-    sched->previous = &sched->root;
+    sched->previous = &sched->root_stack;
     sched->now = fy_now();
     atomic_store(&sched->task_count, 0);
     fy_task_register(&sched->root, sched);
@@ -446,9 +450,8 @@ const struct fy_debug_entry ferry_debug_tasks[] = {
     FY_DEBUG_FIELD(fy_sched, now),
     FY_DEBUG_FIELD(fy_task, all),
     FY_DEBUG_FIELD(fy_task, stopped),
-    FY_DEBUG_FIELD(fy_task, stack.high),
-    FY_DEBUG_FIELD(fy_task, top),
-    FY_DEBUG_FIELD(fy_task, shelf),
+    FY_DEBUG_FIELD(fy_task, stack),
+    FY_DEBUG_FIELD(fy_task, turn),
     FY_DEBUG_FIELD(fy_task, woken),
     FY_DEBUG_FIELD(fy_task, arg),
     FY_DEBUG_FIELD(fy_task, number),
@@ -462,6 +465,7 @@ const struct fy_debug_entry ferry_debug_tasks[] = {
     FY_DEBUG_FIELD(fy_task, file),
     FY_DEBUG_FIELD(fy_task, line),
     FY_DEBUG_FIELD(fy_task, describe),
+    FY_DEBUG_FIELD(fy_stack, high),
     FY_DEBUG_FIELD(fy_link, next),
     FY_DEBUG_END,
 };

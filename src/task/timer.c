@@ -66,11 +66,8 @@ void fy_timer_arm(struct fy_timers *timers, struct fy_timer *timer, int64_t when
     timers->first = merge(timers->first, timer);
 }
 
-void fy_timer_disarm(struct fy_timers *timers, struct fy_timer *timer)
+void fy_timer_take_out(struct fy_timers *timers, struct fy_timer *timer)
 {
-    if (!timer->armed) {
-        return;
-    }
     timer->armed = false;
     struct fy_timer *children = merge_siblings(timer->child);
     if (timer == timers->first) {

@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 struct fy_timer {
+    bool armed;   /* first, since most are only asked for that */
     int64_t when; /* fy_now() time */
     void (*fire)(struct fy_timer *timer);
-    bool armed;
     /* Of the pairing heap: the first child, the siblings (prev of a first child is its parent). */
     struct fy_timer *child, *next, *prev;
 };
@@ -26,8 +26,16 @@ struct fy_timers {
 void fy_timer_arm(struct fy_timers *timers, struct fy_timer *timer, int64_t when,
                   void (*fire)(struct fy_timer *timer));
 
+/* Disarms one that is armed. */
+void fy_timer_take_out(struct fy_timers *timers, struct fy_timer *timer);
+
 /* Disarms it; fine if it is not armed. */
-void fy_timer_disarm(struct fy_timers *timers, struct fy_timer *timer);
+static inline void fy_timer_disarm(struct fy_timers *timers, struct fy_timer *timer)
+{
+    if (timer->armed) {
+        fy_timer_take_out(timers, timer);
+    }
+}
 
 /* Fires all that are due at now, nearest first. */
 void fy_timers_fire(struct fy_timers *timers, int64_t now);

@@ -9,17 +9,20 @@
 #include "transport/exchange.h"
 #include "transport/persist_conn.h"
 
-/* The pages between a parked task's stack pointer and the top of its stack. (Where switching is
- * ucontext's, what is known of it lies at the top: then it is one page.) */
+/* The pages between a parked task's stack pointer and the top of its stack, if it has one. (Where
+ * switching is ucontext's, what is known of it lies at the top: then it is one page.) */
 static size_t stack_pages(const struct fy_task *task)
 {
+    if (task == NULL || task->stack == NULL) {
+        return 0;
+    }
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t high = (uintptr_t)task->stack.high;
+    uintptr_t end = ((uintptr_t)task->stack->high + page - 1) & ~(page - 1);
     uintptr_t stopped = (uintptr_t)task->stopped;
-    if (stopped < (uintptr_t)task->stack.low || stopped >= high) {
+    if (stopped < (uintptr_t)task->stack->low || stopped >= (uintptr_t)task->stack->high) {
         return page;
     }
-    return high - (stopped & ~(page - 1));
+    return end - (stopped & ~(page - 1));
 }
 
 size_t fy_held_memory(const struct fy_ledger_entry *entry)
@@ -29,6 +32,6 @@ size_t fy_held_memory(const struct fy_ledger_entry *entry)
     if (conn == NULL || conn->read_loop_over) {
         return sizeof *exchange;
     }
-    return sizeof *exchange + sizeof *conn + conn->input.capacity +
-           2 * stack_pages(conn->read_task);
+    return sizeof *exchange + sizeof *conn + conn->input.capacity + stack_pages(conn->read_task) +
+           stack_pages(conn->write_task);
 }

@@ -89,6 +89,8 @@ static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_
     fy_chan_init(&conn->to_read, conn->to_read_place, 1);
     fy_chan_init(&conn->to_write, conn->to_write_place, 1);
     fy_chan_init(&conn->closed, NULL, 0);
+    conn->to_write_cases[0] = (struct fy_case)FY_RECEIVE_FROM(&conn->to_write);
+    conn->to_write_cases[1] = (struct fy_case)FY_RECEIVE_FROM(&conn->closed);
     fy_chan_init(&conn->gone, NULL, 0);
     fy_list_init(&conn->idle_link);
     fy_list_init(&conn->lru_link);
@@ -112,9 +114,9 @@ static void settle_here(struct fy_persist_conn *conn, int64_t since)
 
 /* Starts a loop, with a hold of its own on the connection. */
 static struct fy_task *start_loop(struct fy_persist_conn *conn, const char *name,
-                                  void (*loop)(void *arg))
+                                  enum fy_turn (*loop)(void *arg))
 {
-    struct fy_task *task = fy_task_start(FY_TASK_LIBRARY, FY_STACK_SMALL, name, loop, conn);
+    struct fy_task *task = fy_loop_start(name, loop, conn);
     if (task != NULL) {
         task->connection = conn->number;
         fy_persist_conn_hold(conn);

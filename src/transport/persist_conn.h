@@ -36,8 +36,7 @@ struct fy_persist_conn {
     /* From round trip to loops: exchanges. */
     struct fy_chan to_read, to_write;
     void *to_read_place[1], *to_write_place[1];
-    struct fy_case to_write_cases[2]; /* what the write loop waits for: not on its stack, which
-                                         may be put away */
+    struct fy_case to_write_cases[2]; /* what the write loop rests in: to_write, closed */
     struct fy_chan closed;            /* closed when the connection is */
     struct fy_chan gone; /* closed when its loops are, too (or one is left in a user's function) */
 
@@ -123,9 +122,9 @@ ferry_response *fy_persist_conn_round_trip(struct fy_persist_conn *conn,
                                            struct fy_exchange *exchange, ferry_error *err,
                                            enum fy_trip_failure *failure);
 
-/* The loops, as tasks; arg is the connection. Told at their end. */
-void fy_read_loop(void *arg);
-void fy_write_loop(void *arg);
+/* A turn of each loop (fy_loop_start()); arg is the connection. Told at their end. */
+enum fy_turn fy_read_loop(void *arg);
+enum fy_turn fy_write_loop(void *arg);
 void fy_persist_conn_loop_over(struct fy_persist_conn *conn);
 
 /* Tells the request's trace of the connection that it has got, if it wants to know: describe.c. */

@@ -15,7 +15,6 @@
 #include "base/error.h"
 #include "http/request.h"
 #include "http/response_parse.h"
-#include "task/shelf.h"
 #include "transport/abandon.h"
 #include "transport/body.h"
 #include "transport/idle_pool.h"
@@ -27,15 +26,15 @@
  * up. */
 #define WRITE_GRACE_MS 50
 
-/* What takes room on the stack is not inlined: a read loop fits into one page, and when it is idle,
- * and put away, into a few hundred bytes. */
+/* What takes room on the stack, and is seldom needed, is not inlined: a read loop that waits for a
+ * body's fate fits into one page. */
 #define APART __attribute__((noinline))
 
 /* ------------------------------------------------------------------------------- the first byte */
 
-/* Parks until there is input, its end, or a failure: bytes, 0, or -errno. No buffer is held
+/* Bytes, 0 for the end, or -errno; -EAGAIN: there is nothing yet, and the loop rests. No buffer is held
  * meanwhile. */
-static ssize_t await_input(struct fy_persist_conn *conn)
+static ssize_t input_at_rest(struct fy_persist_conn *conn)
 {
     if (fy_conn_input_len(&conn->input) > 0) {
         return (ssize_t)fy_conn_input_len(&conn->input);
@@ -50,16 +49,11 @@ static ssize_t await_input(struct fy_persist_conn *conn)
     const char *why = conn->expected > 0
                           ? "waiting for the response"
                           : "idle: waiting for a request, or for the server to close";
-    if (conn->expected == 0) {
-        fy_shelf_allow(fy_self());
-    }
-    int failed = conn->stream->ops->wait_readable(conn->stream, why);
-    fy_shelf_refuse(fy_self());
-    if (failed != 0) {
-        return failed;
-    }
-    return fy_conn_input_fill(&conn->input, conn->stream, conn->transport->set.max_header_bytes,
-                              "waiting for the response");
+    int failed = conn->stream->ops->rest_readable(conn->stream, why);
+    return failed != 0 ? failed
+                       : fy_conn_input_fill(&conn->input, conn->stream,
+                                            conn->transport->set.max_header_bytes,
+                                            "waiting for the response");
 }
 
 /* Nobody asked: the end of an idle connection, or bytes that answer nothing. What fails in TLS
@@ -268,26 +262,36 @@ static APART bool serve(struct fy_exchange *exchange, ssize_t got)
     return alive;
 }
 
-void fy_read_loop(void *arg)
+/* The request that is answered, whose response begins with what has come. */
+static bool serve_next(struct fy_persist_conn *conn, ssize_t got)
+{
+    void *exchange;
+    fy_chan_receive(&conn->to_read, &exchange, "waiting for the request that is answered");
+    bool alive = serve(exchange, got);
+    if (alive) {
+        fy_exchange_settled(exchange);
+    }
+    if (conn->serving == exchange) {
+        conn->serving = NULL; /* else it has been given the next one meanwhile */
+    }
+    fy_exchange_release(exchange);
+    return alive;
+}
+
+enum fy_turn fy_read_loop(void *arg)
 {
     struct fy_persist_conn *conn = arg;
     bool alive = true;
     while (alive) {
-        ssize_t got = await_input(conn);
+        ssize_t got = input_at_rest(conn);
+        if (got == -EAGAIN) {
+            return FY_TURN_REST;
+        }
         if (conn->expected == 0) {
             close_unasked(conn, got);
             break;
         }
-        void *exchange;
-        fy_chan_receive(&conn->to_read, &exchange, "waiting for the request that is answered");
-        alive = serve(exchange, got);
-        if (alive) {
-            fy_exchange_settled(exchange);
-        }
-        if (conn->serving == exchange) {
-            conn->serving = NULL; /* else it has been given the next one meanwhile */
-        }
-        fy_exchange_release(exchange);
+        alive = serve_next(conn, got);
     }
     fy_persist_conn_close_for(conn, FY_TRIP_SERVER_CLOSED, FERRY_ESERVERCLOSED,
                               "the connection was not kept");
@@ -295,4 +299,5 @@ void fy_read_loop(void *arg)
     conn->read_task = NULL;
     fy_persist_conn_loop_over(conn);
     fy_persist_conn_release(conn);
+    return FY_TURN_OVER;
 }

@@ -13,7 +13,6 @@
 #include "http/decode.h"
 #include "http/request.h"
 #include "http/trailer.h"
-#include "task/shelf.h"
 #include "transport/persist_conn.h"
 #include "transport/trace.h"
 
@@ -415,10 +414,8 @@ static enum fy_write_state write_request(struct writing *w, struct fy_buffer *he
     return write_body(w) == 0 ? FY_WRITE_WHOLE : FY_WRITE_FAILED;
 }
 
-/* Writes one request and reports it: false when the connection is of no more use for writing. Not
- * inlined, so that a loop with nothing to write has little on its stack. */
-static __attribute__((noinline)) bool serve(struct fy_persist_conn *conn,
-                                            struct fy_exchange *exchange)
+/* Writes one request and reports it: false when the connection is of no more use for writing. */
+static bool serve(struct fy_persist_conn *conn, struct fy_exchange *exchange)
 {
     struct writing w = {
         .conn = conn, .exchange = exchange, .req = exchange->req, .err = &exchange->write_error};
@@ -444,25 +441,23 @@ static __attribute__((noinline)) bool serve(struct fy_persist_conn *conn,
     return state == FY_WRITE_WHOLE;
 }
 
-void fy_write_loop(void *arg)
+enum fy_turn fy_write_loop(void *arg)
 {
     struct fy_persist_conn *conn = arg;
     struct fy_case *cases = conn->to_write_cases;
+    int chosen;
     bool alive = true;
-    while (alive) {
-        cases[0] = (struct fy_case)FY_RECEIVE_FROM(&conn->to_write);
-        cases[1] = (struct fy_case)FY_RECEIVE_FROM(&conn->closed);
-        fy_shelf_allow(fy_self());
-        alive = fy_select(cases, 2, FY_NEVER, "waiting for a request to write") == 0;
-        fy_shelf_refuse(fy_self());
-        if (alive) {
-            struct fy_exchange *exchange = cases[0].value;
-            alive = serve(conn, exchange);
-            fy_exchange_release(exchange);
+    while (alive && (chosen = fy_select_rest(cases, 2, "waiting for a request to write")) != 1) {
+        if (chosen == FY_SELECT_RESTS) {
+            return FY_TURN_REST;
         }
+        struct fy_exchange *exchange = cases[0].value;
+        alive = serve(conn, exchange);
+        fy_exchange_release(exchange);
     }
     conn->write_loop_over = true;
     conn->write_task = NULL;
     fy_persist_conn_loop_over(conn);
     fy_persist_conn_release(conn);
+    return FY_TURN_OVER;
 }

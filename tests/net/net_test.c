@@ -3,6 +3,7 @@
  */
 #include "net_test.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,6 +65,15 @@ void net_test_yield(void)
     for (int i = 0; i < 10; i++) {
         fy_yield();
     }
+}
+
+int net_test_wait_readable(struct fy_stream *stream, const char *why)
+{
+    int result;
+    while ((result = stream->ops->rest_readable(stream, why)) == -EAGAIN) {
+        fy_park("rest", why);
+    }
+    return result;
 }
 
 void net_test_unix_pair(int ends[2])

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "net/address.h"
+#include "net/stream.h"
 #include "task/chan.h"
 
 /* For cmocka_unit_test_setup_teardown: the test runs as a task of ferry's, and fails unless it
@@ -24,6 +25,9 @@ void net_test_go(void (*fn)(void *arg), void *arg);
 
 /* Lets the others have a turn, so often that each has come to where it parks. */
 void net_test_yield(void);
+
+/* Until a read would not park, as a loop waits between its turns: 0, or -errno. */
+int net_test_wait_readable(struct fy_stream *stream, const char *why);
 
 /* Two ends of a connection, over a Unix socket or TCP. */
 void net_test_unix_pair(int ends[2]);

@@ -43,13 +43,13 @@ static bool grant(void)
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
-int __real_fy_stack_new(struct fy_stack *stack, enum fy_stack_kind kind);
+struct fy_stack *__real_fy_stack_new(enum fy_stack_kind kind);
 int __real_fy_poller_add(struct fy_poller *poller, struct fy_io *io);
 
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
-int __wrap_fy_stack_new(struct fy_stack *stack, enum fy_stack_kind kind);
+struct fy_stack *__wrap_fy_stack_new(enum fy_stack_kind kind);
 int __wrap_fy_poller_add(struct fy_poller *poller, struct fy_io *io);
 
 void *__wrap_malloc(size_t size)
@@ -67,9 +67,9 @@ void *__wrap_realloc(void *old, size_t size)
     return grant() ? __real_realloc(old, size) : NULL;
 }
 
-int __wrap_fy_stack_new(struct fy_stack *stack, enum fy_stack_kind kind)
+struct fy_stack *__wrap_fy_stack_new(enum fy_stack_kind kind)
 {
-    return grant() ? __real_fy_stack_new(stack, kind) : -1;
+    return grant() ? __real_fy_stack_new(kind) : NULL;
 }
 
 int __wrap_fy_poller_add(struct fy_poller *poller, struct fy_io *io)

@@ -27,7 +27,7 @@ static void close_notify_is_the_end(void **state)
     assert_int_equal(tls_test_read(stream, buf, sizeof buf), 0);
     assert_int_equal(tls_test_read(stream, buf, sizeof buf), 0);
     assert_true(stream->ops->has_input(stream));
-    assert_int_equal(stream->ops->wait_readable(stream, "test"), 0);
+    assert_int_equal(net_test_wait_readable(stream, "test"), 0);
     assert_null(stream->ops->failure(stream));
     tls_test_free(stream);
     tls_server_stop(server);
@@ -50,7 +50,7 @@ static void truncation_is_no_end(void **state)
     assert_int_equal(tls_test_read(stream, buf, sizeof buf), -FY_TRUNCATED);
     assert_int_equal(tls_test_read(stream, buf, sizeof buf), -FY_TRUNCATED);
     assert_true(stream->ops->has_input(stream));
-    assert_int_equal(stream->ops->wait_readable(stream, "test"), 0);
+    assert_int_equal(net_test_wait_readable(stream, "test"), 0);
     tls_test_free(stream);
     tls_server_stop(server);
 }
@@ -149,7 +149,7 @@ static void closed_stream(void **state)
     stream->ops->close(stream);
     assert_int_equal(tls_test_read(stream, buf, sizeof buf), -ECANCELED);
     assert_int_equal(stream->ops->writev(stream, &iov, 1, "test"), -ECANCELED);
-    assert_int_equal(stream->ops->wait_readable(stream, "test"), -ECANCELED);
+    assert_int_equal(net_test_wait_readable(stream, "test"), -ECANCELED);
     assert_int_equal(stream->ops->shutdown_write(stream), -ECANCELED);
     assert_int_equal(stream->ops->try_read(stream, buf, 1), -ECANCELED);
     assert_int_equal(stream->ops->try_write(stream, buf, 1), -ECANCELED);

@@ -63,11 +63,11 @@ static void tickets_are_no_input(void **state)
     assert_int_equal(stream->ops->try_read(stream, buf, 2), 2);
     assert_memory_equal(buf, "ab", 2);
     assert_true(stream->ops->has_input(stream));
-    assert_int_equal(stream->ops->wait_readable(stream, "test"), 0);
+    assert_int_equal(net_test_wait_readable(stream, "test"), 0);
     tls_test_expect(stream, "cdef");
     assert_false(stream->ops->has_input(stream));
     gate_open(&steps.two);
-    assert_int_equal(stream->ops->wait_readable(stream, "test"), 0);
+    assert_int_equal(net_test_wait_readable(stream, "test"), 0);
     assert_int_equal(tls_test_read(stream, buf, sizeof buf), 0);
     tls_test_free(stream);
     tls_server_stop(server);
@@ -82,7 +82,7 @@ struct waiter {
 static void waiter(void *arg)
 {
     struct waiter *self = arg;
-    self->result = self->stream->ops->wait_readable(self->stream, "test wait");
+    self->result = net_test_wait_readable(self->stream, "test wait");
     self->done = true;
 }
 
@@ -129,7 +129,7 @@ static void read_deadline(void **state)
     struct fy_stream *stream = tls_test_open_to(server);
     stream->read_deadline = fy_after_ms(5);
     assert_int_equal(tls_test_read(stream, buf, sizeof buf), -ETIMEDOUT);
-    assert_int_equal(stream->ops->wait_readable(stream, "test"), -ETIMEDOUT);
+    assert_int_equal(net_test_wait_readable(stream, "test"), -ETIMEDOUT);
     gate_open(&steps.one);
     assert_true(expect_eventually(input_is_there, stream, 10000));
     assert_int_equal(tls_test_read(stream, buf, sizeof buf), -ETIMEDOUT); /* in spite of it */

@@ -109,25 +109,26 @@ static void many_tasks_leave_nothing(void)
 static void free_stacks_cost_no_memory(void)
 {
     enum { COUNT = 2000, TOUCHED = 32768, IN_USE = 16 };
-    static struct fy_stack stacks[COUNT];
+    static struct fy_stack *stacks[COUNT];
     if (check_scale(1, 0) == 0) {
         return; /* what else is there takes more than that and cannot be told from it */
     }
     size_t resident = process_resident();
     for (int i = 0; i < COUNT; i++) {
-        CHECK_INT(fy_stack_new(&stacks[i], FY_STACK_LARGE), 0);
-        memset(stacks[i].high - TOUCHED, 1, TOUCHED);
+        stacks[i] = fy_stack_new(FY_STACK_LARGE);
+        CHECK(stacks[i] != NULL);
+        memset(stacks[i]->high - TOUCHED, 1, TOUCHED);
     }
     size_t all = (size_t)COUNT * TOUCHED;
     CHECK(process_resident() > resident + all / 2);
     for (int i = 0; i < COUNT; i++) {
         if (i % IN_USE != 0) {
-            fy_stack_free(&stacks[i]);
+            fy_stack_free(stacks[i]);
         }
     }
     CHECK(process_resident() < resident + all / 4);
     for (int i = 0; i < COUNT; i += IN_USE) {
-        fy_stack_free(&stacks[i]);
+        fy_stack_free(stacks[i]);
     }
 }
 
@@ -137,16 +138,17 @@ static void stacks_in_use_are_no_leak(void)
 {
 #ifdef FY_ASAN
     enum { COUNT = 200 };
-    const size_t bytes = COUNT * sizeof(struct fy_stack);
-    struct fy_stack *stacks =
+    const size_t bytes = COUNT * sizeof(struct fy_stack *);
+    struct fy_stack **stacks =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(stacks != MAP_FAILED);
     for (int i = 0; i < COUNT; i++) {
-        CHECK_INT(fy_stack_new(&stacks[i], FY_STACK_SMALL), 0);
+        stacks[i] = fy_stack_new(FY_STACK_SMALL);
+        CHECK(stacks[i] != NULL);
     }
     CHECK_INT(__lsan_do_recoverable_leak_check(), 0);
     for (int i = 0; i < COUNT; i++) {
-        fy_stack_free(&stacks[i]);
+        fy_stack_free(stacks[i]);
     }
     munmap(stacks, bytes);
 #endif

@@ -23,7 +23,7 @@ uint64_t keep_registers(void (*call)(void *arg), void *arg, uint64_t seed);
 /* fy_switch alone, to and fro between two stacks: nothing lies between it and the registers that
  * could keep them in its stead, as the functions of a scheduler do for their own sake. */
 static fy_stopped here, there;
-static struct fy_sanitizer_task here_known, there_known;
+static struct fy_sanitizer_stack here_known, there_known;
 
 static void go_there(void *arg)
 {
@@ -52,19 +52,19 @@ static void other_side(void *arg)
 
 static void a_switch_keeps_callee_saved_registers(void)
 {
-    struct fy_stack stack;
-    CHECK_INT(fy_stack_new(&stack, FY_STACK_LARGE), 0);
+    struct fy_stack *stack = fy_stack_new(FY_STACK_LARGE);
+    CHECK(stack != NULL);
     CHECK_INT(fy_switch_adopt(&here), 0);
     fy_sanitizer_adopt(&here_known);
-    fy_sanitizer_stack_use(stack.low, (size_t)(stack.high - stack.low));
-    fy_sanitizer_begin(&there_known, stack.low, (size_t)(stack.high - stack.low));
-    there = fy_switch_prepare(stack.low, stack.high, other_side, &there);
+    fy_sanitizer_stack_use(stack->low, (size_t)(stack->high - stack->low));
+    fy_sanitizer_begin(&there_known, stack->low, (size_t)(stack->high - stack->low));
+    there = fy_switch_prepare(stack->low, stack->high, other_side, &there);
     for (uint64_t i = 1; i <= ROUNDS; i++) {
         CHECK_INT(keep_registers(go_there, NULL, i), 0);
     }
     fy_switch_forget(&here);
     fy_sanitizer_end(&there_known);
-    fy_stack_free(&stack);
+    fy_stack_free(stack);
 }
 
 static void yield(void *arg)

@@ -1,46 +1,34 @@
 /*
- * Connections at rest: both their loops' stacks are put away (task/shelf.h), here after a millisecond
- * instead of a second. All that a connection does, and all that is done to it, it does from there as
- * well. Where stacks stay in place (sanitizers, Valgrind, ucontext) the same must come of it.
+ * Connections at rest: neither of their loops has a stack, and what is kept at hand for them is given
+ * back, here after a millisecond instead of a second. All that a connection does, and all that is done
+ * to it, it does from there.
  */
 #include "transport_test.h"
 
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <unistd.h>
 
+#include "https_test.h"
+#include "tls_server.h"
+
+#include "task/calm.h"
 #include "task/clock.h"
-#include "task/shelf.h"
 
-static int stacks_away(void)
+static int at_rest(void)
 {
-    int away = 0;
+    int resting = 0;
     struct fy_sched *sched = fy_enter();
     FY_LIST_EACH(link, &sched->tasks)
     {
-        away += FY_CONTAINER(link, struct fy_task, all)->shelf != NULL;
+        const struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
+        resting += task->stack == NULL && fy_task_is_parked(task);
     }
     fy_leave();
-    return away;
+    return resting;
 }
 
-static bool stacks_go(void)
-{
-    bool go = false;
-    struct fy_sched *sched = fy_enter();
-    FY_LIST_EACH(link, &sched->tasks)
-    {
-        go = go || FY_CONTAINER(link, struct fy_task, all)->shelvable;
-    }
-    fy_leave();
-    return go;
-}
-
-#define assert_rests(stacks)                              \
-    do {                                                  \
-        if (stacks_go()) {                                \
-            assert_eventually(stacks_away() == (stacks)); \
-        }                                                 \
-    } while (0)
+#define assert_rests(loops) assert_eventually(at_rest() == (loops))
 
 static void test_serves_again_and_again(void **state)
 {
@@ -85,7 +73,7 @@ static void rest_until_farewell(void **state, const char *words, bool away)
     assert_got(get(transport, origin_url(origin, "/")), 200, "ok");
     assert_rests(2);
     gate_open(&farewell->now);
-    if (away) { /* the monitor wakes it, and gives the loops their stacks back */
+    if (away) { /* the monitor wakes it, and its loops have their last turns */
         int64_t until = now_ms() + SOON_MS;
         while (stats_of(transport).connections != 0 && now_ms() < until) {
             usleep(1000);
@@ -202,6 +190,58 @@ static void test_abandoned(void **state)
     ferry_response_close(res);
 }
 
+/* When the last of the loops at rest came to it. */
+static int64_t last_rest(void)
+{
+    int64_t last = 0;
+    struct fy_sched *sched = fy_enter();
+    FY_LIST_EACH(link, &sched->tasks)
+    {
+        const struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
+        last = task->stack == NULL && task->since > last ? task->since : last;
+    }
+    fy_leave();
+    return last;
+}
+
+/* Answers a request, sends a ticket when it is told to, and answers another. */
+static void serve_ticket(SSL *ssl, int fd, void *arg)
+{
+    static const char reply[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    char buf[4096];
+    (void)fd;
+    for (int i = 0; i < 2 && SSL_read(ssl, buf, sizeof buf) > 0; i++) {
+        SSL_write(ssl, reply, (int)strlen(reply));
+        if (i == 0) {
+            gate_wait(arg, SOON_MS);
+            SSL_new_session_ticket(ssl);
+            SSL_do_handshake(ssl);
+        }
+    }
+    (void)SSL_read(ssl, buf, sizeof buf);
+}
+
+/* The read loop is woken by what is for TLS alone, and rests again. */
+static void test_a_ticket_while_at_rest(void **state)
+{
+    struct gate now = {0};
+    struct tls_server *server = tls_server_start(
+        &(struct tls_server_options){.cert = world.server, .serve = serve_ticket, .arg = &now});
+    ferry_transport *transport = https_transport(state, TRUSTING());
+    const char *url = https_url(tls_server_port(server), "/");
+
+    assert_got(get(transport, url), 200, "ok");
+    assert_rests(2);
+    int64_t before = last_rest();
+    gate_open(&now);
+    assert_eventually(at_rest() == 2 && last_rest() > before);
+    assert_int_equal(stats_of(transport).idle, 1);
+    assert_got(get(transport, url), 200, "ok");
+    assert_int_equal(stats_of(transport).dials, 1);
+    ferry_transport_close_idle(transport);
+    tls_server_stop(server);
+}
+
 static void test_many_at_once(void **state)
 {
     struct gates *gates = KEPT(state, struct gates);
@@ -240,8 +280,9 @@ int main(void)
         TRANSPORT_TEST(test_canceled),
         TRANSPORT_TEST(test_held_and_closed_early),
         TRANSPORT_TEST(test_abandoned),
+        TRANSPORT_TEST(test_a_ticket_while_at_rest),
         TRANSPORT_TEST(test_many_at_once),
     };
-    fy_shelf_after = FY_MILLISECOND;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    fy_calm_after = FY_MILLISECOND;
+    return cmocka_run_group_tests(tests, https_world_make, https_world_free);
 }

@@ -317,7 +317,8 @@ static void test_server_closes_idle_connections(void **state)
     nginx_stop(nginx);
 }
 
-/* The same while the program is outside ferry: noticed by the request that would have used it. */
+/* The same while the program is outside ferry: noticed by the request that would have used it, or, where
+ * the server takes its time to stop, by the monitor. */
 static void test_server_closes_behind_our_back(void **state)
 {
     struct nginx *nginx = https_nginx(NULL);
@@ -326,7 +327,6 @@ static void test_server_closes_behind_our_back(void **state)
     assert_got(get(transport, nginx_tls_url(nginx, "/a")), 200, "a");
     int port = nginx_tls_port(nginx);
     nginx_stop(nginx);
-    assert_int_equal(stats_of(transport).idle, 1);
     assert_failed(get(transport, https_url(port, "/a")), FERRY_ECONNECT, "connection refused");
     assert_int_equal(stats_of(transport).dials, 2);
 }

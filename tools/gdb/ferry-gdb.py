@@ -10,9 +10,8 @@
 GDB loads this by itself with libferry.so, where it finds and trusts it (docs/gdb.md); for a program that
 is linked with the static library, and for the ferry command: source .../share/ferry/ferry-gdb.py
 
-It reads memory (and puts back a stack that was put away), and needs no debugging information: the
-library has tables (src/base/debug.h) that say where things are. With that information, of course, the
-stacks say more.
+It only reads memory, and needs no debugging information: the library has tables (src/base/debug.h) that
+say where things are. With that information, of course, the stacks say more.
 """
 
 import struct
@@ -158,6 +157,10 @@ class Task:
         """It runs, or sleeps in the poller: its registers are a thread's, and not on its stack."""
         return self.is_current() or self.why is None
 
+    def is_at_rest(self):
+        """A loop between two turns."""
+        return self.get("stack") == 0
+
     def state(self):
         if self.why is None:
             return "running" if self.has_registers() else "runnable"
@@ -295,25 +298,12 @@ unwinder = TaskUnwinder()
 register_unwinder(None, unwinder, replace=True)
 
 
-def put_back(task):
-    """The stack of a task that has been parked for long lies elsewhere. In a process that lives it is
-    copied to where it will be when the task goes on, which changes nothing for the task."""
-    memory = task.memory
-    shelf = task.get("shelf")
-    if shelf == 0:
-        return
-    stopped = task.get("stopped")
-    try:
-        memory.inferior.write_memory(stopped, memory.inferior.read_memory(shelf, task.get("top") - stopped))
-    except (gdb.error, gdb.MemoryError):
-        raise gdb.GdbError("Task %d has been parked for long, and its stack was put away: its bytes lie at "
-                           "0x%x, and a core file has no room to put them back." % (task.number, shelf))
-
-
 def registers_of(task):
     """Of a parked task, by GDB's names."""
     memory = task.memory
-    put_back(task)
+    if task.is_at_rest():
+        raise gdb.GdbError("Task %d is at rest, and has no stack: its next turn begins with a call of %s."
+                           % (task.number, place_of(task.get("turn"))))
     stopped = task.get("stopped")
     registers = {}
     for name in memory.entries["all of registers"]:
@@ -437,7 +427,9 @@ def segments(core):
 
 def add_stack(core, pieces, task):
     memory = task.memory
-    high = task.get("stack.high")
+    if task.is_at_rest():
+        return
+    high = memory.field(task.get("stack"), "fy_stack.high")
     if high == 0:
         return  # a thread's own
     if task.has_registers():
@@ -568,7 +560,11 @@ class FerryBacktrace(gdb.Command):
         tasks = all_tasks(memory) if word == "all" else [find_task(memory, word)]
         for task in tasks:
             say("task %d [%s]: %s" % (task.number, task.state(), task.what()))
-            backtrace(task)
+            if task.is_at_rest():
+                say("(at rest, without a stack: its next turn begins with a call of %s)"
+                    % place_of(task.get("turn")))
+            else:
+                backtrace(task)
             if len(tasks) > 1:
                 say()
 

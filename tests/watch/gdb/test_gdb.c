@@ -162,8 +162,12 @@ static void sees_every_stack(void)
     STACK_HAS(stacks, "task waits_for_a_group", "ferry_group_wait (", " in waits_for_a_group (",
               "parked.c:", " in begin (");
     STACK_HAS(stacks, "task gets", "ferry_get_at (", " in gets (", "parked.c:", " in begin (");
-    STACK_HAS(stacks, "read loop, connection 1", "fy_select (", "fy_read_loop (", " in begin (");
-    STACK_HAS(stacks, "write loop, connection 2", "fy_select (", "fy_write_loop (", " in begin (");
+    STACK_HAS(stacks, "read loop, connection 1", "fy_select (", "fy_read_loop (",
+              " in take_turns (");
+    STACK_HAS(stacks, "write loop, connection 2",
+              "(at rest, without a stack: its next turn begins with a call of fy_write_loop)");
+    STACK_HAS(stacks, "read loop, connection 2",
+              "(at rest, without a stack: its next turn begins with a call of fy_read_loop)");
     /* Threads have their own: the one at its breakpoint, and the other, asleep in the poller. */
     STACK_HAS(stacks, "[running]: thread", " in everything_is_parked (", " in main (");
     STACK_HAS(stacks, "[sleep]: thread", "fy_poller_wait (", "ferry_sleep (", " in other_thread (");
