@@ -9,6 +9,9 @@
 
 #define MOST_STREAMS 64
 
+/* A stream that has been written to so often serves more than one request, and is worth it. */
+#define WRITES_WORTH_IT 2
+
 int64_t fy_tls_buffers_kept = 1000 * FY_MILLISECOND;
 
 void fy_tls_buffers_drop(struct fy_tls_stream *self)
@@ -45,7 +48,7 @@ void fy_tls_buffers_rest(struct fy_tls_stream *self)
     if (self->buffers.keeper != NULL) {
         return;
     }
-    if (sched->tls_buffers >= MOST_STREAMS) {
+    if (self->calls < WRITES_WORTH_IT || sched->tls_buffers >= MOST_STREAMS) {
         (void)SSL_free_buffers(self->ssl);
         return;
     }

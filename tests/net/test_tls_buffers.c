@@ -84,10 +84,13 @@ static bool keeps_none(void *arg)
 }
 
 /* A stream at rest, in a task of its own. */
-static struct fy_stream *open_to_rest(struct tls_server *server, struct steps *steps)
+static struct fy_stream *open_to_rest(struct tls_server *server, struct steps *steps, int requests)
 {
     struct fy_stream *stream = tls_test_open_to(server);
     assert_true(gate_wait(&steps->shaken, 10000)); /* the server has what it needs */
+    for (int i = 0; i < requests; i++) {
+        tls_test_write(stream, "a request");
+    }
     net_test_go(rest, stream);
     net_test_yield();
     return stream;
@@ -108,7 +111,7 @@ static void buffers_are_kept_for_a_while(void **state)
     (void)state;
     struct steps steps = {0};
     struct tls_server *server = tls_test_serve(speak_when_told, &steps);
-    struct fy_stream *stream = open_to_rest(server, &steps);
+    struct fy_stream *stream = open_to_rest(server, &steps, 2);
     struct fy_tls_stream *self = fy_tls_stream_from(stream);
     size_t before = atomic_load(&allocated);
     assert_ptr_equal(self->buffers.keeper, fy_sched_running());
@@ -130,7 +133,7 @@ static void no_more_streams_keep_theirs(void **state)
         *keeping = many != 0 ? 64 : 0;
         struct tls_server *server = tls_test_serve(speak_when_told, &steps);
         size_t before = atomic_load(&allocated);
-        struct fy_stream *stream = open_to_rest(server, &steps);
+        struct fy_stream *stream = open_to_rest(server, &steps, 2);
         rested[many] = atomic_load(&allocated) - before;
         assert_int_equal(*keeping, many != 0 ? 64 : 1);
         end(server, &steps, stream);
@@ -140,13 +143,23 @@ static void no_more_streams_keep_theirs(void **state)
     assert_true(rested[1] + BOTH_BUFFERS <= rested[0]);
 }
 
+static void a_first_request_keeps_none(void **state)
+{
+    (void)state;
+    struct steps steps = {0};
+    struct tls_server *server = tls_test_serve(speak_when_told, &steps);
+    struct fy_stream *stream = open_to_rest(server, &steps, 1);
+    assert_int_equal(fy_sched_running()->tls_buffers, 0);
+    end(server, &steps, stream);
+}
+
 /* On its way to another thread a stream takes no buffers along, and leaves this one's books. */
 static void none_are_moved(void **state)
 {
     (void)state;
     struct steps steps = {0};
     struct tls_server *server = tls_test_serve(speak_when_told, &steps);
-    struct fy_stream *stream = open_to_rest(server, &steps);
+    struct fy_stream *stream = open_to_rest(server, &steps, 2);
     size_t before = atomic_load(&allocated);
     stream->ops->detach(stream);
     assert_int_equal(fy_sched_running()->tls_buffers, 0);
@@ -162,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(buffers_are_kept_for_a_while),
         TEST(no_more_streams_keep_theirs),
+        TEST(a_first_request_keeps_none),
         TEST(none_are_moved),
     };
     if (!CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free)) {
