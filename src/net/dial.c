@@ -250,9 +250,6 @@ static struct fy_stream *dial_tcp(const struct fy_dial *dial, ferry_error *err)
         /* The name may have moved since it was looked up. */
         fy_resolve_suspect(dial->resolver, dial->host);
     }
-    if (stream != NULL) {
-        fy_local_end_connected(dial->local, stream->ops->descriptor(stream));
-    }
     if (stream != NULL && dial->keep_alive_probe_ms >= 0) {
         fy_socket_stream_probe(stream, dial->keep_alive_probe_ms);
     }

@@ -4,12 +4,14 @@
 #include "net/local_end.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
@@ -139,12 +141,40 @@ int fy_local_end_apply(const struct fy_local_end *end, int fd, sa_family_t famil
     return bind_to(end, fd, family, 0);
 }
 
-void fy_local_end_connected(const struct fy_local_end *end, int fd)
+/* What the system gives sockets that do not ask for a port; all, if it does not say. */
+static struct {
+    unsigned first, last;
+} given_ports = {1, UINT16_MAX};
+
+static void read_given_ports(void)
 {
-    const int off = 0;
-    if (end != NULL && end->delays) {
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &off, sizeof off);
+    int fd = open("/proc/sys/net/ipv4/ip_local_port_range", O_RDONLY | O_CLOEXEC); /* IPv6's, too */
+    char text[32];
+    unsigned first;
+    unsigned last;
+    if (fd < 0) {
+        return;
     }
+    ssize_t len = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[len > 0 ? len : 0] = '\0';
+    if (sscanf(text, "%u %u", &first, &last) == 2) {
+        given_ports.first = first;
+        given_ports.last = last;
+    }
+}
+
+bool fy_local_end_may_have(const struct fy_local_end *end, uint16_t port)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (port == 0) {
+        return false;
+    }
+    if (end != NULL && end->first_port != 0) {
+        return port >= end->first_port && port <= end->last_port;
+    }
+    pthread_once(&once, read_given_ports);
+    return port >= given_ports.first && port <= given_ports.last;
 }
 
 bool fy_local_end_explains(const struct fy_local_end *end, int error, char text[FY_LOCAL_END_TEXT])

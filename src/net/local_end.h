@@ -34,8 +34,9 @@ void fy_local_end_choose(const struct fy_local_end *end, struct fy_addresses *ad
 /* Sets up a socket that is not connected yet: 0 or -errno. */
 int fy_local_end_apply(const struct fy_local_end *end, int fd, sa_family_t family);
 
-/* Sets up one that is. */
-void fy_local_end_connected(const struct fy_local_end *end, int fd);
+/* Whether a socket that comes from here may have this port. Without a word of the options these are the
+ * ports that the system gives; asked for once, so a server's port costs a dial nothing. */
+bool fy_local_end_may_have(const struct fy_local_end *end, uint16_t port);
 
 /* Whether that is what an errno of a connect's must be about: 'from eth0, ports 5000 to 5009' in
  * text, or false. */

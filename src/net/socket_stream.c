@@ -32,7 +32,10 @@ struct socket_stream {
      * call comes first (a write, or a look ahead), and then pretends that the peer has ended its
      * side. */
     int error;
-    unsigned calls; /* counts up */
+    unsigned calls;    /* counts up */
+    bool wrote;        /* something, or tried to */
+    bool undelayed;    /* TCP_NODELAY is set, or not to be */
+    uint16_t own_port; /* the port that it dials, where that may be given to it; 0: not */
 };
 
 FY_SLAB_STATIC(streams, sizeof(struct socket_stream), FY_SLAB_CHUNK)
@@ -193,6 +196,25 @@ static int socket_rest_readable(struct fy_stream *stream, const char *why)
 
 /* ------------------------------------------------------------------------------------ writing */
 
+static void set_undelayed(struct socket_stream *self)
+{
+    const int on = 1;
+    self->undelayed = true;
+    (void)setsockopt(self->io.fd, IPPROTO_TCP, TCP_NODELAY, &on,
+                     sizeof on); /* fails on a Unix socket */
+}
+
+/* Before each write but the first. What Nagle's algorithm (RFC 896) keeps back is behind something that
+ * is not acknowledged yet: the first write has nothing before it, and is the only one of many
+ * connections. */
+static void write_without_delay(struct socket_stream *self)
+{
+    if (self->wrote && !self->undelayed) {
+        set_undelayed(self);
+    }
+    self->wrote = true;
+}
+
 static ssize_t socket_writev(struct fy_stream *stream, const struct iovec *iov, int count,
                              const char *why)
 {
@@ -206,6 +228,7 @@ static ssize_t socket_writev(struct fy_stream *stream, const struct iovec *iov, 
         if (failed != 0) {
             return failed;
         }
+        write_without_delay(self);
         /* One piece, as most requests are, has a shorter way through the kernel. */
         ssize_t written = count == 1 ? send(self->io.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
                                      : sendmsg(self->io.fd, &message, MSG_NOSIGNAL);
@@ -241,6 +264,7 @@ static ssize_t socket_send_file(struct fy_stream *stream, int fd, int64_t offset
         if (failed != 0) {
             return failed;
         }
+        write_without_delay(self);
         ssize_t sent = quiet_sendfile(self->io.fd, fd, offset, len);
         if (sent >= 0) {
             return sent;
@@ -312,6 +336,7 @@ static ssize_t socket_try_write(struct fy_stream *stream, const void *buf, size_
     if (self->io.fd < 0) {
         return -ECANCELED;
     }
+    write_without_delay(self);
     ssize_t written = send(self->io.fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (written >= 0) {
         return written;
@@ -371,9 +396,8 @@ static int set_nonblocking(int fd)
 }
 
 /* Of a descriptor that does not block, which 'open' registers. */
-static struct fy_stream *stream_new(int fd, int (*open)(struct fy_io *io, int fd))
+static struct socket_stream *stream_new(int fd, int (*open)(struct fy_io *io, int fd))
 {
-    const int on = 1;
     struct socket_stream *self = fy_slab_take(&streams);
     if (self == NULL) {
         return NULL;
@@ -386,13 +410,17 @@ static struct fy_stream *stream_new(int fd, int (*open)(struct fy_io *io, int fd
         errno = error;
         return NULL;
     }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails on a Unix socket */
-    return &self->stream;
+    return self;
 }
 
 struct fy_stream *fy_socket_stream_new(int fd)
 {
-    return set_nonblocking(fd) == 0 ? stream_new(fd, fy_io_open) : NULL;
+    struct socket_stream *self = set_nonblocking(fd) == 0 ? stream_new(fd, fy_io_open) : NULL;
+    if (self == NULL) {
+        return NULL;
+    }
+    set_undelayed(self); /* whoever made it may have written to it */
+    return &self->stream;
 }
 
 /* ---------------------------------------------------------------------------------- connecting */
@@ -405,16 +433,15 @@ static uint16_t port_of(const struct sockaddr *address)
 }
 
 /* A port of this machine that nobody listens on may be given to the very socket that dials it,
- * which then is connected to itself. dialed: the address, if it is known. */
-static bool connected_to_itself(int fd, const struct sockaddr *dialed)
+ * which then is connected to itself. own_port: the one to look for, in network byte order; 0: none. */
+static bool connected_to_itself(int fd, uint16_t own_port)
 {
     struct sockaddr_storage own = {0};
     struct sockaddr_storage peer = {0};
     socklen_t own_len = sizeof own;
     socklen_t peer_len = sizeof peer;
-    if (getsockname(fd, (struct sockaddr *)&own, &own_len) != 0 ||
-        port_of((struct sockaddr *)&own) == 0 ||
-        (dialed != NULL && port_of(dialed) != port_of((struct sockaddr *)&own)) ||
+    if (own_port == 0 || getsockname(fd, (struct sockaddr *)&own, &own_len) != 0 ||
+        port_of((struct sockaddr *)&own) != own_port ||
         getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0) {
         return false;
     }
@@ -422,14 +449,15 @@ static bool connected_to_itself(int fd, const struct sockaddr *dialed)
 }
 
 /* The socket has become writable: 0, or -errno. Only one that has hung up can have failed. */
-static int connect_outcome(const struct fy_io *io, const struct sockaddr *dialed)
+static int connect_outcome(const struct socket_stream *self)
 {
+    const struct fy_io *io = &self->io;
     int error = 0;
     socklen_t len = sizeof error;
     if (io->hangup && getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
         error = errno;
     }
-    if (error == 0 && connected_to_itself(io->fd, dialed)) {
+    if (error == 0 && connected_to_itself(io->fd, self->own_port)) {
         error = ECONNREFUSED;
     }
     return -error;
@@ -459,19 +487,24 @@ int fy_socket_stream_connect(struct fy_stream **stream, const struct sockaddr *a
     if (result == -EINPROGRESS) {
         result = connect_once(fd, address, len); /* on this machine a handshake is over by now */
     }
-    if (result == 0 && port_of(address) != 0 && connected_to_itself(fd, address)) {
+    uint16_t port = port_of(address);
+    uint16_t own_port = fy_local_end_may_have(local, ntohs(port)) ? port : 0;
+    if (result == 0 && connected_to_itself(fd, own_port)) {
         result = -ECONNREFUSED;
     }
     if (result != 0 && result != -EINPROGRESS) {
         goto fail;
     }
     /* Registered only now: a socket that is neither connected nor connecting counts as hung up. */
-    *stream = stream_new(fd, result == 0 ? fy_io_open : fy_io_open_connecting);
-    if (*stream == NULL) {
+    struct socket_stream *self = stream_new(fd, result == 0 ? fy_io_open : fy_io_open_connecting);
+    if (self == NULL) {
         result = -errno;
         goto fail;
     }
-    fy_io_drained(&of(*stream)->io); /* the registration looks: what is there comes as an event */
+    self->own_port = own_port;
+    self->undelayed = local != NULL && local->delays; /* it is not wanted */
+    fy_io_drained(&self->io); /* the registration looks: what is there comes as an event */
+    *stream = &self->stream;
     return result;
 fail:
     close(fd);
@@ -482,7 +515,7 @@ int fy_socket_stream_finish_connect(struct fy_stream *stream, const char *why)
 {
     struct fy_io *io = &of(stream)->io;
     int failed = failure(io, fy_io_wait_writable(io, FY_NEVER, why));
-    return failed != 0 ? failed : connect_outcome(io, NULL);
+    return failed != 0 ? failed : connect_outcome(of(stream));
 }
 
 void fy_socket_stream_probe(struct fy_stream *stream, int64_t ms)

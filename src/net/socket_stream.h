@@ -12,7 +12,8 @@
 #include "net/stream.h"
 
 /* A stream over a connected socket, which it makes non-blocking and takes over; TCP gets
- * TCP_NODELAY. NULL with errno; the descriptor is then still the caller's. */
+ * TCP_NODELAY. NULL with errno; the descriptor is then still the caller's. (A socket of its own gets it
+ * with its second write, unless local delays.) */
 struct fy_stream *fy_socket_stream_new(int fd);
 
 /* Makes a socket and begins to connect it, without parking. local may be NULL. 0: it is connected. -EINPROGRESS:

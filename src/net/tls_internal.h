@@ -112,6 +112,14 @@ struct fy_tls_stream {
     struct fy_buffer out;     /* from SSL, for below */
     struct fy_buffer sending; /* what was in out, while a task is writing it to below */
     struct fy_tls_turn filling, flushing;
+    /* SSL's own (tls_buffers.c). */
+    struct {
+        struct fy_sched *keeper; /* where it counts as one that keeps them; NULL: it does not */
+        int64_t unused_since;    /* fy_now(); while it rests */
+        struct fy_timer timer;   /* armed while it keeps them */
+    } buffers;
+    bool straight;  /* what SSL writes goes to below at once, as far as it goes without parking */
+    unsigned calls; /* of write; counts up */
     bool closed;
     bool established;    /* the handshake is over */
     bool lacked_memory;  /* in the call of SSL's that has failed */
@@ -158,6 +166,18 @@ int fy_tls_flush(struct fy_tls_stream *self, const char *why);
 
 /* As much of it as goes without parking. */
 void fy_tls_try_flush(struct fy_tls_stream *self);
+
+/* ----------------------------------------------------------- tls_buffers.c, for the two others */
+
+/* For how long a stream that rests keeps SSL's buffers: a second. Only tests, at their beginning, say
+ * otherwise. */
+extern int64_t fy_tls_buffers_kept;
+
+/* The stream is about to wait for its peer, for who knows how long. */
+void fy_tls_buffers_rest(struct fy_tls_stream *self);
+
+/* It keeps no buffers any more, and leaves the books of its scheduler, whose lock is held. */
+void fy_tls_buffers_drop(struct fy_tls_stream *self);
 
 /* ------------------------------------------------------------------------------ what went wrong */
 

@@ -38,6 +38,20 @@ static int bio_read(BIO *bio, char *buf, size_t len, size_t *got)
     return 1;
 }
 
+/* What is to go at once and can: how much of it has gone. A failure is told to whoever flushes. */
+static size_t write_straight(struct fy_tls_stream *self, const char *bytes, size_t len)
+{
+    if (!self->straight || self->out.len > 0 || self->flushing.taken || self->write_failed != 0) {
+        return 0;
+    }
+    ssize_t written = self->below->ops->try_write(self->below, bytes, len);
+    if (written < 0 && written != -EAGAIN) {
+        self->write_failed = (int)written;
+        return len;
+    }
+    return written > 0 ? (size_t)written : 0;
+}
+
 static int bio_write(BIO *bio, const char *bytes, size_t len, size_t *written)
 {
     struct fy_tls_stream *self = BIO_get_data(bio);
@@ -47,7 +61,10 @@ static int bio_write(BIO *bio, const char *bytes, size_t len, size_t *written)
         BIO_set_retry_write(bio);
         return 0;
     }
-    fy_buffer_append(&self->out, bytes, len);
+    size_t gone = write_straight(self, bytes, len);
+    if (gone < len) {
+        fy_buffer_append(&self->out, bytes + gone, len - gone);
+    }
     *written = self->out.failed ? 0 : len;
     return !self->out.failed;
 }
@@ -197,7 +214,7 @@ int fy_tls_fill_at_rest(struct fy_tls_stream *self, int64_t deadline, const char
         self->filling.taken = true;
         self->rests = true;
         below->read_deadline = deadline;
-        (void)SSL_free_buffers(self->ssl); /* its own; not those that have something in them */
+        fy_tls_buffers_rest(self);
     }
     int failed = below->ops->rest_readable(below, why);
     if (failed == -EAGAIN) {

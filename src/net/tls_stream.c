@@ -12,10 +12,14 @@
 
 #include "base/error.h"
 #include "task/clock.h"
+#include "task/sched.h"
 
 /* As much goes into one record, and as much is encrypted before it is written. */
 #define RECORD_SIZE ((size_t)16384)
 #define BATCH_SIZE (4 * RECORD_SIZE)
+
+/* A task whose peer never keeps it waiting lets others have a turn after so many calls. */
+#define CALLS_PER_YIELD 64
 
 /* Beside -errno, from decrypt(). */
 #define NEEDS_INPUT (-EAGAIN)
@@ -266,6 +270,16 @@ static ssize_t encrypt_batch(struct fy_tls_stream *self, const struct iovec *iov
     return failed != 0 ? failed : (ssize_t)total;
 }
 
+/* Whether it is all in one record, as most requests are: that needs no buffer of ours on its way. */
+static bool fits_one_record(const struct iovec *iov, int count)
+{
+    size_t len = 0;
+    for (int i = 0; i < count && len <= RECORD_SIZE; i++) {
+        len += iov[i].iov_len;
+    }
+    return len <= RECORD_SIZE;
+}
+
 static ssize_t tls_writev(struct fy_stream *stream, const struct iovec *iov, int count,
                           const char *why)
 {
@@ -276,11 +290,16 @@ static ssize_t tls_writev(struct fy_stream *stream, const struct iovec *iov, int
     if (self->write_failed == 0 && too_late(stream->write_deadline)) {
         return -ETIMEDOUT;
     }
+    if (++self->calls % CALLS_PER_YIELD == 0) {
+        fy_yield();
+    }
     int failed = fy_tls_flush(self, why); /* something of the reader's */
     if (failed != 0) {
         return failed;
     }
+    self->straight = self->below->ops->try_write != NULL && fits_one_record(iov, count);
     ssize_t written = encrypt_batch(self, iov, count, why);
+    self->straight = false;
     if (written < 0) {
         self->write_failed = (int)written;
         return written;
@@ -332,6 +351,7 @@ static void say_close_notify(struct fy_tls_stream *self)
 /* The reader that may be parked waits in the stream below, and holds nothing here. */
 static void tls_detach(struct fy_stream *stream)
 {
+    fy_tls_buffers_drop(of(stream));
     struct fy_stream *below = of(stream)->below;
     below->ops->detach(below);
 }
@@ -368,6 +388,7 @@ static void tls_close(struct fy_stream *stream)
         fy_tls_try_flush(self);
     }
     self->closed = true;
+    fy_tls_buffers_drop(self);
     self->below->ops->close(self->below);
 }
 

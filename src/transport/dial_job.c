@@ -95,6 +95,15 @@ static int set_through(struct fy_through *through, const struct fy_dial_job *job
     return through->tls != NULL ? 0 : -1;
 }
 
+/* Whether the dial leaves the probes of the peer to the connection. Where more is agreed on than TCP
+ * they have to be there while that is; a socket of the user's is the user's to set up. */
+static bool puts_probes_off(const struct fy_dial_job *job)
+{
+    const struct fy_transport_settings *set = &job->transport->set;
+    return set->keep_alive_probe_ms >= 0 && !job->secure && job->route.proxy == NULL &&
+           set->dial == NULL && set->unix_socket == NULL;
+}
+
 static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_info **info,
                                         ferry_error *err)
 {
@@ -130,7 +139,7 @@ static struct fy_stream *connect_stream(struct fy_dial_job *job, struct fy_tls_i
         .resolver = &job->transport->resolver,
         .deadline = fy_after_ms(set->dial_timeout_ms),
         .canceled = &job->canceled,
-        .keep_alive_probe_ms = set->keep_alive_probe_ms,
+        .keep_alive_probe_ms = puts_probes_off(job) ? -1 : set->keep_alive_probe_ms,
         .dial = set->dial,
         .dial_arg = set->dial_arg,
         .context = job->context,
@@ -157,8 +166,8 @@ static struct fy_persist_conn *dial_conn(struct fy_dial_job *job, ferry_error *e
     struct fy_persist_conn *conn = NULL;
     if (job->place_lost) {
         fy_fail(err, FERRY_ECANCELED, 0, "the thread that dialed has ended");
-    } else if ((conn = fy_persist_conn_new(job->transport, job->host, stream, info, &job->route)) ==
-               NULL) {
+    } else if ((conn = fy_persist_conn_new(job->transport, job->host, stream, info, &job->route,
+                                           puts_probes_off(job))) == NULL) {
         fy_fail_memory(err);
     }
     if (conn == NULL) {

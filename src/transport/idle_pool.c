@@ -273,6 +273,9 @@ enum ferry_put_result fy_pool_try_put(struct fy_persist_conn *conn)
         result = put(conn, &evicted);
         pthread_mutex_unlock(&pool->lock);
     }
+    if (result == FERRY_PUT_OK) {
+        fy_persist_conn_probe(conn);
+    }
     if (evicted != NULL) {
         fy_pool_send_home(evicted);
     }

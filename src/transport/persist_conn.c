@@ -13,6 +13,7 @@
 #include "base/slab.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "net/socket_stream.h"
 #include "transport/idle_pool.h"
 
 /* How long the response is waited for when writing the request has failed: a server that refuses a
@@ -27,15 +28,27 @@ FY_SLAB_STATIC(connections, sizeof(struct fy_persist_conn), FY_SLAB_CHUNK)
 
 /* ------------------------------------------------------------------------------ birth and death */
 
+void fy_persist_conn_probe(struct fy_persist_conn *conn)
+{
+    if (conn->probes_due) {
+        conn->probes_due = false;
+        fy_socket_stream_probe(conn->stream, conn->transport->set.keep_alive_probe_ms);
+    }
+}
+
 /* The timer is left alone while the connection comes and goes; when it fires it looks since when
  * the connection has been idle, and goes off again at the time that this one instance of idleness
- * ends. */
+ * ends. The first time may be when the system has to begin to probe. */
 static void look_if_idle(struct fy_timer *timer)
 {
     struct fy_persist_conn *conn = FY_CONTAINER(timer, struct fy_persist_conn, idle_timer);
     int64_t limit = conn->transport->set.idle_timeout_ms * FY_MILLISECOND;
     int64_t now = fy_now();
     if (conn->is_closed) {
+        return;
+    }
+    fy_persist_conn_probe(conn);
+    if (limit < 0) {
         return;
     }
     int64_t since = fy_pool_idle_since(conn, now);
@@ -106,9 +119,14 @@ static void settle_here(struct fy_persist_conn *conn, int64_t since)
     conn->sched = sched;
     conn->input.spares = &sched->spares;
     fy_list_push_front(&sched->exit_hooks, &conn->exit.link);
-    if (conn->transport->set.idle_timeout_ms >= 0) {
-        fy_timer_arm(&sched->timers, &conn->idle_timer,
-                     since + conn->transport->set.idle_timeout_ms * FY_MILLISECOND, look_if_idle);
+    const struct fy_transport_settings *set = &conn->transport->set;
+    int64_t look = set->idle_timeout_ms;
+    if (conn->probes_due && (look < 0 || set->keep_alive_probe_ms < look)) {
+        look = set->keep_alive_probe_ms;
+    }
+    if (look >= 0) {
+        fy_timer_arm(&sched->timers, &conn->idle_timer, since + look * FY_MILLISECOND,
+                     look_if_idle);
     }
 }
 
@@ -126,12 +144,13 @@ static struct fy_task *start_loop(struct fy_persist_conn *conn, const char *name
 
 struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct fy_host *host,
                                             struct fy_stream *stream, struct fy_tls_info *tls,
-                                            const struct fy_route *route)
+                                            const struct fy_route *route, bool probes_due)
 {
     struct fy_persist_conn *conn = conn_alloc(transport, host, stream, tls, route);
     if (conn == NULL) {
         return NULL;
     }
+    conn->probes_due = probes_due;
     conn->write_task = start_loop(conn, "write loop", fy_write_loop);
     if (conn->write_task == NULL) {
         conn->write_loop_over = true;

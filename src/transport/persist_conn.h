@@ -54,6 +54,9 @@ struct fy_persist_conn {
     bool in_put_trace;
     bool was_put_back; /* another thread wanted it while a loop was at work: the pool is to be told
                           when it rests */
+    /* The system is still to be asked to probe the peer: when the connection is kept, or has lived for
+     * as long as a peer may be silent. One that serves a single request at once needs none. */
+    bool probes_due;
     bool is_closed;
     const ferry_error *why; /* once closed: from malloc(), or static when there is no memory */
     enum fy_trip_failure why_failure; /* likewise: what it means for a request that was on it */
@@ -76,10 +79,15 @@ struct fy_persist_conn {
 
 /* A connection over a stream, with its loops started, on the running scheduler. Takes the stream
  * over, the hold on what TLS has agreed (NULL: no TLS), and the place in the host's count that the
- * caller has reserved; on NULL (out of memory) all stay the caller's. */
+ * caller has reserved; on NULL (out of memory) all stay the caller's. probes_due: the stream is a
+ * socket's, whose peer is to be probed (the option keep_alive_probe_ms) from when it matters. */
 struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct fy_host *host,
                                             struct fy_stream *stream, struct fy_tls_info *tls,
-                                            const struct fy_route *route);
+                                            const struct fy_route *route, bool probes_due);
+
+/* Probes of its peer, if they are due, from now on; no matter how late that is, the first one comes
+ * when the peer has been silent for its time. */
+void fy_persist_conn_probe(struct fy_persist_conn *conn);
 
 void fy_persist_conn_hold(struct fy_persist_conn *conn);
 void fy_persist_conn_release(struct fy_persist_conn *conn);

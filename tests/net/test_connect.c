@@ -83,6 +83,82 @@ static void connect_refused(void **state)
     close(fd);
 }
 
+/* A socket that is given the very port that it dials meets itself: nobody listens there. */
+static void meets_itself(void **state)
+{
+    uint16_t port;
+    struct fy_address address;
+    struct fy_local_end local = {0};
+    struct fy_stream *stream;
+    (void)state;
+    close(net_test_listen("127.0.0.1", &port));
+    local.first_port = local.last_port = port;
+    assert_true(fy_address_parse(&address, "127.0.0.1", port));
+    int result = fy_socket_stream_connect(&stream, (const struct sockaddr *)&address.sockaddr,
+                                          address.len, &local);
+    if (result == -EINPROGRESS) {
+        result = fy_socket_stream_finish_connect(stream, "test");
+        stream->ops->free(stream);
+    }
+    assert_int_equal(result, -ECONNREFUSED);
+}
+
+/* The ports at which a socket could meet itself, and so is asked which it has. */
+static void ports_to_look_for(void **state)
+{
+    const struct fy_local_end ports = {.first_port = 5000, .last_port = 5009};
+    struct sockaddr_in own;
+    socklen_t len = sizeof own;
+    int ends[2];
+    (void)state;
+    net_test_tcp_pair(ends);
+    assert_int_equal(getpeername(ends[1], (struct sockaddr *)&own, &len), 0);
+    assert_true(fy_local_end_may_have(NULL, ntohs(own.sin_port))); /* the system has given it */
+    assert_false(fy_local_end_may_have(NULL, 0));
+    assert_true(fy_local_end_may_have(&ports, 5000));
+    assert_true(fy_local_end_may_have(&ports, 5009));
+    assert_false(fy_local_end_may_have(&ports, 5010));
+    assert_false(fy_local_end_may_have(&ports, 4999));
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static int nodelay_of(const struct fy_stream *stream)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+    assert_int_equal(
+        getsockopt(stream->ops->descriptor(stream), IPPROTO_TCP, TCP_NODELAY, &value, &len), 0);
+    return value != 0;
+}
+
+/* No write waits for what went before it: the first has nothing before it. */
+static void small_writes(void **state)
+{
+    (void)state;
+    for (int delays = 0; delays < 2; delays++) {
+        const struct fy_local_end local = {.delays = delays != 0};
+        uint16_t port;
+        int listener = net_test_listen("127.0.0.1", &port);
+        struct fy_stream *stream;
+        struct fy_address address;
+        assert_true(fy_address_parse(&address, "127.0.0.1", port));
+        int result = fy_socket_stream_connect(&stream, (const struct sockaddr *)&address.sockaddr,
+                                              address.len, &local);
+        if (result == -EINPROGRESS) {
+            result = fy_socket_stream_finish_connect(stream, "test");
+        }
+        assert_int_equal(result, 0);
+        for (int write = 0; write < 3; write++) {
+            struct iovec iov = {.iov_base = (char *)"a", .iov_len = 1};
+            assert_int_equal(stream->ops->writev(stream, &iov, 1, "test"), 1);
+            assert_int_equal(nodelay_of(stream), write > 0 && !delays);
+        }
+        stream->ops->free(stream);
+        close(listener);
+    }
+}
+
 static void socket_options(void **state)
 {
     int ends[2];
@@ -123,6 +199,9 @@ int main(void)
         TEST(unusable_descriptor_stays_the_callers),
         TEST(connects),
         TEST(connect_refused),
+        TEST(meets_itself),
+        TEST(ports_to_look_for),
+        TEST(small_writes),
         TEST(socket_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,12 +7,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include "net/local_end.h"
 
 /* Answers with the client's address and port. */
 static void serve_peers(struct origin_conn *conn, void *arg)
@@ -175,27 +172,6 @@ static void test_options_that_cannot_be_used(void **state)
     }
 }
 
-static int nodelay_of(const struct fy_local_end *end)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    int value = 1;
-    socklen_t len = sizeof value;
-    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, len), 0);
-    fy_local_end_connected(end, fd);
-    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &len), 0);
-    close(fd);
-    return value;
-}
-
-static void test_small_writes(void **state)
-{
-    struct fy_local_end end;
-    (void)state;
-    assert_int_equal(fy_local_end_init(&end, FERRY_TRANSPORT_OPTIONS(.delay_small_writes = 1)), 0);
-    assert_int_equal(nodelay_of(&end), 0);
-    assert_true(nodelay_of(NULL) != 0);
-}
-
 /* --------------------------------------------------------------------------------- the far end */
 
 /* Which entry's: of a URL's host and port at the origin, "" where it would be dialed itself. */
@@ -326,7 +302,6 @@ int main(void)
         TRANSPORT_TEST(test_interface),
         TRANSPORT_TEST(test_ip_version),
         TRANSPORT_TEST(test_options_that_cannot_be_used),
-        TRANSPORT_TEST(test_small_writes),
         TRANSPORT_TEST(test_connect_to),
         TRANSPORT_TEST(test_connect_to_keeps_the_name),
         TRANSPORT_TEST(test_connect_to_through_proxies),
