@@ -12,7 +12,7 @@
 
 struct fy_io;
 
-#define FY_POLLER_BATCH 128
+#define FY_POLLER_BATCH 256
 
 /* A registration. Events carry its index and generation, never a pointer: one that was collected
  * before its descriptor was closed finds the generation changed and means nothing. */
