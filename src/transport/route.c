@@ -308,8 +308,7 @@ int fy_route_authorize(const struct fy_route *route, const ferry_transport *tran
 int fy_route_challenged(const struct fy_route *route, const ferry_transport *transport,
                         const ferry_request *req, const ferry_response *res, ferry_error *err)
 {
-    if (res->status != 407 || has_own_credentials(transport, req) ||
-        !fy_request_rewindable(req)) {
+    if (res->status != 407 || has_own_credentials(transport, req) || !fy_request_rewindable(req)) {
         return 0;
     }
     int found = (int)fy_proxy_challenged(route->proxy, &res->header, err);
