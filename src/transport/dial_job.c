@@ -8,12 +8,20 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/slab.h"
 #include "http/request.h"
 #include "net/connect.h"
 #include "transport/get_conn.h"
 #include "transport/idle_pool.h"
 #include "transport/trace.h"
 #include "watch/snapshot.h"
+
+/* With the texts of its names, but for long ones. From a slab, since a burst of dials would otherwise
+ * lie in the heap between what stays. */
+#define JOB_BYTES 576
+_Static_assert(sizeof(struct fy_dial_job) < JOB_BYTES, "there is room for texts");
+
+FY_SLAB_STATIC(jobs, JOB_BYTES, FY_SLAB_CHUNK)
 
 static void job_free(struct fy_dial_job *job)
 {
@@ -24,7 +32,8 @@ static void job_free(struct fy_dial_job *job)
     free(job->detour);
     free(job->user_agent);
     fy_route_end(&job->route);
-    free(job);
+    free(job->long_texts);
+    fy_slab_give(&jobs, job);
 }
 
 /* The thread ends. A dial function of the user's may never come back: its place is freed now. */
@@ -208,14 +217,18 @@ static struct fy_dial_job *job_new(struct fy_want *want)
         want->route->proxy != NULL && !want->route->absolute ? fy_request_user_agent(req) : NULL;
     size_t name_size = strlen(req->url.host) + 1;
     size_t host_port_size = strlen(req->url.host_port) + 1;
-    struct fy_dial_job *job = malloc(sizeof *job + name_size + host_port_size);
-    if (job == NULL) {
+    bool is_long = name_size + host_port_size > JOB_BYTES - sizeof(struct fy_dial_job);
+    char *long_texts = is_long ? malloc(name_size + host_port_size) : NULL;
+    struct fy_dial_job *job = fy_slab_take(&jobs);
+    if (job == NULL || (is_long && long_texts == NULL)) {
+        free(long_texts);
+        fy_slab_give(&jobs, job);
         return NULL;
     }
-    *job = (struct fy_dial_job){0};
+    *job = (struct fy_dial_job){.long_texts = long_texts};
     fy_list_init(&job->exit.link);
     fy_chan_init(&job->canceled, NULL, 0);
-    job->name = memcpy(job + 1, req->url.host, name_size);
+    job->name = memcpy(is_long ? long_texts : (char *)(job + 1), req->url.host, name_size);
     job->host_port = memcpy(job->name + name_size, req->url.host_port, host_port_size);
     job->port = req->url.port;
     job->user_agent = user_agent != NULL ? strdup(user_agent) : NULL;

@@ -16,9 +16,10 @@ struct fy_dial_job {
     bool place_lost;      /* the thread ends, and the place has been given back already */
     struct fy_chan canceled;
     struct fy_exit_hook exit;
-    /* Copies, behind this struct: the dial may outlive the request. */
+    /* Copies, behind this struct or in long_texts: the dial may outlive the request. */
     char *name, *host_port;
-    char *detour; /* where it goes instead, as a host_port; NULL: there */
+    char *long_texts; /* NULL: they are not long */
+    char *detour;     /* where it goes instead, as a host_port; NULL: there */
     uint16_t port;
     bool secure;            /* https */
     bool in_handshake;      /* TLS is being agreed on */

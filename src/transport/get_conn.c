@@ -128,7 +128,7 @@ static void want_in_child(struct fy_exit_hook *hook)
 static struct fy_want *want_new(ferry_transport *transport, ferry_request *req,
                                 const struct fy_route *route)
 {
-    struct fy_want *want = calloc(1, sizeof *want);
+    struct fy_want *want = fy_want_alloc();
     if (want == NULL) {
         return NULL;
     }

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "base/slab.h"
 #include "transport/idle_pool.h"
 #include "transport/pool_books.h"
 
@@ -289,12 +290,23 @@ int fy_wants_count(ferry_transport *transport)
     return count;
 }
 
+FY_SLAB_STATIC(wants, sizeof(struct fy_want), FY_SLAB_CHUNK)
+
+struct fy_want *fy_want_alloc(void)
+{
+    struct fy_want *want = fy_slab_take(&wants);
+    if (want != NULL) {
+        *want = (struct fy_want){0};
+    }
+    return want;
+}
+
 void fy_want_release(struct fy_want *want)
 {
     /* Who gives several holds back had them. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     if (--want->holds == 0) {
         fy_transport_release(want->transport);
-        free(want);
+        fy_slab_give(&wants, want);
     }
 }
 

@@ -49,6 +49,9 @@ struct fy_want {
     const struct fy_route *route; /* the request's; likewise */
 };
 
+/* All zero; NULL when out of memory. */
+struct fy_want *fy_want_alloc(void);
+
 /* Enters it: FY_WANT_DIAL when it is to dial now (a place is reserved), FY_WANT_QUEUED when it must
  * wait for a slot, or for a dial that others have begun and do not need, FY_WANT_DRAIN when it may
  * dial but a connection of the host may be free in a moment, FY_WANT_TAKE when there is one to be

@@ -178,7 +178,7 @@ static void test_options_that_cannot_be_used(void **state)
 static void goes(void **state, struct origin *origin, const char *entry_format, const char *url)
 {
     char entry[128];
-    char host[128];
+    char host[512];
     unsigned before = origin_counts(origin).requests;
     snprintf(entry, sizeof entry, entry_format, origin_port(origin));
     const char *const entries[] = {"other.example:80:192.0.2.1:1", entry, "::192.0.2.1:1", NULL};
@@ -189,6 +189,9 @@ static void goes(void **state, struct origin *origin, const char *entry_format, 
     assert_non_null(strstr(origin_request(origin, before).head, host));
 }
 
+/* A name may have up to 253 bytes (RFC 1035 section 2.3.4): more than a dial has room for beside itself. */
+#define LABEL_OF_60 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz01234567"
+
 static void test_connect_to(void **state)
 {
     struct origin *origin = serve_with(state, serve_peers, NULL);
@@ -196,6 +199,8 @@ static void test_connect_to(void **state)
     goes(state, origin, "A.example.:80:127.0.0.1:%d", "http://a.example/");
     goes(state, origin, "a.example::127.0.0.1:%d", "http://a.example:81/");
     goes(state, origin, ":82:127.0.0.1:%d", "http://b.example:82/");
+    goes(state, origin, ":82:127.0.0.1:%d",
+         "http://" LABEL_OF_60 "." LABEL_OF_60 "." LABEL_OF_60 "." LABEL_OF_60 ":82/");
     goes(state, origin, "::127.0.0.1:%d", "http://c.example:83/");
     goes(state, origin, "[::1]:84:localhost:%d", "http://[::1]:84/");
     goes(state, origin, "127.0.0.1:85::%d", "http://127.0.0.1:85/");
@@ -278,7 +283,7 @@ static void test_send_proxy_protocol(void **state)
     snprintf(wanted, sizeof wanted, "PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n", port,
              origin_port(origin));
     assert_string_equal(outcome.body, wanted);
-    snprintf(first, sizeof first, "%s", outcome.body);
+    snprintf(first, sizeof first, "%.127s", outcome.body);
     assert_got(get(transport, origin_url(origin, "/")), 200, first); /* once a connection */
     assert_int_equal(origin_counts(origin).accepted, 1);
 }
