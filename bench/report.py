@@ -52,6 +52,8 @@ def summarize(chosen, results):
     for workload in chosen:
         of_workload = results[workload.name]
         rows[workload.name] = {}
+        if not of_workload:
+            continue  # one that has no contenders, or none of them is here
         compared = (FIGURES[workload.kind][0][0], "wall_us", "per_second")
         for key, rounds in of_workload.items():
             marks = of_workload.get(limit_of(workload, of_workload, key))

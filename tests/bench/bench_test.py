@@ -185,7 +185,7 @@ class Runner(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             out = os.path.join(folder, "result.json")
             done = subprocess.run(
-                [sys.executable, os.path.join(TOP, "bench", "run.py"), BUILD, "--work", "get-1,new-64",
+                [sys.executable, os.path.join(TOP, "bench", "run.py"), BUILD, "--work", "get-1,new-64,size",
                  "--rounds", "2", "--seconds", "0.02", "--out", out, "--charts", folder],
                 capture_output=True, text=True, check=False, timeout=120)
             self.assertEqual(done.returncode, 0, done.stderr)
