@@ -22,6 +22,7 @@
 #include "message.h"
 #include "transfer/run.h"
 #include "transfer/tracer.h"
+#include "transfer/transport.h"
 #include "transfer/watch.h"
 
 #define DEFAULT_PARALLEL 50
@@ -174,6 +175,7 @@ int fetch_main(int argc, char **argv)
     struct run_config flags = {.first = config_new()};
     int status = CLI_NO_MEMORY;
     flags.last = flags.first;
+    trust_as_curl();
     signal(SIGPIPE, SIG_IGN); /* who reads our output may stop: that is a sentence, not a death */
     if (flags.first)
         status = run_command(&flags, argc, argv);

@@ -48,10 +48,41 @@ static const char *split_certificate(const char *text, const char **password)
     return file;
 }
 
+/* What people have set for curl holds here; NULL: nothing. */
+static const char *bundle_of_curl(void)
+{
+    const char *bundle = getenv("CURL_CA_BUNDLE");
+    return bundle && bundle[0] != '\0' ? bundle : NULL;
+}
+
+void trust_as_curl(void)
+{
+    const char *bundle = bundle_of_curl();
+    if (bundle)
+        (void)setenv("SSL_CERT_FILE", bundle, 1); /* is_system_store() looks whether it is there */
+}
+
+/* Whether the system's store, for which OpenSSL looks into the environment, is what the bundle says. One
+ * that cannot be read is to be complained of, and there OpenSSL would not. */
+static bool is_system_store(const char *bundle)
+{
+    const char *file = getenv("SSL_CERT_FILE");
+    return !bundle || (file && strcmp(file, bundle) == 0 && access(bundle, R_OK) == 0);
+}
+
 /* sha256// hashes, or a file with the key. */
 static bool are_hashes(const char *text)
 {
     return strncmp(text, "sha256//", 8) == 0;
+}
+
+/* Whether nothing is asked of TLS but what the library does by itself: that, it does when TLS is first
+ * spoken, and a program that never speaks it is spared reading a hundred authorities. */
+static bool is_standard(const struct config *config, const struct tls_config *tls)
+{
+    static const struct tls_config nothing; /* theirs is from calloc() */
+    return memcmp(tls, &nothing, sizeof nothing) == 0 && !config->no_alpn &&
+           !config->no_session_id && is_system_store(bundle_of_curl());
 }
 
 static int tls_options(const struct config *config, const struct tls_config *tls,
@@ -66,8 +97,8 @@ static int tls_options(const struct config *config, const struct tls_config *tls
         status = check_file(certificate, "--cert", CLI_CERTIFICATE);
     if (status == CLI_OK)
         status = check_file(tls->key, "--key", CLI_CERTIFICATE);
-    const char *bundle = getenv("CURL_CA_BUNDLE"); /* what people have set for curl holds here */
-    bool has_own = tls->ca_file || tls->ca_directory || !bundle || bundle[0] == '\0';
+    const char *bundle = bundle_of_curl();
+    bool has_own = tls->ca_file || tls->ca_directory || !bundle;
     bool hashes = tls->pinned_keys && are_hashes(tls->pinned_keys);
     *options = (ferry_tls_options){
         .size = sizeof *options,
@@ -304,6 +335,8 @@ int group_transport(struct group *group)
     if (status != CLI_OK)
         return status;
     read_environment(group);
+    bool standard = is_standard(config, &config->tls);
+    bool all_standard = standard && is_standard(config, &config->proxy_tls);
     bool fine = as_list(&config->resolve, true, &resolve);
     fine = as_list(&config->connect_to, false, &connect_to) && fine;
     ferry_transport_options options = {
@@ -317,8 +350,8 @@ int group_transport(struct group *group)
                                                                       : -1,
         .keep_alive_probe_ms = keep_alive(config),
         .disable_compression = !config->compressed,
-        .tls = &tls,
-        .proxy_tls = &proxy_tls,
+        .tls = standard ? NULL : &tls,
+        .proxy_tls = all_standard ? NULL : &proxy_tls,
         .proxy = proxy_url(config, config->proxy),
         .proxy_fn = config->proxy ? NULL : choose_proxy,
         .proxy_arg = group,

@@ -6,6 +6,9 @@
 
 #include "transfer/run.h"
 
+/* At the beginning, while there is one thread: from here on the system's store is what CURL_CA_BUNDLE names. */
+void trust_as_curl(void);
+
 /* CLI_OK and group->transport; else it has been said. */
 int group_transport(struct group *group);
 

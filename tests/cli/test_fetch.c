@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -83,6 +84,19 @@ static void the_scheme_may_be_left_out(void **state)
 
     (void)state;
     command(&result, nginx_url(nginx, "/hello.txt") + strlen("http://"));
+    succeeds_with(&result, "hello\n");
+}
+
+/* Whoever opens this bundle waits for a writer that never comes. */
+static void authorities_are_not_read_before_tls(void **state)
+{
+    struct run_result result;
+
+    (void)state;
+    assert_int_equal(mkfifo(temp_path("bundle"), 0600), 0);
+    assert_int_equal(setenv("CURL_CA_BUNDLE", temp_path("bundle"), 1), 0);
+    command(&result, nginx_url(nginx, "/hello.txt"));
+    unsetenv("CURL_CA_BUNDLE");
     succeeds_with(&result, "hello\n");
 }
 
@@ -379,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prints_a_body),
         cmocka_unit_test(the_scheme_may_be_left_out),
+        cmocka_unit_test(authorities_are_not_read_before_tls),
         cmocka_unit_test(prints_a_large_body_byte_for_byte),
         cmocka_unit_test(several_urls_share_a_connection),
         cmocka_unit_test(writes_to_a_file),
