@@ -29,13 +29,20 @@ static void serve_once(struct origin_conn *conn, void *arg)
     }
 }
 
+struct busy {
+    struct gate close;
+    struct origin *origin;
+    int port;
+    pid_t pid;
+};
+
 /* What ss says of the sockets that are connected to the port, a line each; to be freed. */
 static char *sockets_to(int port)
 {
     char filter[40];
     struct run_result result;
     snprintf(filter, sizeof filter, "dport = :%d", port);
-    if (!run(&(struct run_options){.argv = (const char *const[]){"ss", "-Htna", filter, NULL}},
+    if (!run(&(struct run_options){.argv = (const char *const[]){"ss", "-Htnap", filter, NULL}},
              &result) ||
         result.status != 0) {
         fail_msg("ss: status %d: %s", result.status, result.err);
@@ -46,21 +53,31 @@ static char *sockets_to(int port)
     return lines;
 }
 
-static bool all_sockets_are(int port, const char *state)
+/* Of the program's, which has one or, state being NULL, none. The port may have been another server's just
+ * before: then somebody else's sockets stand there as well, in TIME-WAIT. */
+static bool all_sockets_are(const struct busy *busy, const char *state)
 {
-    char *lines = sockets_to(port);
-    bool are = state != NULL ? strncmp(lines, state, strlen(state)) == 0 : lines[0] == '\0';
+    char *lines = sockets_to(busy->port);
+    char owner[32];
+    int count = 0;
+    bool are = true;
+    snprintf(owner, sizeof owner, "pid=%d,", (int)busy->pid);
+    for (char *line = strtok(lines, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        if (strstr(line, owner) != NULL) {
+            count++;
+            are = are && state != NULL && strncmp(line, state, strlen(state)) == 0;
+        }
+    }
     free(lines);
-    return are;
+    return are && count == (state != NULL);
 }
 
-/* state: NULL: there is none. */
-static void await_sockets(int port, const char *state)
+static void await_sockets(const struct busy *busy, const char *state)
 {
     int64_t deadline = events_deadline(20000);
-    while (!all_sockets_are(port, state)) {
+    while (!all_sockets_are(busy, state)) {
         if (events_now() >= deadline) {
-            fail_msg("never %s: %s", state != NULL ? state : "gone", sockets_to(port));
+            fail_msg("never %s: %s", state != NULL ? state : "gone", sockets_to(busy->port));
         }
         usleep(50000);
     }
@@ -74,13 +91,6 @@ static bool have_ss(void)
     run_free(&result);
     return have;
 }
-
-struct busy {
-    struct gate close;
-    struct origin *origin;
-    int port;
-    pid_t pid;
-};
 
 /* Starts the program and returns when it computes, its connection idle. */
 static void begin(struct busy *busy, const char *how)
@@ -101,7 +111,7 @@ static void begin(struct busy *busy, const char *how)
     assert_int_equal(read(out[0], said, sizeof said - 1), 10);
     assert_string_equal(said, "computing\n");
     close(out[0]);
-    assert_true(all_sockets_are(busy->port, "ESTAB"));
+    assert_true(all_sockets_are(busy, "ESTAB"));
 }
 
 static void end(struct busy *busy)
@@ -119,7 +129,7 @@ static void no_socket_waits_to_be_closed(void **state)
     }
     begin(&busy, NULL);
     gate_open(&busy.close);
-    await_sockets(busy.port, NULL);
+    await_sockets(&busy, NULL);
     end(&busy);
 }
 
@@ -133,9 +143,9 @@ static void without_the_monitor_one_does(void **state)
     }
     begin(&busy, "unwatched");
     gate_open(&busy.close);
-    await_sockets(busy.port, "CLOSE-WAIT");
+    await_sockets(&busy, "CLOSE-WAIT");
     sleep(1); /* the time in which the monitor would have come by */
-    assert_true(all_sockets_are(busy.port, "CLOSE-WAIT"));
+    assert_true(all_sockets_are(&busy, "CLOSE-WAIT"));
     end(&busy);
 }
 
