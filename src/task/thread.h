@@ -10,9 +10,6 @@
 /* Empties the wake descriptor. */
 void fy_thread_drain_pokes(struct fy_sched *sched);
 
-/* sched.c's: does what has been posted. */
-void fy_posts_run(struct fy_sched *sched);
-
 /* sched.c's: enters a task into the scheduler's books. */
 void fy_task_register(struct fy_task *task, struct fy_sched *sched);
 
