@@ -220,6 +220,7 @@ struct fy_stream *fy_tls_client(struct fy_tls_config *config, struct fy_stream *
         goto fail;
     }
     SSL_set_connect_state(self->ssl);
+    self->dry = true; /* the server waits for our first message */
     self->host = plain;
     self->stream.read_deadline = deadline;
     self->stream.write_deadline = deadline;
@@ -229,6 +230,7 @@ struct fy_stream *fy_tls_client(struct fy_tls_config *config, struct fy_stream *
         goto fail;
     }
     self->established = true;
+    self->dry = !SSL_has_pending(self->ssl);
     self->stream.read_deadline = FY_NEVER;
     self->stream.write_deadline = FY_NEVER;
     return &self->stream;

@@ -101,7 +101,7 @@ struct fy_tls_stream {
     SSL *ssl;
     char *session_key;
     const char *host; /* the caller's; during the handshake only */
-    bool dry;         /* SSL has nothing in itself to be read: it needs more from below */
+    bool dry;         /* SSL has nothing in itself to be read, and there is no news from below */
     bool rests;       /* who has the turn to wait rests, and others may read from below meanwhile */
     bool ended;       /* below has ended, and SSL has all that came */
     int below_failed; /* -errno of a read from below, for good; 0: none */

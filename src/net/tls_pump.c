@@ -31,7 +31,7 @@ static int bio_read(BIO *bio, char *buf, size_t len, size_t *got)
         return 0;
     }
     ssize_t came = -EAGAIN;
-    if (is_free(self) && self->below_failed == 0 && self->reads_left > 0) {
+    if (!self->dry && is_free(self) && self->below_failed == 0 && self->reads_left > 0) {
         self->reads_left--;
         came = self->below->ops->try_read(self->below, buf, len);
     }
