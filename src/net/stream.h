@@ -44,8 +44,8 @@ struct fy_stream_ops {
     /* Whether a read would return at once (bytes, end or error), asked without parking. Knows what
      * the poller has seen, not what has come since it last looked. */
     bool (*has_input)(struct fy_stream *stream);
-    /* As read and writev, with -EAGAIN instead of parking, and no word about deadlines. NULL: this
-     * kind of stream cannot. */
+    /* As read and writev, with -EAGAIN instead of parking, and no word about deadlines. What TLS has
+     * taken may stay with it until its next write. NULL: this kind of stream cannot. */
     ssize_t (*try_read)(struct fy_stream *stream, void *buf, size_t len);
     ssize_t (*try_write)(struct fy_stream *stream, const void *buf, size_t len);
     /* Takes the stream out of its scheduler, with the one reader that may rest in

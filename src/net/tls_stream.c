@@ -280,6 +280,13 @@ static bool fits_one_record(const struct iovec *iov, int count)
     return len <= RECORD_SIZE;
 }
 
+/* Whether what below takes without parking is on its way. TLS below keeps what does not go at once for
+ * when it is next written to, which may be never. */
+static bool takes_at_once(struct fy_stream *below)
+{
+    return below->ops->try_write != NULL && fy_tls_stream_from(below) == NULL;
+}
+
 static ssize_t tls_writev(struct fy_stream *stream, const struct iovec *iov, int count,
                           const char *why)
 {
@@ -297,7 +304,7 @@ static ssize_t tls_writev(struct fy_stream *stream, const struct iovec *iov, int
     if (failed != 0) {
         return failed;
     }
-    self->straight = self->below->ops->try_write != NULL && fits_one_record(iov, count);
+    self->straight = takes_at_once(self->below) && fits_one_record(iov, count);
     ssize_t written = encrypt_batch(self, iov, count, why);
     self->straight = false;
     if (written < 0) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -409,39 +410,50 @@ static void write_without_a_reader(void **state)
 
 /* ---------------------------------------------------------------------------------- TLS in TLS */
 
+/* What is served in the inner TLS. */
+struct inner {
+    void (*serve)(SSL *ssl, int fd, void *arg);
+    void *arg;
+};
+
 /* The server's inner TLS, over the outer one: as an HTTPS proxy with a tunnel to an HTTPS server. */
 static void serve_inner(SSL *outer, int fd, void *arg)
 {
+    const struct inner *serves = arg;
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     SSL *inner = SSL_new(context);
     BIO *bio = BIO_new(BIO_f_ssl());
-    (void)fd;
-    (void)arg;
     SSL_use_certificate(inner, world.server->x509);
     SSL_use_PrivateKey(inner, world.server->key);
     SSL_up_ref(outer);
     BIO_set_ssl(bio, outer, BIO_CLOSE);
     SSL_set_bio(inner, bio, bio);
     if (SSL_accept(inner) == 1) {
-        tls_serve_echo(inner, fd, NULL);
+        serves->serve(inner, fd, serves->arg);
     }
     SSL_free(inner);
     SSL_CTX_free(context);
 }
 
-static void tls_over_tls(void **state)
+static struct fy_stream *open_inner(struct fy_stream *outer)
 {
-    (void)state;
-    char buf[4];
     ferry_error err = {0};
-    struct tls_server *server = tls_test_serve(serve_inner, NULL);
-    struct fy_stream *outer = tls_test_open_to(server);
     struct fy_tls_config *config = tls_test_config(&(ferry_tls_options){.ca_file = world.ca_file});
     struct fy_stream *inner =
         fy_tls_client(config, outer, "localhost", "inner:443", FY_NEVER, NULL, &err);
     fy_tls_config_release(config);
     assert_string_equal(err.message, "");
     assert_non_null(inner);
+    return inner;
+}
+
+static void tls_over_tls(void **state)
+{
+    (void)state;
+    char buf[4];
+    struct inner echo = {.serve = tls_serve_echo};
+    struct tls_server *server = tls_test_serve(serve_inner, &echo);
+    struct fy_stream *inner = open_inner(tls_test_open_to(server));
     assert_false(inner->ops->has_input(inner));
     tls_test_write(inner, "hello");
     tls_test_expect(inner, "hello");
@@ -451,6 +463,82 @@ static void tls_over_tls(void **state)
     assert_int_equal(inner->ops->shutdown_write(inner), 0);
     assert_int_equal(tls_test_read(inner, buf, sizeof buf), 0);
     tls_test_free(inner);
+    tls_server_stop(server);
+}
+
+struct late {
+    struct gate go_on;
+    atomic_size_t received;
+};
+
+static void read_when_told(SSL *ssl, int fd, void *arg)
+{
+    struct late *late = arg;
+    char buf[1024];
+    int got;
+    (void)fd;
+    gate_wait(&late->go_on, 10000);
+    while ((got = SSL_read(ssl, buf, sizeof buf)) > 0) {
+        atomic_fetch_add(&late->received, (size_t)got);
+    }
+}
+
+struct filling {
+    struct fy_stream *inner, *outer;
+    struct late *late;
+    size_t written;
+    bool enough, done;
+};
+
+/* Until it is enough, or something has stayed behind in the outer TLS. */
+static void write_pieces(void *arg)
+{
+    struct filling *self = arg;
+    static char piece[16000]; /* less than a record */
+    while (!self->enough && fy_tls_stream_from(self->outer)->out.len == 0) {
+        struct iovec iov = {.iov_base = piece, .iov_len = sizeof piece};
+        if (fy_stream_write_all(self->inner, &iov, 1, "test write") != 0) {
+            break;
+        }
+        self->written += sizeof piece;
+    }
+    self->done = true;
+}
+
+static bool is_full(void *arg)
+{
+    const struct filling *self = arg;
+    fy_poll_now();
+    net_test_yield();
+    return self->done || fy_tls_stream_from(self->outer)->flushing.taken;
+}
+
+static bool has_all_come(void *arg)
+{
+    const struct filling *self = arg;
+    fy_poll_now();
+    net_test_yield();
+    return self->done && atomic_load(&self->late->received) == self->written;
+}
+
+/* What a write has taken comes to the server, though nothing is written behind it, nor read. */
+static void nothing_stays_between_two_of_them(void **state)
+{
+    static const int small = 4096;
+    (void)state;
+    struct late late = {0};
+    struct inner reads = {.serve = read_when_told, .arg = &late};
+    struct tls_server *server = tls_test_serve(serve_inner, &reads);
+    struct fy_stream *outer = tls_test_open_to(server);
+    struct filling filling = {.inner = open_inner(outer), .outer = outer, .late = &late};
+    assert_int_equal(
+        setsockopt(outer->ops->descriptor(outer), SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    net_test_go(write_pieces, &filling);
+    assert_true(expect_eventually(is_full, &filling, 10000));
+    filling.enough = true;
+    gate_open(&late.go_on);
+    assert_true(expect_eventually(has_all_come, &filling, 10000));
+    tls_test_free(filling.inner);
     tls_server_stop(server);
 }
 
@@ -470,6 +558,7 @@ int main(void)
         TEST(write_behind_half_a_ticket),
         TEST(write_without_a_reader),
         TEST(tls_over_tls),
+        TEST(nothing_stays_between_two_of_them),
     };
     return cmocka_run_group_tests_name("tls stream", tests, tls_world_make, tls_world_free);
 }
