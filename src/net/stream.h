@@ -29,7 +29,8 @@ struct fy_stream_ops {
     /* As read, into an empty pipe of the caller's and not through here. NULL: this kind of stream
      * cannot. */
     ssize_t (*splice)(struct fy_stream *stream, int pipe, size_t len, const char *why);
-    /* As much as goes now, at least one byte; parks only when nothing goes. */
+    /* As much as goes now, at least one byte; parks only when nothing goes. When it fails, nothing has
+     * gone: what has, and what may have, was told first. */
     ssize_t (*writev)(struct fy_stream *stream, const struct iovec *iov, int count,
                       const char *why);
     /* As much of len bytes of a file from offset as goes now; 0: the file has ended; -ENOSYS: not

@@ -141,68 +141,6 @@ static void read_deadline(void **state)
     tls_server_stop(server);
 }
 
-/* ------------------------------------------------------------------------------------ writing */
-
-static void never_read(SSL *ssl, int fd, void *arg)
-{
-    struct gate *enough = arg;
-    (void)ssl;
-    (void)fd;
-    gate_wait(enough, 10000);
-}
-
-static void write_deadline(void **state)
-{
-    (void)state;
-    static char block[65536];
-    struct iovec iov = {.iov_base = block, .iov_len = sizeof block};
-    struct gate enough = {0};
-    struct tls_server *server = tls_test_serve(never_read, &enough);
-    struct fy_stream *stream = tls_test_open_to(server);
-    ssize_t written;
-    do {
-        stream->write_deadline = fy_after_ms(20);
-        written = stream->ops->writev(stream, &iov, 1, "test");
-    } while (written > 0);
-    assert_int_equal(written, -ETIMEDOUT);
-    stream->write_deadline = FY_NEVER;
-    /* Half a record has gone: nothing can follow. */
-    assert_int_equal(stream->ops->writev(stream, &iov, 1, "test"), -ETIMEDOUT);
-    gate_open(&enough);
-    tls_test_free(stream);
-    tls_server_stop(server);
-}
-
-static void many_buffers(void **state)
-{
-    (void)state;
-    static char large[40000];
-    static char back[sizeof large + 6];
-    struct iovec iov[] = {{.iov_len = 0},
-                          {.iov_base = (char *)"ab", .iov_len = 2},
-                          {.iov_len = 0},
-                          {.iov_base = large, .iov_len = sizeof large},
-                          {.iov_base = (char *)"cdef", .iov_len = 4},
-                          {.iov_len = 0}};
-    struct tls_server *server = tls_test_serve(NULL, NULL);
-    struct fy_stream *stream = tls_test_open_to(server);
-    size_t there = 0;
-    for (size_t i = 0; i < sizeof large; i++) {
-        large[i] = (char)(i * 7 + i / 251);
-    }
-    assert_int_equal(fy_stream_write_all(stream, iov, 6, "test"), 0);
-    while (there < sizeof back) {
-        ssize_t got = tls_test_read(stream, back + there, sizeof back - there);
-        assert_true(got > 0);
-        there += (size_t)got;
-    }
-    assert_memory_equal(back, "ab", 2);
-    assert_memory_equal(back + 2, large, sizeof large);
-    assert_memory_equal(back + 2 + sizeof large, "cdef", 4);
-    tls_test_free(stream);
-    tls_server_stop(server);
-}
-
 /* ------------------------------------------------------------------------------- both ways at once */
 
 #define MUCH ((size_t)8 << 20)
@@ -550,8 +488,6 @@ int main(void)
         TEST(tickets_are_no_input),
         TEST(close_under_parked_tasks),
         TEST(read_deadline),
-        TEST(write_deadline),
-        TEST(many_buffers),
         TEST(two_tasks_at_once),
         TEST(two_tasks_at_once_in_1_2),
         TEST(key_updates),
