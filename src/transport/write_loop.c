@@ -16,8 +16,7 @@
 #include "transport/persist_conn.h"
 #include "transport/trace.h"
 
-/* What a body is read into, on its way from a reader (or a file that cannot be sent by the kernel).
- */
+/* What a body is read into, on its way from a reader (or a file that cannot be sent by the kernel). */
 #define BODY_BUFFER ((size_t)32 * 1024)
 
 /* A head of up to so many bytes is made on the loop's stack. */
