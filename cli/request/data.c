@@ -128,8 +128,8 @@ static char *piece_bytes(const struct data_piece *piece, size_t *len, int *statu
     return copy ? copy : no_memory(status);
 }
 
-/* What was written to the stream (NULL: there was no memory for one), or NULL with *status. fine: all
- * pieces were to be had, and else *status tells. */
+/* What was written to the stream (NULL: there was no memory for one), or NULL with *status. fine:
+ * all pieces were to be had, and else *status tells. */
 static char *end_joining(FILE *out, char **joined, bool fine, int *status)
 {
     if (out && fclose(out) == 0 && fine)

@@ -280,16 +280,16 @@ static bool fits_one_record(const struct iovec *iov, int count)
     return len <= RECORD_SIZE;
 }
 
-/* Of so many bytes that could not be written whole: how many may be with the server. The last record is
- * not there to its end; all others may be, and that nothing was written would be an untruth which lets a
+/* Of so many bytes that could not be written whole: how many may be with the server. The last
+ * record is not there to its end. All others may be: to say that nothing was written would let a
  * request be sent twice. */
 static ssize_t may_have_gone(const struct fy_tls_stream *self, ssize_t written)
 {
     return self->cut_off ? (written - 1) / (ssize_t)RECORD_SIZE * (ssize_t)RECORD_SIZE : 0;
 }
 
-/* Whether what below takes without parking is on its way. TLS below keeps what does not go at once for
- * when it is next written to, which may be never. */
+/* Whether what below takes without parking is on its way. TLS below keeps what does not go at once
+ * for when it is next written to, which may be never. */
 static bool takes_at_once(struct fy_stream *below)
 {
     return below->ops->try_write != NULL && fy_tls_stream_from(below) == NULL;

@@ -31,8 +31,8 @@ bool check_int(intmax_t actual, intmax_t expected, const char *what, const char 
     return actual == expected;
 }
 
-/* cmocka's handlers leave by longjmp, too: whoever crashes would leave a lock held, for which the next
- * test would wait. */
+/* cmocka's handlers leave by longjmp, too: whoever crashes would leave a lock held, for which the
+ * next test would wait. */
 static void die_of_crashes(void)
 {
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
