@@ -418,9 +418,9 @@ static void serve_when_told(struct origin_conn *conn, void *arg)
     }
 }
 
-/* The cancel wakes both requests, and the second one is the first to go on, and gives up. Then the first
- * one's read loop has its turn, and puts the connection back into the pool: from there on that is not the
- * canceled request's to close, for it may serve another. */
+/* The cancel wakes both requests, and the second one is the first to go on, and gives up. Then the
+ * first one's read loop has its turn, and puts the connection back into the pool: from there on that
+ * is not the canceled request's to close, for it may serve another. */
 static void test_cancel_when_the_answer_has_come(void **state)
 {
     struct together *gates = KEPT(state, struct together, .go = {0});

@@ -126,8 +126,8 @@ static void test_a_promise_of_a_thread_that_ends(void **state)
     assert_int_equal(stats_of(transport).dials, 1);
 }
 
-/* On a thread: holds the only connection, waits for it a second time, behind somebody else, and lets it
- * go; ends with the second response open. */
+/* On a thread: holds the only connection, waits for it a second time, behind somebody else, and lets
+ * it go; ends with the second response open. */
 struct holder {
     struct call first, second;
     struct gate holds, may_wait, let_go;
@@ -177,8 +177,9 @@ static bool comes_home(ferry_transport *transport, const char *url)
     return stats_of(transport).dials == dials + 1;
 }
 
-/* A connection that was promised to a request on another thread, which had given up, goes to the next one in
- * line, on the thread that it never left. It is one in use there like any other, and ends with the thread. */
+/* A connection that was promised to a request on another thread, which had given up, goes to the next
+ * one in line, on the thread that it never left. It is one in use there like any other, and ends with
+ * the thread. */
 static void test_a_promise_that_comes_home(void **state)
 {
     struct origin *origin = serve_with(state, serve_identity, NULL);
