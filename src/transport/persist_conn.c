@@ -278,13 +278,13 @@ bool fy_persist_conn_is_fresh(struct fy_persist_conn *conn)
 
 /* -------------------------------------------------------------------------- to another thread */
 
-/* Under its scheduler's lock. A loop may be in a function of the user's, on its own thread: a
- * trace's, a body's. */
+/* Under its scheduler's lock. A loop may be in a function of the user's, on its own thread, and even
+ * parked there: a trace's, a body's. */
 static bool can_move(const struct fy_persist_conn *conn)
 {
-    return !conn->is_closed && conn->stream->ops->detach != NULL && conn->read_task != NULL &&
-           conn->write_task != NULL && fy_task_is_parked(conn->read_task) &&
-           fy_task_is_parked(conn->write_task);
+    return !conn->is_closed && !conn->in_put_trace && conn->stream->ops->detach != NULL &&
+           conn->read_task != NULL && conn->write_task != NULL &&
+           fy_task_is_parked(conn->read_task) && fy_task_is_parked(conn->write_task);
 }
 
 static void detach(struct fy_persist_conn *conn)
@@ -450,7 +450,9 @@ static FY_SELDOM void failed_write(struct fy_exchange *exchange, ferry_error *er
     *failure = exchange->nothing_written ? FY_TRIP_NOTHING_WRITTEN : FY_TRIP_FAILED;
 }
 
-/* Parks until the trip has ended one way or the other; NULL with *err and *failure. */
+/* Parks until the trip has ended one way or the other; NULL with *err and *failure. Once the answer
+ * comes nothing else counts, nor may the connection be touched: it may serve another request, on any
+ * thread. */
 static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exchange *exchange,
                                     ferry_error *err, enum fy_trip_failure *failure)
 {
@@ -463,10 +465,16 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
             [ANSWERED] = FY_RECEIVE_FROM(&exchange->answer),
             [CANCELED] = FY_RECEIVE_FROM(fy_cancel_done(&exchange->cancel)),
             [WRITE_FAILED] = FY_RECEIVE_FROM(write_failed ? NULL : &exchange->write_failed),
-            [CLOSED] = FY_RECEIVE_FROM(exchange->answer_comes ? NULL : &conn->closed),
+            [CLOSED] = FY_RECEIVE_FROM(&conn->closed),
             [WRITTEN] = FY_RECEIVE_FROM(timed ? &exchange->written : NULL),
         };
-        switch (fy_select(cases, TRIP_CASES, deadline, "waiting for the response")) {
+        bool comes = exchange->answer_comes;
+        int chosen = fy_select(cases, comes ? 1 : TRIP_CASES, comes ? FY_NEVER : deadline,
+                               "waiting for the response");
+        if (chosen != ANSWERED && exchange->answer_comes) {
+            continue; /* which it did not when that was chosen: the pool has the connection now */
+        }
+        switch (chosen) {
         case ANSWERED:
             exchange->delivered = NULL;
             if (cases[ANSWERED].value != NULL) {
@@ -492,9 +500,6 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
             }
             break;
         case CLOSED:
-            if (exchange->answer_comes) {
-                break;
-            }
             *err = *conn->why;
             *failure = conn->why_failure;
             return NULL;
