@@ -79,6 +79,7 @@ def buffers(program, *arguments):
 
 BLOCKING = contenders("blocking", "ferry-calls", "curl-easy", "go")
 EVENTS = contenders("epoll", "ferry-tasks", "curl-multi", "go")
+ONE = BLOCKING + contenders("epoll")  # and what waiting costs that can be woken by more than its own socket
 
 
 def gets():
@@ -109,7 +110,7 @@ def gets():
 
 
 def new_connections():
-    for n, ours, limit, peer, who in ((1, "ferry-calls", "blocking", "curl-easy", BLOCKING),
+    for n, ours, limit, peer, who in ((1, "ferry-calls", "blocking", "curl-easy", ONE),
                                       (64, "ferry-tasks", "epoll", "curl-multi", EVENTS)):
         yield Workload(f"new-{n}", f"a new connection for each GET of 1 KiB, {n} at a time", who, (limit,),
                        connections=n, arguments=("--close", "--addresses", "8"),
@@ -136,7 +137,7 @@ def transfers():
     yield Workload("up-100m", "upload of 100 MB from a file", BLOCKING, ("blocking",), body=3,
                    arguments=("--path", "/upload", "--upload", "@upload-100m"),
                    targets=(Target("ferry-calls", "cpu_us", "blocking", 1.05),))
-    yield Workload("up-16k", "upload of 16 KiB, 1 connection", BLOCKING, ("blocking",), body=3,
+    yield Workload("up-16k", "upload of 16 KiB, 1 connection", ONE, ("blocking",), body=3,
                    arguments=("--path", "/upload", "--upload", "@upload-16k"),
                    targets=(Target("ferry-calls", "cpu_us", "blocking", 1.10),))
     yield Workload("up-16k-64", "upload of 16 KiB, 64 connections on one thread", EVENTS, ("epoll",),
@@ -148,7 +149,7 @@ def transfers():
 def https():
     one = ("--https", "--ca", "@ca.pem")
     fresh = one + ("--close", "--addresses", "8")
-    yield Workload("https-1", "HTTPS, kept alive, GET of 1 KiB, 1 connection", BLOCKING, ("blocking",),
+    yield Workload("https-1", "HTTPS, kept alive, GET of 1 KiB, 1 connection", ONE, ("blocking",),
                    arguments=one + ("--warm", "200"),
                    targets=(Target("ferry-calls", "cpu_us", "blocking", 1.15),))
     yield Workload("https-64", "HTTPS, kept alive, GET of 1 KiB, 64 connections on one thread",

@@ -39,8 +39,7 @@ struct date {
     int hour, minute, second, day, month, year;
 };
 
-/* Between least and most digits at *at, which moves behind them; -1 when there are not that many.
- */
+/* Between least and most digits at *at, which moves behind them; -1 when there are not that many. */
 static int take_number(const char **at, const char *end, int least, int most)
 {
     int value = 0;

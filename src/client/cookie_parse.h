@@ -37,8 +37,7 @@ struct fy_set_cookie {
     int64_t expires; /* seconds since 1970 */
 };
 
-/* NULL, or what is wrong with it, as the end of a sentence ("a cookie with a control byte in it").
- */
+/* NULL, or what is wrong with it, as the end of a sentence ("a cookie with a control byte in it"). */
 const char *fy_set_cookie_parse(struct fy_set_cookie *cookie, const char *text, size_t len);
 
 /* The forgiving date of RFC 6265 section 5.1.1; false for what is none. */

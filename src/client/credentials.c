@@ -196,8 +196,7 @@ static int make_answer(struct fy_credentials *credentials, const ferry_request *
     return failed == 0 && out->failed ? fy_fail_memory(err) : failed;
 }
 
-/* The challenge that is known, if it is this site's, answered before it is asked again. 1: it was.
- */
+/* The challenge that is known, if it is this site's, answered before it is asked again. 1: it was. */
 static int apply_digest(struct fy_credentials *credentials, struct fy_hops *hops, ferry_error *err)
 {
     struct fy_buffer value = {0};

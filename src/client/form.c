@@ -109,8 +109,7 @@ static int make_room(ferry_form *form)
     return 0;
 }
 
-/* What would end the quoted text, or the line: as browsers do it (WHATWG HTML, section 4.10.21.8).
- */
+/* What would end the quoted text, or the line: as browsers do it (WHATWG HTML, section 4.10.21.8). */
 static void append_quoted(struct fy_buffer *out, const char *text)
 {
     for (; *text != '\0'; text++) {

@@ -9,8 +9,7 @@
 #include <stdint.h>
 
 struct fy_hsts_field {
-    int64_t
-        max_age; /* seconds, as many as an int64_t can say if it were more; 0: forget the host */
+    int64_t max_age; /* seconds, at most what an int64_t can say; 0: forget the host */
     bool subdomains; /* the hosts inside it, too */
 };
 

@@ -59,8 +59,7 @@ static int64_t decide(const struct fy_retry *retry, const struct fy_hops *hops,
         .code = res != NULL ? 0 : err->code,
         .retry_after = res != NULL ? fy_header_get(&res->header, "Retry-After") : NULL,
         .idempotent = fy_retry_idempotent(req->method) || fy_request_replayable(req),
-        /* Without a response the send is over: a body that was not begun by then is as good as new.
-         */
+        /* Without a response the send is over: a body that was not begun by then is as good as new. */
         .rewindable = fy_request_rewindable(req) || (res == NULL && !req->body_read),
         .now = (int64_t)time(NULL),
         .random = fy_jitter(),

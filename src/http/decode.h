@@ -21,8 +21,7 @@ enum fy_coding { FY_CODING_GZIP, FY_CODING_DEFLATE, FY_CODING_BR, FY_CODING_ZSTD
 /* A list longer than this is nobody's honest encoding, and multiplies what a bomb can do. */
 #define FY_CODINGS_MAX 5
 
-/* Codings in the order in which they were applied: they are taken off from the last to the first.
- */
+/* Codings in the order in which they were applied: they are taken off from the last to the first. */
 struct fy_codings {
     enum fy_coding list[FY_CODINGS_MAX];
     int count; /* may be more than there is room for: fy_decoder_new() refuses that */

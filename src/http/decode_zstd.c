@@ -21,8 +21,7 @@ struct zstd_stage {
     bool at_end;  /* the last frame so far is whole */
     bool pending; /* it filled its room: there may be more to come without more input */
     bool stuck;   /* a call without room came to nothing */
-    /* Of the frame under way: its first bytes, as far as they have been taken, and what came out.
-     */
+    /* Of the frame under way: its first bytes, as far as they have been taken, and what came out. */
     unsigned char head[FRAME_HEAD_MAX];
     size_t head_len;
     uint64_t given;

@@ -77,8 +77,7 @@ ferry_request *ferry_request_new(const char *method, const char *url, ferry_erro
     return req;
 }
 
-/* A response may come before its request is written whole: then the write loop still has the body.
- */
+/* A response may come before its request is written whole: then the write loop still has the body. */
 static void await_writing(ferry_request *req)
 {
     if (req->writing != NULL && fy_enter() != NULL) {

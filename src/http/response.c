@@ -401,8 +401,7 @@ FERRY_API void ferry_response_close(ferry_response *res)
     if (sched != NULL) {
         fy_leave();
     }
-    /* Another thread's: what has to happen is left in its scheduler, and happens when it next runs.
-     */
+    /* Another thread's: what has to happen is left in its scheduler, and happens when it next runs. */
     sched = res->sched;
     fy_sched_lock(sched);
     close_now(res, false);

@@ -66,8 +66,7 @@ struct ferry_response {
     bool closed;          /* ferry_response_close has been called */
     bool reading;         /* a task is in a read of the body */
     int users;            /* calls that are in it: the last to leave a closed one frees it */
-    struct fy_exit_hook
-        leftover; /* in sched->leftovers while there are users: the thread may end */
+    struct fy_exit_hook leftover; /* in sched->leftovers while there are users: a thread may end */
     struct fy_ledger_entry entry;
     _Alignas(max_align_t) char room[]; /* up to FY_RESPONSE_BYTES in all: most heads fit */
 };

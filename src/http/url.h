@@ -47,8 +47,7 @@ struct fy_url {
  * decodes to control bytes, more than 64 KiB. */
 int fy_url_parse(struct fy_url *url, const char *text, ferry_error *err);
 
-/* Where the parts of a URL begin and end that needs no more than to be taken apart (url_plain.c).
- */
+/* Where the parts of a URL begin and end that needs no more than to be taken apart (url_plain.c). */
 struct fy_url_plain {
     const char *text; /* borrowed */
     size_t len;

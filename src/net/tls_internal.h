@@ -125,6 +125,7 @@ struct fy_tls_stream {
     bool lacked_memory;  /* in the call of SSL's that has failed */
     int read_failed;     /* -errno of all further reads; 0: none. TLS has failed, not below */
     int write_failed;    /* likewise, of all writes, whichever failed */
+    bool cut_off;        /* when it did, a part of what was to go had gone */
     ferry_error failure; /* the sentence for read_failed == -EPROTO, or for the handshake */
 };
 

@@ -42,8 +42,7 @@ void fy_cancel_end(struct fy_cancel *cancel);
 /* Ends it now, as if its context had been cancelled. */
 void fy_cancel_now(struct fy_cancel *cancel, int code);
 
-/* Whether it has ended: asks the context, for whose cancel the scheduler may not have looked yet.
- */
+/* Whether it has ended: asks the context, for whose cancel the scheduler may not have looked yet. */
 bool fy_cancel_ended(struct fy_cancel *cancel);
 
 /* Its done, for a select: NULL, which is never ready, where there is nothing that could end it. */

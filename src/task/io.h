@@ -27,8 +27,7 @@ struct fy_io {
     int fd;                 /* owned; -1 once closed */
     struct fy_sched *sched; /* where it is registered; NULL: nowhere, on its way to another */
     uint32_t slot;          /* the poller's */
-    /* What the poller saw and nobody has used up since. They start true: the first call finds out.
-     */
+    /* What the poller saw and nobody has used up since. They start true: the first call finds out. */
     bool readable, writable;
     bool watches_writing; /* the poller is to tell of room for writing, too */
     bool hangup; /* the peer is done sending, or the connection failed: a read will not wait */

@@ -10,13 +10,11 @@
 #include "task/sched.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 
 #include "base/slab.h"
 #include "task/calm.h"
-#include "task/clock.h"
-#include "task/io.h"
+#include "task/poll.h"
 #include "task/thread.h"
 
 /* So many hand-overs in a row, then it is the turn of whoever is first in the queue: a request's way
@@ -90,98 +88,6 @@ static void switch_to(struct fy_sched *sched, struct fy_task *next)
     arrived(self->sched, self->stack);
 }
 
-/* ------------------------------------------------------------------------------------ polling */
-
-void fy_posts_run(struct fy_sched *sched)
-{
-    struct fy_post *newest = atomic_exchange(&sched->posts, NULL);
-    struct fy_post *oldest = NULL;
-    while (newest != NULL) {
-        struct fy_post *next = newest->next;
-        newest->next = oldest;
-        oldest = newest;
-        newest = next;
-    }
-    while (oldest != NULL) {
-        struct fy_post *next = oldest->next;
-        oldest->run(oldest);
-        oldest = next;
-    }
-}
-
-/* What other threads and signal handlers have left here. The flag falls before the looks, so that
- * what comes during them raises it again; and after the descriptor was emptied, so that what was
- * written for a flag raised again stays to be read. */
-static void answer_pokes(struct fy_sched *sched)
-{
-    if (!atomic_load(&sched->poked)) {
-        return;
-    }
-    fy_thread_drain_pokes(sched);
-    atomic_store(&sched->poked, false);
-    fy_posts_run(sched);
-    if (atomic_exchange(&sched->look_at_contexts, false)) {
-        fy_cancels_check(sched);
-    }
-}
-
-static void take_events(struct fy_sched *sched, const struct fy_poller_event *events, int count)
-{
-    for (int i = 0; i < count; i++) {
-        struct fy_io *io = fy_poller_find(&sched->poller, events[i].key);
-        if (io != NULL) {
-            fy_io_ready(io, events[i].readable, events[i].writable, events[i].hangup);
-        }
-    }
-}
-
-static int nearest_timer_ms(struct fy_sched *sched)
-{
-    if (sched->timers.first == NULL) {
-        return -1;
-    }
-    int64_t left = sched->timers.first->when - fy_now();
-    if (left <= 0) {
-        return 0;
-    }
-    int64_t ms = (left + FY_MILLISECOND - 1) / FY_MILLISECOND;
-    return ms < INT_MAX ? (int)ms : INT_MAX;
-}
-
-static void fire_timers(struct fy_sched *sched)
-{
-    sched->now = fy_now();
-    fy_timers_fire(&sched->timers, sched->now);
-}
-
-static void poll_now(struct fy_sched *sched)
-{
-    int count = fy_poller_wait(sched->poller.fd, &sched->batch, 0);
-    take_events(sched, sched->batch.events, count);
-    fire_timers(sched);
-    answer_pokes(sched);
-}
-
-/* Only on the root's stack. While the thread sleeps nobody else polls here. */
-static void poll_and_sleep(struct fy_sched *sched)
-{
-    int timeout = nearest_timer_ms(sched);
-    sched->sleeps = true;
-    fy_sched_unlock(sched);
-    int count = fy_poller_wait(sched->poller.fd, &sched->batch, timeout);
-    fy_sched_lock(sched);
-    sched->sleeps = false;
-    sched->picks = 0;
-    take_events(sched, sched->batch.events, count);
-    fire_timers(sched);
-    answer_pokes(sched);
-}
-
-void fy_poll_now(void)
-{
-    poll_now(fy_sched_running());
-}
-
 /* ------------------------------------------------------------------------------------ parking */
 
 /* Whom a task gives way to when nobody is ready. */
@@ -207,7 +113,7 @@ static struct fy_task *pick_unattended(struct fy_sched *sched)
 static struct fy_task *pick(struct fy_sched *sched)
 {
     if (++sched->picks % PICKS_PER_POLL == 0) {
-        poll_now(sched);
+        fy_poll(sched);
     }
     if (sched->guest != NULL) {
         return pick_unattended(sched);
@@ -238,7 +144,7 @@ static void give_way(struct fy_task *self)
         } else if (self != host(sched)) {
             switch_to(sched, host(sched));
         } else {
-            poll_and_sleep(sched);
+            fy_poll_and_sleep(sched);
         }
     } while (!self->woken || !fy_list_empty(&self->ready));
 }
@@ -299,7 +205,7 @@ static void disinherit(struct fy_task *task)
     }
 }
 
-void fy_task_detach(struct fy_task *task)
+static void leave_books(struct fy_task *task)
 {
     disinherit(task);
     fy_list_remove(&task->all);
@@ -307,12 +213,22 @@ void fy_task_detach(struct fy_task *task)
     atomic_fetch_sub_explicit(&task->sched->task_count, 1, memory_order_relaxed);
 }
 
+static void enter_books(struct fy_task *task, struct fy_sched *sched)
+{
+    task->sched = sched;
+    fy_list_push_back(&sched->tasks, &task->all);
+    atomic_fetch_add_explicit(&sched->task_count, 1, memory_order_relaxed);
+}
+
+void fy_task_detach(struct fy_task *task)
+{
+    leave_books(task);
+}
+
 void fy_task_attach(struct fy_task *task)
 {
     struct fy_sched *sched = fy_sched_running();
-    atomic_fetch_add_explicit(&sched->task_count, 1, memory_order_relaxed);
-    task->sched = sched;
-    fy_list_push_back(&sched->tasks, &task->all);
+    enter_books(task, sched);
     if (task->woken) {
         fy_list_push_back(&sched->ready, &task->ready);
     }
@@ -323,7 +239,7 @@ void fy_yield(void)
     struct fy_task *self = fy_self();
     int saved_errno = errno_get();
     if (fy_list_empty(&self->sched->ready)) {
-        poll_now(self->sched);
+        fy_poll(self->sched);
     }
     fy_wake(self);
     say_why(self, "runnable", "ready to go on");
@@ -354,7 +270,7 @@ void fy_sched_attend(struct fy_sched *sched, struct fy_task *guest)
     guest->sched = sched;
     sched->guest = guest;
     sched->current = guest;
-    poll_now(sched);
+    fy_poll(sched);
     while (has_unattended(sched)) {
         fy_wake(guest);
         give_way(guest);
@@ -370,19 +286,9 @@ static atomic_uint_least64_t next_number = 1;
 
 void fy_task_register(struct fy_task *task, struct fy_sched *sched)
 {
-    task->sched = sched;
     task->number = atomic_fetch_add_explicit(&next_number, 1, memory_order_relaxed);
     fy_list_init(&task->ready);
-    fy_list_push_back(&sched->tasks, &task->all);
-    atomic_fetch_add_explicit(&sched->task_count, 1, memory_order_relaxed);
-}
-
-static void leave_books(struct fy_task *task)
-{
-    disinherit(task);
-    fy_list_remove(&task->all);
-    fy_list_remove(&task->ready);
-    atomic_fetch_sub_explicit(&task->sched->task_count, 1, memory_order_relaxed);
+    enter_books(task, sched);
 }
 
 /* Who goes on when a task has ended, or a loop's turn has. Meanwhile it is not the one that runs. */

@@ -56,7 +56,7 @@ struct fy_task {
     enum fy_task_kind kind;
     bool woken; /* fy_wake came since it last parked */
     bool
-        unattended; /* parked where the monitor may run it: it comes to no function of the user's */
+        unattended; /* parked where the monitor may run it: no function of the user's is on its way */
     enum fy_turn (*turn)(void *arg); /* of a loop, which has no fn; NULL: it is none */
     void *arg;
     const char *on;          /* how it is parked, in Go's words: "select", "IO wait"; static */
@@ -147,11 +147,10 @@ struct fy_sched {
     _Atomic(struct fy_post *) posts; /* newest first */
     atomic_bool poked;               /* wake_fd has been written since the last look */
     atomic_bool look_at_contexts;    /* some context was cancelled */
-    atomic_int poking; /* how many are between finding this scheduler and having written */
-    atomic_bool alive; /* it has a thread */
-    bool is_harbour;   /* it never has one: harbour.c */
-    struct fy_sched
-        *next; /* in the list of all there ever were; they are used again, never freed */
+    atomic_int poking;     /* how many are between finding this scheduler and having written */
+    atomic_bool alive;     /* it has a thread */
+    bool is_harbour;       /* it never has one: harbour.c */
+    struct fy_sched *next; /* in the list of all there ever were; used again, never freed */
     /* What this thread has taken out of another scheduler and not yet put into its own; for a fork that
      * comes in between. Set under the other's lock, cleared under this one's. NULL: nothing. */
     struct fy_io *arriving_io;
@@ -244,8 +243,7 @@ void fy_sched_contexts_changed(void);
 /* context.c's: ends what watches a context that has ended. */
 void fy_cancels_check(struct fy_sched *sched);
 
-/* context.c's: lets go of the contexts that are still watched, by tasks which are being discarded.
- */
+/* context.c's: lets go of the contexts that are still watched, by tasks which are being discarded. */
 void fy_cancels_forget(struct fy_sched *sched);
 
 /* Who is to be told, in the child of a fork, of each scheduler that was there: what it has besides tasks is

@@ -19,6 +19,7 @@
 #include "task/clock.h"
 #include "task/harbour.h"
 #include "task/io.h"
+#include "task/poll.h"
 
 /* All schedulers there ever were; only ever grows at its front. */
 static _Atomic(struct fy_sched *) all;

@@ -10,14 +10,10 @@
 /* Empties the wake descriptor. */
 void fy_thread_drain_pokes(struct fy_sched *sched);
 
-/* sched.c's: does what has been posted. */
-void fy_posts_run(struct fy_sched *sched);
-
 /* sched.c's: enters a task into the scheduler's books. */
 void fy_task_register(struct fy_task *task, struct fy_sched *sched);
 
-/* Has the monitor run what is ready and unattended in each scheduler whose thread is out of ferry.
- */
+/* Has the monitor run what is ready and unattended in each scheduler whose thread is out of ferry. */
 void fy_scheds_attend(struct fy_task *guest);
 
 /* For a fork (fork.c): takes the locks of all schedulers, and lets nobody make or end one, until they are

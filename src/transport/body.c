@@ -1,12 +1,11 @@
 /*
- * The body as its reader meets it. What ends it:
- *
- *   read to its end     the read loop puts the connection into the pool, and only then does the
- * read that met the end return: so that the caller's next request finds it there. an error the
- * connection is closed, and its loops are gone when the read returns. closed before       either
- * the connection is closed, and gone when the close returns; or the body is drained: what has
- * arrived is consumed on the spot, and if the end is among it that is as good as read to its end;
- * the rest the read loop reads, while the close returns.
+ * The body as its reader meets it. It ends in one of three ways. Read to its end: the read loop puts
+ * the connection into the pool, and only then does the read that met the end return, so that the
+ * caller's next request finds it there. An error: the connection is closed, and its loops are gone
+ * when the read returns. Closed before: either the connection is closed, and gone when the close
+ * returns; or the body is drained, which means that what has arrived is consumed on the spot, and if
+ * the end is among it that is as good as read to its end; the rest the read loop reads, while the
+ * close returns.
  */
 #include "transport/body.h"
 
@@ -74,8 +73,7 @@ static ssize_t fill_line(struct fy_persist_conn *conn, size_t max, bool may_park
     return got > 0 ? got : fail_read(conn, got, err);
 }
 
-/* -------------------------------------------------------------------------------- sized, and
- * tunnel */
+/* ---------------------------------------------------------------------------- sized, and tunnel */
 
 static ssize_t read_sized(struct fy_exchange *exchange, void *buf, size_t len, bool may_park,
                           ferry_error *err)

@@ -19,8 +19,7 @@
  * until the rest of a short body, already on its way, is here and its connection can be had. */
 #define DRAIN_GRACE_MS 5
 
-/* How old the last look at the descriptors may be before idle connections are taken at their word.
- */
+/* How old the last look at the descriptors may be before idle connections are taken at their word. */
 #define STALE_AFTER FY_MILLISECOND
 
 void fy_get_conn_undo(struct fy_persist_conn *conn)

@@ -23,8 +23,7 @@ struct fy_persist_conn *fy_pool_idle_to_take(struct fy_host *host, const struct 
  * waits; else it has closed meanwhile, and is to be sent home. */
 bool fy_pool_take_back(struct fy_persist_conn *conn);
 
-/* Closes a connection that is out of the books, on the thread that it lives on. Without pool.lock.
- */
+/* Closes a connection that is out of the books, on the thread that it lives on. Without pool.lock. */
 void fy_pool_send_home(struct fy_persist_conn *conn);
 
 /* Under the connection's scheduler's lock as well: whether the one that waited for longest has it

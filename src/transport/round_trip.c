@@ -139,8 +139,7 @@ static ferry_response *attempt(struct fy_exchange *exchange, ferry_error *err, b
     return res;
 }
 
-/* A send of the same request whose response came before all of it was written may still be at it.
- */
+/* A send of the same request whose response came before all of it was written may still be at it. */
 static void await_former_send(ferry_request *req)
 {
     if (req->writing != NULL) {

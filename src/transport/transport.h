@@ -50,20 +50,19 @@ struct fy_transport_settings {
 
 /* What connections are interchangeable for; borrowed texts. */
 struct fy_host_key {
-    const char *scheme; /* "http" */
-    const char
-        *host_port;    /* "example.org:80"; "": any, for a proxy's connections in absolute form */
-    const char *proxy; /* its setting, credentials included; "": none */
+    const char *scheme;    /* "http" */
+    const char *host_port; /* "example.org:80"; "": any, for a proxy's, in absolute form */
+    const char *proxy;     /* its setting, credentials included; "": none */
 };
 
 /* A host: the connections of one key. Guarded by pool.lock. */
 struct fy_host {
     char *scheme, *host_port, *proxy; /* the key */
     struct fy_link idle;              /* of fy_persist_conn, most recently used first */
-    struct fy_link
-        waiters; /* of fy_want: requests that any connection coming free may serve, in order */
-    struct fy_link
-        queue; /* of fy_want: those of them that wait for a slot to dial in (max_per_host) */
+    /* Of fy_want: requests that any connection coming free may serve, in order; and those of them that
+     * wait for a slot to dial in (max_per_host). */
+    struct fy_link waiters;
+    struct fy_link queue;
     int idle_count;
     int conns;       /* open or being dialed: what max_per_host limits */
     int drains;      /* connections whose closed body is being read on */

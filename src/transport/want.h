@@ -27,10 +27,9 @@ struct fy_want {
     bool dials;         /* a dial of its own is under way, or about to be */
     bool dial_is_spare; /* ... and it does not wait for that any more */
     bool has_place;     /* one of its host's places is reserved for its dial, not begun yet */
-    struct fy_post post;    /* a slot has been granted */
-    struct fy_post promise; /* another thread's connection is this want's */
-    struct fy_persist_conn
-        *promised;            /* that one, with a hold, from the post to its run; the pool's */
+    struct fy_post post;              /* a slot has been granted */
+    struct fy_post promise;           /* another thread's connection is this want's */
+    struct fy_persist_conn *promised; /* that one, with a hold, until the post runs; the pool's */
     bool promised_in_queue;   /* it was in the queue as well, whose hold the post has taken over */
     struct fy_exit_hook exit; /* the thread ends while the request waits */
     bool has_waited;          /* what it was promised came to nothing: it goes before all others */
@@ -71,8 +70,7 @@ bool fy_want_dialed(struct fy_want *want, bool well);
 /* What was promised to a want, which has a hold on it, if it still is: NULL when it gave up. */
 struct fy_persist_conn *fy_want_promised(struct fy_want *want);
 
-/* The want's dial, or what was to be one, is over, whatever came of it; its place is not touched.
- */
+/* The want's dial, or what was to be one, is over, whatever came of it; its place is not touched. */
 void fy_want_dial_over(struct fy_want *want);
 
 /* The dial on its behalf came to nothing, or could not begin: why, if that is to be the want's end. */

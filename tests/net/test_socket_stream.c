@@ -497,6 +497,27 @@ static void send_file_in_parts(void **state)
     other->ops->free(other);
 }
 
+/* Each is a part of what was asked for, because the file has no more: there is room all the time. */
+static void send_file_short_of_its_end(void **state)
+{
+    void (*const kinds[])(int ends[2]) = {net_test_unix_pair, net_test_tcp_pair};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct pair pair = make(kinds[i]);
+        FILE *file = tmpfile();
+        assert_non_null(file);
+        fputs("text", file);
+        fflush(file);
+        pair.stream->write_deadline = fy_after_ms(10000);
+        for (int n = 0; n < 4; n++) {
+            assert_int_equal(pair.stream->ops->send_file(pair.stream, fileno(file), 0, 100, "test"),
+                             4);
+        }
+        fclose(file);
+        drop(&pair);
+    }
+}
+
 static void send_file_says_when_to_read_instead(void **state)
 {
     struct pair pair = make(net_test_tcp_pair);
@@ -585,6 +606,7 @@ int main(void)
         TEST(write_all_skips_empty_buffers),
         TEST(write_all_in_parts),
         TEST(send_file_in_parts),
+        TEST(send_file_short_of_its_end),
         TEST(send_file_says_when_to_read_instead),
         TEST(no_sigpipe),
         TEST(no_sigpipe_is_left_pending),

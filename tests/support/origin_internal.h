@@ -13,8 +13,7 @@
 
 /* A request in the log. Made by its connection's thread; never moved or freed before origin_stop. */
 struct origin_record {
-    struct origin_request
-        request; /* under the lock of events.h; what its strings hold never changes */
+    struct origin_request request; /* under events.h's lock; what its strings hold never changes */
 };
 
 struct origin_conn {
@@ -27,11 +26,10 @@ struct origin_conn {
     uint64_t sent;         /* bytes handed to the kernel; the connection's thread only */
     struct bytes in;       /* received and not yet asked for; the connection's thread only */
     struct bytes received; /* the first of all received; under the lock */
-    struct origin_record *record; /* the last request's; the connection's thread only */
-    unsigned requests;            /* heads read; the connection's thread only */
-    bool finished;                /* its thread does nothing more; under the lock */
-    struct origin_conn
-        *next_ended; /* in the origin's list of finished ones to be joined; under the lock */
+    struct origin_record *record;   /* the last request's; the connection's thread only */
+    unsigned requests;              /* heads read; the connection's thread only */
+    bool finished;                  /* its thread does nothing more; under the lock */
+    struct origin_conn *next_ended; /* of the finished ones, to be joined; under the lock */
 };
 
 struct origin {

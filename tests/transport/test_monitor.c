@@ -148,8 +148,7 @@ static void serve_until(struct origin_conn *conn, void *arg)
     }
 }
 
-/* Nor a function of the user's in a request that is under way: the answer, with its trace, waits.
- */
+/* Nor a function of the user's in a request that is under way: the answer, with its trace, waits. */
 struct noted {
     unsigned long thread;
     atomic_int events;

@@ -330,8 +330,7 @@ static void *crowd_thread(void *arg)
         ferry_request *req = ferry_request_new("GET", crowd->url, NULL);
         ferry_response *res = ferry_transport_round_trip(crowd->transport, req, NULL);
         bool good = res != NULL && ferry_response_read(res, &byte, 1, NULL) == 1;
-        /* The end has been met. Even those that close late, or in the middle of another's request.
-         */
+        /* The end has been met. Even those that close late, or in the middle of another's request. */
         if (i % 2 == 0) {
             ferry_response_close(res);
             sem_post(&crowd->tickets);

@@ -49,8 +49,7 @@ static json_int_t number_of(const json_t *object, const char *key)
     return json_integer_value(value);
 }
 
-/* ------------------------------------------------------------------------------------ one request
- * */
+/* ------------------------------------------------------------------------------------ one request */
 
 /* What a task asks for, and how it ends. */
 struct asked {
@@ -123,8 +122,7 @@ static void end(struct asked *asked)
     ferry_context_free(asked->context);
 }
 
-/* ------------------------------------------------------------------------------------- the states
- * */
+/* ------------------------------------------------------------------------------------- the states */
 
 static void dialing(void **state)
 {
@@ -332,8 +330,7 @@ static void closing(void **state)
     assert_true(origin_stop(origin));
 }
 
-/* ----------------------------------------------------------------------------------- all together
- * */
+/* ----------------------------------------------------------------------------------- all together */
 
 static void tasks(void **state)
 {
