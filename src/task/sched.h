@@ -95,8 +95,8 @@ struct fy_exit_hook {
      * called. NULL: it never can. */
     bool (*outlive)(struct fy_exit_hook *hook);
     /* In sched->exit_hooks: parks until what the hook belongs to has come to its end by itself, and
-     * perhaps left behind what does outlive the thread. False: there is no point in that, or the
-     * deadline has passed. NULL: there never is one. */
+     * perhaps left behind what does outlive the thread; the hook may be gone then. False: the
+     * deadline has passed. NULL: there is no point in that. */
     bool (*settle)(struct fy_exit_hook *hook, int64_t deadline);
     bool (*settles)(const struct fy_exit_hook *hook); /* whether it would; with settle */
     /* What is to be done in the child of a fork, on the scheduler of the thread that forked

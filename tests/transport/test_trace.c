@@ -10,8 +10,8 @@
 
 struct log {
     struct trace_text told; /* a line an event, but for connects */
-    char head[1024];    /* as it was written, of the last request */
-    int connect_start;  /* one or more, depending on the machine's addresses */
+    char head[1024];        /* as it was written, of the last request */
+    int connect_start;      /* one or more, depending on the machine's addresses */
     int connect_done;
     int connected;
     int bad; /* an argument was not what it must be */
@@ -162,18 +162,18 @@ static void test_TR_094_every_event(void **state)
     ferry_request_set_trace(req, &everything, &log);
     assert_got(send_and_read(transport, req), 200, "hello");
     assert_string_equal(log.told.text, "get_conn localhost\n"
-                                        "dns_start localhost\n"
-                                        "dns_done\n"
-                                        "got_conn new, not idle\n"
-                                        "wrote_head_text\n"
-                                        "wrote_head\n"
-                                        "wait_100_continue\n"
-                                        "got_first_byte\n"
-                                        "got_100_continue\n"
-                                        "got_1xx 100\n"
-                                        "got_interim 100 Go on\n"
-                                        "wrote_request\n"
-                                        "put_idle_conn: the connection is in the pool\n");
+                                       "dns_start localhost\n"
+                                       "dns_done\n"
+                                       "got_conn new, not idle\n"
+                                       "wrote_head_text\n"
+                                       "wrote_head\n"
+                                       "wait_100_continue\n"
+                                       "got_first_byte\n"
+                                       "got_100_continue\n"
+                                       "got_1xx 100\n"
+                                       "got_interim 100 Go on\n"
+                                       "wrote_request\n"
+                                       "put_idle_conn: the connection is in the pool\n");
     assert_string_equal(log.head, origin_request(origin, 0).head);
     assert_int_equal(log.connect_start, log.connect_done);
     assert_int_equal(log.connected, 1);
@@ -186,12 +186,12 @@ static void test_TR_094_every_event(void **state)
     ferry_request_set_trace(req, &everything, &log);
     assert_got(send_and_read(transport, req), 200, "");
     assert_string_equal(log.told.text, "get_conn localhost\n"
-                                        "got_conn reused, idle\n"
-                                        "wrote_head_text\n"
-                                        "wrote_head\n"
-                                        "wrote_request\n"
-                                        "got_first_byte\n"
-                                        "put_idle_conn: the connection is in the pool\n");
+                                       "got_conn reused, idle\n"
+                                       "wrote_head_text\n"
+                                       "wrote_head\n"
+                                       "wrote_request\n"
+                                       "got_first_byte\n"
+                                       "put_idle_conn: the connection is in the pool\n");
     assert_int_equal(log.connect_start, 0);
     ferry_request_free(req);
 }
@@ -292,10 +292,10 @@ static void test_CS_077_early_hints(void **state)
     ferry_response *res = ferry_transport_round_trip(transport, req, &err);
     assert_non_null(res);
     assert_string_equal(hints->told.text, "103 Link: </style.css>; rel=preload; as=style"
-                                           " Link: </script.js>; rel=preload; as=script\n"
-                                           "103 Link: </style.css>; rel=preload; as=style"
-                                           " Link: </script.js>; rel=preload; as=script"
-                                           " Link: </foo.js>; rel=preload; as=script\n");
+                                          " Link: </script.js>; rel=preload; as=script\n"
+                                          "103 Link: </style.css>; rel=preload; as=style"
+                                          " Link: </script.js>; rel=preload; as=script"
+                                          " Link: </foo.js>; rel=preload; as=script\n");
     assert_int_equal(ferry_response_header_count(res), 4);
     assert_int_equal(ferry_response_length(res), 123);
     read_exactly(res, buf, 5);

@@ -27,8 +27,8 @@ static void test_heads_as_they_came(void **state)
     ferry_request_set_trace(req, FERRY_TRACE(.got_head_text = got_head_text), &told);
     assert_got(send_and_read(transport, req), 200, "ok");
     assert_string_equal(told.text, "got 35 <HTTP/1.1 103 Early\r\nLink:  </a>\r\n\r\n>"
-                                    "got 16 <HTTP/1.1 102\r\n\r\n>"
-                                    "got 75 <" ODD_HEAD ">");
+                                   "got 16 <HTTP/1.1 102\r\n\r\n>"
+                                   "got 75 <" ODD_HEAD ">");
     ferry_request_free(req);
 }
 
@@ -179,8 +179,8 @@ static void test_a_tunnels_heads(void **state)
     assert_got(send_and_read(transport, req), 200, "ok");
     assert_string_equal(
         told.text, "asked <CONNECT target.example:80 HTTP/1.1\r\nHost: target.example:80\r\n\r\n>"
-                    "answered 200 <HTTP/1.1 100\r\n\r\nHTTP/1.0 200 Opened\r\nVia:x\r\n\r\n>"
-                    "got 38 <HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n>");
+                   "answered 200 <HTTP/1.1 100\r\n\r\nHTTP/1.0 200 Opened\r\nVia:x\r\n\r\n>"
+                   "got 38 <HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n>");
 
     snprintf(name, sizeof name, "http://127.0.0.1:%d", origin_port(refuses));
     transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.proxy = name, .proxy_tunnel = 1));
@@ -188,7 +188,7 @@ static void test_a_tunnels_heads(void **state)
     assert_failed(send_and_read(transport, req), FERRY_EPROXY, "403");
     assert_string_equal(
         told.text, "asked <CONNECT target.example:80 HTTP/1.1\r\nHost: target.example:80\r\n\r\n>"
-                    "answered 403 <HTTP/1.1 403 No\r\nContent-Length: 3\r\n\r\n>");
+                   "answered 403 <HTTP/1.1 403 No\r\nContent-Length: 3\r\n\r\n>");
     ferry_request_free(req);
 
     ferry_request *plain = request("GET", "http://target.example/");
