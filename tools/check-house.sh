@@ -49,7 +49,7 @@ while IFS= read -r file; do
     lines=$(wc -l <"$file")
     [ "$lines" -le "$max_lines" ] ||
         complain "$file: $lines lines; past $max_lines, look for the second subject in it"
-done < <(find src inspect cli -name '*.[chS]' 2>/dev/null)
+done < <(find src inspect cli tests fuzz bench examples -name '*.[chS]')
 
 # The inspector lies beside the house and knows of it what every program knows: ferry.h.
 while IFS=: read -r file line include; do

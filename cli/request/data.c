@@ -128,6 +128,16 @@ static char *piece_bytes(const struct data_piece *piece, size_t *len, int *statu
     return copy ? copy : no_memory(status);
 }
 
+/* What was written to the stream (NULL: there was no memory for one), or NULL with *status. fine:
+ * all pieces were to be had, and else *status tells. */
+static char *end_joining(FILE *out, char **joined, bool fine, int *status)
+{
+    if (out && fclose(out) == 0 && fine)
+        return *joined;
+    free(*joined);
+    return !out || fine ? no_memory(status) : NULL;
+}
+
 char *data_join(const struct config *config, size_t *len, int *status)
 {
     char *joined = NULL;
@@ -143,12 +153,7 @@ char *data_join(const struct config *config, size_t *len, int *status)
         fine = bytes != NULL;
         free(bytes);
     }
-    if (!out || (fclose(out) != 0 && fine))
-        return no_memory(status);
-    if (fine)
-        return joined;
-    free(joined);
-    return NULL;
+    return end_joining(out, &joined, fine, status);
 }
 
 char *data_url_query(const struct config *config, int *status)
@@ -167,10 +172,5 @@ char *data_url_query(const struct config *config, int *status)
         fine = piece != NULL;
         free(piece);
     }
-    if (!out || (fclose(out) != 0 && fine))
-        return no_memory(status);
-    if (fine)
-        return joined;
-    free(joined);
-    return NULL;
+    return end_joining(out, &joined, fine, status);
 }

@@ -78,8 +78,8 @@ static int open_group(struct run *run, struct group *group)
 int groups_open(struct run *run)
 {
     int status = CLI_OK;
-    size_t count = 0;
-    for (const struct config *config = run->flags->first; config; config = config->next)
+    size_t count = 1; /* there is always a first */
+    for (const struct config *config = run->flags->first->next; config; config = config->next)
         count++;
     run->groups = calloc(count, sizeof *run->groups);
     if (!run->groups) {

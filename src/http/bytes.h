@@ -1,6 +1,6 @@
 /*
- * What single bytes are, in the grammars of RFC 9110, RFC 9112 and RFC 3986, and the search for the
- * next byte that matters. Every scan of a head, a chunk line or a field value is one call of
+ * What single bytes are, in the grammars of RFC 9110, RFC 9112 and RFC 3986, and the two searches
+ * for the next byte that matters: the end of a name, fy_find_no_token(), and the end of a line,
  * fy_find_control().
  */
 #ifndef FY_HTTP_BYTES_H

@@ -33,7 +33,8 @@ struct fy_framing {
 /* Decides; NULL, or the reason why the response is refused (end of a sentence): Content-Length
  * with Transfer-Encoding, differing or malformed Content-Lengths ("+3", "3, 4"; "3, 3" and
  * repeated equal fields are one), a coding other than one single "chunked", Transfer-Encoding
- * from an HTTP/1.0 peer. ignore_length: as if there were no Content-Length. The offending value is written, shortened, into detail. */
+ * from an HTTP/1.0 peer. ignore_length: as if there were no Content-Length. The offending value is
+ * written, shortened, into detail. */
 const char *fy_framing_decide(struct fy_framing *framing, const char *method, int minor, int status,
                               const struct fy_header *header, bool ignore_length, char detail[64]);
 

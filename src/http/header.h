@@ -11,9 +11,11 @@
 
 #include "base/arena.h"
 
+/* In a list both strings are NUL-terminated and in the list's arena; what a parser has just found
+ * stands where it came, and is not. */
 struct fy_field {
-    const char *name;  /* NUL-terminated, in the list's arena */
-    const char *value; /* NUL-terminated, without surrounding white space */
+    const char *name;
+    const char *value; /* without surrounding white space */
     size_t name_len;
     size_t value_len;
 };

@@ -29,7 +29,8 @@ struct fy_stream_ops {
     /* As read, into an empty pipe of the caller's and not through here. NULL: this kind of stream
      * cannot. */
     ssize_t (*splice)(struct fy_stream *stream, int pipe, size_t len, const char *why);
-    /* As much as goes now, at least one byte; parks only when nothing goes. */
+    /* As much as goes now, at least one byte; parks only when nothing goes. When it fails, nothing
+     * has gone: what has, and what may have, was told first. */
     ssize_t (*writev)(struct fy_stream *stream, const struct iovec *iov, int count,
                       const char *why);
     /* As much of len bytes of a file from offset as goes now; 0: the file has ended; -ENOSYS: not
@@ -47,7 +48,8 @@ struct fy_stream_ops {
     /* Whether a read would return at once (bytes, end or error), asked without parking. Knows what
      * the poller has seen, not what has come since it last looked. */
     bool (*has_input)(struct fy_stream *stream);
-    /* As read and writev, with -EAGAIN instead of parking, and no word about deadlines. */
+    /* As read and writev, with -EAGAIN instead of parking, and no word about deadlines. What TLS
+     * has taken may stay with it until its next write. */
     ssize_t (*try_read)(struct fy_stream *stream, void *buf, size_t len);
     ssize_t (*try_write)(struct fy_stream *stream, const void *buf, size_t len);
     /* Takes the stream out of its scheduler, with the one reader that may rest in

@@ -124,6 +124,7 @@ struct fy_tls_stream {
     bool plain_http;     /* where a record should begin, a response without TLS does */
     int read_failed;     /* -errno of all further reads; 0: none. TLS has failed, not below */
     int write_failed;    /* likewise, of all writes, whichever failed */
+    bool cut_off;        /* when it did, a part of what was to go had gone */
     ferry_error failure; /* the sentence for read_failed == -EPROTO, or for the handshake */
 };
 

@@ -223,6 +223,7 @@ int fy_tls_flush(struct fy_tls_stream *self, const char *why)
         struct iovec iov = {.iov_base = self->sending.bytes, .iov_len = self->sending.len};
         below->write_deadline = deadline;
         failed = fy_stream_write_all(below, &iov, 1, why);
+        self->cut_off = failed != 0 && iov.iov_len < self->sending.len;
         fy_buffer_free(&self->sending);
         self->write_failed = failed; /* half a record may have gone: nothing can follow it */
         turn_give(&self->flushing);

@@ -279,6 +279,21 @@ static bool fits_one_record(const struct iovec *iov, int count)
     return len <= RECORD_SIZE;
 }
 
+/* Of so many bytes that could not be written whole: how many may be with the server. The last
+ * record is not there to its end. All others may be: to say that nothing was written would let a
+ * request be sent twice. */
+static ssize_t may_have_gone(const struct fy_tls_stream *self, ssize_t written)
+{
+    return self->cut_off ? (written - 1) / (ssize_t)RECORD_SIZE * (ssize_t)RECORD_SIZE : 0;
+}
+
+/* Whether what below takes without parking is on its way. TLS below keeps what does not go at once
+ * for when it is next written to, which may be never. */
+static bool takes_at_once(struct fy_stream *below)
+{
+    return fy_tls_stream_from(below) == NULL;
+}
+
 static ssize_t tls_writev(struct fy_stream *stream, const struct iovec *iov, int count,
                           const char *why)
 {
@@ -296,7 +311,7 @@ static ssize_t tls_writev(struct fy_stream *stream, const struct iovec *iov, int
     if (failed != 0) {
         return failed;
     }
-    self->straight = fits_one_record(iov, count);
+    self->straight = takes_at_once(self->below) && fits_one_record(iov, count);
     ssize_t written = encrypt_batch(self, iov, count, why);
     self->straight = false;
     if (written < 0) {
@@ -306,7 +321,8 @@ static ssize_t tls_writev(struct fy_stream *stream, const struct iovec *iov, int
     failed = fy_tls_flush(self, why);
     if (failed != 0) {
         self->write_failed = failed; /* what is encrypted cannot be taken back */
-        return failed;
+        ssize_t gone = may_have_gone(self, written);
+        return gone > 0 ? gone : failed;
     }
     return written;
 }

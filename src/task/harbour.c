@@ -100,13 +100,14 @@ static void run_hooks_but_settling(struct fy_link *hooks)
     }
 }
 
+/* False: there is none left, or the deadline has passed. (The hook itself may be gone by then.) */
 static bool settle_one(struct fy_link *hooks, int64_t deadline)
 {
     FY_LIST_EACH(link, hooks)
     {
         struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
-        if (is_settling(hook) && hook->settle(hook, deadline)) {
-            return true;
+        if (is_settling(hook)) {
+            return hook->settle(hook, deadline);
         }
     }
     return false;

@@ -23,7 +23,8 @@ static pthread_mutex_t lock =
 FY_HELD_OVER_FORK(lock)
 static pthread_cond_t wanted = PTHREAD_COND_INITIALIZER; /* asleep, and something is watched now */
 static bool started;
-static atomic_bool running; /* the same, for who does not have the lock */
+static atomic_bool running;  /* the same, for who does not have the lock */
+static struct fy_task guest; /* what it is wherever it runs tasks; valid once started */
 
 static void sleep_until_wanted(void)
 {
@@ -40,15 +41,15 @@ static void sleep_until_wanted(void)
 
 static void *watch(void *arg)
 {
-    struct fy_task *guest = arg;
+    (void)arg;
     const struct timespec pause = {.tv_nsec = LOOK_EVERY_NS};
-    fy_sanitizer_adopt(&guest->stack->sanitizer);
+    fy_sanitizer_adopt(&guest.stack->sanitizer);
     for (;;) {
         if (atomic_load(&watched) <= 0) {
             sleep_until_wanted();
         }
         nanosleep(&pause, NULL);
-        fy_scheds_attend(guest);
+        fy_scheds_attend(&guest);
     }
     return NULL;
 }
@@ -56,7 +57,6 @@ static void *watch(void *arg)
 /* Under lock. Signals are for the program's threads. */
 static void start(void)
 {
-    static struct fy_task guest;
     static struct fy_stack own;
     sigset_t all;
     sigset_t before;
@@ -68,7 +68,7 @@ static void start(void)
     fy_list_init(&guest.ready);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    started = pthread_create(&thread, NULL, watch, &guest) == 0;
+    started = pthread_create(&thread, NULL, watch, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (started) {
         (void)pthread_setname_np(thread, "ferry monitor");
@@ -101,6 +101,9 @@ bool fy_monitor_runs(void)
 
 void fy_monitor_forget(void)
 {
+    if (started) {
+        fy_switch_forget(&guest.stopped);
+    }
     started = false;
     atomic_store(&running, false);
     atomic_store(&asleep, false);

@@ -95,8 +95,8 @@ struct fy_exit_hook {
      * called. NULL: it never can. */
     bool (*outlive)(struct fy_exit_hook *hook);
     /* In sched->exit_hooks: parks until what the hook belongs to has come to its end by itself, and
-     * perhaps left behind what does outlive the thread. False: there is no point in that, or the
-     * deadline has passed. NULL: there never is one. */
+     * perhaps left behind what does outlive the thread; the hook may be gone then. False: the
+     * deadline has passed. NULL: there is no point in that. */
     bool (*settle)(struct fy_exit_hook *hook, int64_t deadline);
     bool (*settles)(const struct fy_exit_hook *hook); /* whether it would; with settle */
     /* What is to be done in the child of a fork, on the scheduler of the thread that forked
@@ -205,6 +205,9 @@ void fy_wake(struct fy_task *task);
  * next, while what it was handed is in the processor's cache. The others get their turn all the same,
  * after a few such hand-overs in a row. */
 void fy_wake_next(struct fy_task *task);
+
+/* Takes that back: those that are ready already come first after all. */
+void fy_wake_later(struct fy_task *task);
 
 /* In the child of a fork, in the hooks of the scheduler that is the child's: whether a task goes on there.
  * The one that forked does, and the thread itself. */

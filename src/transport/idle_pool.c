@@ -113,7 +113,11 @@ static bool idle_too_long(const struct fy_persist_conn *conn)
 
 bool fy_pool_bring_here(struct fy_persist_conn *conn)
 {
-    return conn->sched == fy_sched_running() || fy_persist_conn_move_here(conn);
+    if (conn->sched != fy_sched_running()) {
+        return fy_persist_conn_move_here(conn);
+    }
+    conn->is_fetched = false; /* somebody else's promise, which has come back to where it lives */
+    return true;
 }
 
 struct fy_persist_conn *fy_pool_take(ferry_transport *transport, const struct fy_host_key *key)

@@ -278,13 +278,13 @@ bool fy_persist_conn_is_fresh(struct fy_persist_conn *conn)
 
 /* -------------------------------------------------------------------------- to another thread */
 
-/* Under its scheduler's lock. A loop may be in a function of the user's, on its own thread: a
- * trace's, a body's. */
+/* Under its scheduler's lock. A loop may be in a function of the user's, on its own thread, and even
+ * parked there: a trace's, a body's. */
 static bool can_move(const struct fy_persist_conn *conn)
 {
-    return !conn->is_closed && conn->stream->ops->detach != NULL && conn->read_task != NULL &&
-           conn->write_task != NULL && fy_task_is_parked(conn->read_task) &&
-           fy_task_is_parked(conn->write_task);
+    return !conn->is_closed && !conn->in_put_trace && conn->stream->ops->detach != NULL &&
+           conn->read_task != NULL && conn->write_task != NULL &&
+           fy_task_is_parked(conn->read_task) && fy_task_is_parked(conn->write_task);
 }
 
 static void detach(struct fy_persist_conn *conn)
@@ -418,6 +418,10 @@ int fy_persist_conn_fail_write(const struct fy_persist_conn *conn, int result, f
 /* What the round trip waits for, most telling first: fy_select takes the first that is ready. */
 enum trip_case { ANSWERED, CANCELED, WRITE_FAILED, CLOSED, WRITTEN, TRIP_CASES };
 
+/* To write so much drives out of the processor's first cache what those who are ready were about to
+ * use: they go first, and one large write follows the other. */
+#define LARGE_BODY 4096
+
 static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange)
 {
     conn->expected++;
@@ -432,6 +436,9 @@ static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange
                            exchange); /* its one place is free: so is the connection */
     fy_exchange_hold(exchange);
     (void)fy_chan_try_send(&conn->to_write, exchange);
+    if (exchange->req->body.len >= LARGE_BODY) {
+        fy_wake_later(conn->write_task);
+    }
     fy_persist_conn_set_unattended(conn, false); /* functions of the user's may be on the way now */
     conn->read_task->why = "waiting for the response";
     conn->read_task->since = conn->sched->now;
@@ -450,7 +457,9 @@ static FY_SELDOM void failed_write(struct fy_exchange *exchange, ferry_error *er
     *failure = exchange->nothing_written ? FY_TRIP_NOTHING_WRITTEN : FY_TRIP_FAILED;
 }
 
-/* Parks until the trip has ended one way or the other; NULL with *err and *failure. */
+/* Parks until the trip has ended one way or the other; NULL with *err and *failure. Once the answer
+ * comes nothing else counts, nor may the connection be touched: it may serve another request, on any
+ * thread. */
 static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exchange *exchange,
                                     ferry_error *err, enum fy_trip_failure *failure)
 {
@@ -463,10 +472,16 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
             [ANSWERED] = FY_RECEIVE_FROM(&exchange->answer),
             [CANCELED] = FY_RECEIVE_FROM(fy_cancel_done(&exchange->cancel)),
             [WRITE_FAILED] = FY_RECEIVE_FROM(write_failed ? NULL : &exchange->write_failed),
-            [CLOSED] = FY_RECEIVE_FROM(exchange->answer_comes ? NULL : &conn->closed),
+            [CLOSED] = FY_RECEIVE_FROM(&conn->closed),
             [WRITTEN] = FY_RECEIVE_FROM(timed ? &exchange->written : NULL),
         };
-        switch (fy_select(cases, TRIP_CASES, deadline, "waiting for the response")) {
+        bool comes = exchange->answer_comes;
+        int chosen = fy_select(cases, comes ? 1 : TRIP_CASES, comes ? FY_NEVER : deadline,
+                               "waiting for the response");
+        if (chosen != ANSWERED && exchange->answer_comes) {
+            continue; /* which it did not when that was chosen: the pool has the connection now */
+        }
+        switch (chosen) {
         case ANSWERED:
             exchange->delivered = NULL;
             if (cases[ANSWERED].value != NULL) {
@@ -492,9 +507,6 @@ static ferry_response *await_answer(struct fy_persist_conn *conn, struct fy_exch
             }
             break;
         case CLOSED:
-            if (exchange->answer_comes) {
-                break;
-            }
             *err = *conn->why;
             *failure = conn->why_failure;
             return NULL;

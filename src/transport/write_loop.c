@@ -215,8 +215,9 @@ static int write_file_by_copy(struct writing *w, int64_t offset, int64_t left)
     return result;
 }
 
-/* At most this much at a time, so that a fast peer does not keep the other tasks waiting. */
-#define SEND_FILE_AT_ONCE ((int64_t)1 << 20)
+/* At most this much at a time, and between two of them others have a turn: a peer may take it as fast
+ * as it comes. It is what a socket's buffer has room for at best; less would only be more calls. */
+#define SEND_FILE_AT_ONCE ((int64_t)4 << 20)
 
 static int write_file(struct writing *w)
 {
@@ -243,6 +244,9 @@ static int write_file(struct writing *w)
         w->conn->bytes_written += (uint64_t)sent;
         offset += sent;
         left -= sent;
+        if (sent == SEND_FILE_AT_ONCE) {
+            fy_yield();
+        }
     }
     return 0;
 }

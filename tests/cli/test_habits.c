@@ -5,7 +5,7 @@
 #include "bytes.h"
 #include "command.h"
 #include "origin.h"
-#include "temp_dir.h"
+#include "own_folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,29 +19,6 @@
 #include <cmocka.h>
 
 #define OK_REPLY "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n"
-
-static char temp_dir[TEMP_DIR_SIZE];
-
-static int start(void **state)
-{
-    (void)state;
-    return temp_dir_make(temp_dir) ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    temp_dir_remove(temp_dir);
-    return 0;
-}
-
-static const char *temp_path(const char *name)
-{
-    static char path[TEMP_DIR_SIZE + 32];
-
-    snprintf(path, sizeof path, "%s/%s", temp_dir, name);
-    return path;
-}
 
 static void fine(const struct run_result *result)
 {
@@ -120,7 +97,7 @@ static void transfers_run_side_by_side(void **state)
 
     (void)state;
     assert_non_null(origin);
-    snprintf(output, sizeof output, "%s/z#1", temp_dir);
+    snprintf(output, sizeof output, "%s/z#1", own_folder);
     command(&result, "-Z", "--parallel-max", "40", "-o", output, origin_url(origin, "/[1-120]"));
     fine(&result);
     assert_string_equal(result.err, "");
@@ -129,7 +106,7 @@ static void transfers_run_side_by_side(void **state)
     for (int i = 1; i <= 120; i++) {
         char name[16];
         snprintf(name, sizeof name, "z%d", i);
-        char *data = temp_file_read(temp_path(name), NULL);
+        char *data = temp_file_read(own_path(name), NULL);
         assert_non_null(data);
         assert_string_equal(data, "hello\n");
         free(data);
@@ -164,8 +141,8 @@ static void the_users_own_file_is_read_first(void **state)
 
     (void)state;
     assert_non_null(origin);
-    snprintf(home, sizeof home, "HOME=%s", temp_dir);
-    assert_true(temp_file_write(temp_path(".ferryrc"), BYTES("header = \"X-Own: yes\"\n")));
+    snprintf(home, sizeof home, "HOME=%s", own_folder);
+    assert_true(temp_file_write(own_path(".ferryrc"), BYTES("header = \"X-Own: yes\"\n")));
     options.argv = (const char *const[]){FERRY_COMMAND, origin_url(origin, "/"), NULL};
     assert_true(run(&options, &result));
     run_free(&result);
@@ -175,7 +152,7 @@ static void the_users_own_file_is_read_first(void **state)
     assert_non_null(strstr(origin_request(origin, 0).head, "\r\nX-Own: yes\r\n"));
     assert_null(strstr(origin_request(origin, 1).head, "X-Own"));
 
-    assert_true(temp_file_write(temp_path(".ferryrc"), BYTES("\n\nfrob\n")));
+    assert_true(temp_file_write(own_path(".ferryrc"), BYTES("\n\nfrob\n")));
     options.argv = (const char *const[]){FERRY_COMMAND, origin_url(origin, "/"), NULL};
     assert_true(run(&options, &result));
     assert_int_equal(result.status, 2);
@@ -222,20 +199,20 @@ static void a_trace_has_every_byte(void **state)
 
     (void)state;
     assert_non_null(origin);
-    command(&result, "--trace-ascii", temp_path("trace"), origin_url(origin, "/"));
+    command(&result, "--trace-ascii", own_path("trace"), origin_url(origin, "/"));
     fine(&result);
     run_free(&result);
-    char *trace = temp_file_read(temp_path("trace"), NULL);
+    char *trace = temp_file_read(own_path("trace"), NULL);
     assert_non_null(trace);
     assert_non_null(strstr(trace, "=> Send header, "));
     assert_non_null(strstr(trace, "0000: GET / HTTP/1.1\n"));
     assert_non_null(strstr(trace, "<= Recv header, 38 bytes (0x26)\n0000: HTTP/1.1 200 OK\n"));
     assert_non_null(strstr(trace, "<= Recv data, 6 bytes (0x6)\n0000: hello.\n"));
     free(trace);
-    command(&result, "--trace", temp_path("trace"), origin_url(origin, "/"));
+    command(&result, "--trace", own_path("trace"), origin_url(origin, "/"));
     fine(&result);
     run_free(&result);
-    trace = temp_file_read(temp_path("trace"), NULL);
+    trace = temp_file_read(own_path("trace"), NULL);
     assert_non_null(
         strstr(trace, "0000: 68 65 6c 6c 6f 0a                               hello.\n"));
     free(trace);
@@ -251,7 +228,7 @@ static void too_slow_is_status_28(void **state)
 
     (void)state;
     assert_non_null(origin);
-    command(&result, "-y", "0.2", "-Y", "1000", "-o", temp_path("slow"), origin_url(origin, "/"));
+    command(&result, "-y", "0.2", "-Y", "1000", "-o", own_path("slow"), origin_url(origin, "/"));
     command_fails(&result, 28, "slower than --speed-limit");
     assert_true(origin_stop(origin));
 }
@@ -269,5 +246,5 @@ int main(void)
         cmocka_unit_test(too_slow_is_status_28),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, own_folder_make, own_folder_remove);
 }

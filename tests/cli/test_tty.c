@@ -5,7 +5,7 @@
 #include "bytes.h"
 #include "command.h"
 #include "origin.h"
-#include "temp_dir.h"
+#include "own_folder.h"
 
 #include <errno.h>
 #include <pty.h>
@@ -23,29 +23,6 @@
 #include <cmocka.h>
 
 #define OK_REPLY "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nX-Name: a\r\n\r\nhello\n"
-
-static char temp_dir[TEMP_DIR_SIZE];
-
-static int start(void **state)
-{
-    (void)state;
-    return temp_dir_make(temp_dir) ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    temp_dir_remove(temp_dir);
-    return 0;
-}
-
-static const char *temp_path(const char *name)
-{
-    static char path[TEMP_DIR_SIZE + 32];
-
-    snprintf(path, sizeof path, "%s/%s", temp_dir, name);
-    return path;
-}
 
 /* What the terminal showed, and how the command ended. When "Enter" has been shown, input is typed. */
 struct shown {
@@ -135,15 +112,14 @@ static void a_file_gets_a_bar(void **state)
 
     (void)state;
     assert_non_null(origin);
-    ON_TERMINAL(&shown, NULL, "--limit-rate", "5", "-o", temp_path("slow"),
-                origin_url(origin, "/"));
+    ON_TERMINAL(&shown, NULL, "--limit-rate", "5", "-o", own_path("slow"), origin_url(origin, "/"));
     assert_int_equal(shown.status, 0);
     assert_non_null(strstr(shown.text, "100%"));
     assert_non_null(strstr(shown.text, "6 B, "));
-    ON_TERMINAL(&shown, NULL, "-s", "--limit-rate", "5", "-o", temp_path("slow"),
+    ON_TERMINAL(&shown, NULL, "-s", "--limit-rate", "5", "-o", own_path("slow"),
                 origin_url(origin, "/"));
     assert_string_equal(shown.text, "");
-    ON_TERMINAL(&shown, NULL, "-Z", "--limit-rate", "5", "-o", temp_path("f#1"),
+    ON_TERMINAL(&shown, NULL, "-Z", "--limit-rate", "5", "-o", own_path("f#1"),
                 origin_url(origin, "/[1-2]"));
     assert_int_equal(shown.status, 0);
     assert_non_null(strstr(shown.text, "f1"));
@@ -177,5 +153,5 @@ int main(void)
         cmocka_unit_test(a_password_is_asked_for_and_not_shown),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, own_folder_make, own_folder_remove);
 }

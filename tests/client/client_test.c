@@ -59,3 +59,27 @@ const char *field_of(struct origin *origin, size_t i, const char *name, char val
     }
     return value;
 }
+
+ssize_t read_xs(void *arg, void *buf, size_t len)
+{
+    struct xs *xs = arg;
+    if (xs->left == 0 || len == 0) {
+        return 0;
+    }
+    xs->left--;
+    *(char *)buf = 'x';
+    return 1;
+}
+
+int rewind_xs(void *arg)
+{
+    struct xs *xs = arg;
+    xs->left = 3;
+    xs->rewinds++;
+    return 0;
+}
+
+void xs_done(void *arg)
+{
+    ((struct xs *)arg)->dones++;
+}

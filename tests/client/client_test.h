@@ -24,4 +24,12 @@ bool has_field(struct origin *origin, size_t i, const char *field);
 /* The value of a field of the i-th request; "" if there is none. */
 const char *field_of(struct origin *origin, size_t i, const char *name, char value[512]);
 
+/* A body of three bytes, "xxx", from a reader that brings one at a time; left is 3 at the beginning. */
+struct xs {
+    int left, rewinds, dones;
+};
+ssize_t read_xs(void *xs, void *buf, size_t len);
+int rewind_xs(void *xs);
+void xs_done(void *xs);
+
 #endif

@@ -74,17 +74,6 @@ static void test_stale(void **state)
     ferry_client_free(client);
 }
 
-static ssize_t one_byte(void *arg, void *buf, size_t len)
-{
-    int *left = arg;
-    if (*left == 0 || len == 0) {
-        return 0;
-    }
-    --*left;
-    *(char *)buf = 'x';
-    return 1;
-}
-
 static void test_what_cannot_be_answered(void **state)
 {
     struct origin *origin = serve_reply(state, CHALLENGE(""));
@@ -94,9 +83,9 @@ static void test_what_cannot_be_answered(void **state)
         serve_reply(state, "HTTP/1.1 401 X\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\", "
                            "qop=\"auth-int\"\r\nContent-Length: 0\r\n\r\n");
     ferry_client *client = digest_client(state);
-    int left = 3;
+    struct xs xs = {.left = 3};
     ferry_request *req = request("POST", origin_url(origin, "/"));
-    assert_int_equal(ferry_request_set_body_reader(req, one_byte, NULL, &left, 3), 0);
+    assert_int_equal(ferry_request_set_body_reader(req, read_xs, NULL, &xs, 3), 0);
     assert_got(do_request(client, req), 401, "who?"); /* its body is gone */
     ferry_request_free(req);
     assert_got(client_get(client, origin_url(basic, "/")), 401, "");

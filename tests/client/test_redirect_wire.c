@@ -259,24 +259,13 @@ static void test_CL_012_no_location(void **state)
     ferry_client_free(client);
 }
 
-static ssize_t read_once(void *arg, void *buf, size_t len)
-{
-    int *left = arg;
-    if (*left == 0 || len == 0) {
-        return 0;
-    }
-    --*left;
-    *(char *)buf = 'x';
-    return 1;
-}
-
 static void test_CL_013_one_shot_body(void **state)
 {
     struct origin *origin = serve_with(state, serve_codes, NULL);
     ferry_client *client = client_with(transport_with(state, NULL), (ferry_client_options){0});
     ferry_request *req = request("POST", origin_url(origin, "/?code=308"));
-    int left = 3;
-    assert_int_equal(ferry_request_set_body_reader(req, read_once, NULL, &left, 3), 0);
+    struct xs xs = {.left = 3};
+    assert_int_equal(ferry_request_set_body_reader(req, read_xs, NULL, &xs, 3), 0);
     ferry_response *res = ferry_client_do(client, req, NULL);
     assert_non_null(res);
     assert_int_equal(ferry_response_status(res), 308);
@@ -287,47 +276,24 @@ static void test_CL_013_one_shot_body(void **state)
     ferry_client_free(client);
 }
 
-struct reader {
-    int left, rewinds, dones;
-};
-
-static ssize_t read_reader(void *arg, void *buf, size_t len)
-{
-    return read_once(&((struct reader *)arg)->left, buf, len);
-}
-
-static int rewind_reader(void *arg)
-{
-    struct reader *reader = arg;
-    reader->left = 3;
-    reader->rewinds++;
-    return 0;
-}
-
-static void reader_done(void *arg)
-{
-    ((struct reader *)arg)->dones++;
-}
-
 /* The body of a reader goes out once more, and its owner is told once that it is over. */
 static void test_rewound_body(void **state)
 {
     struct origin *origin = serve_with(state, serve_codes, NULL);
     ferry_client *client = client_with(transport_with(state, NULL), (ferry_client_options){0});
     ferry_request *req = request("POST", origin_url(origin, "/?code=307&next=303,308"));
-    struct reader reader = {.left = 3};
+    struct xs xs = {.left = 3};
     char text[256];
-    assert_int_equal(ferry_request_set_body_reader(req, read_reader, rewind_reader, &reader, -1),
-                     0);
-    ferry_request_set_body_done(req, reader_done, &reader);
+    assert_int_equal(ferry_request_set_body_reader(req, read_xs, rewind_xs, &xs, -1), 0);
+    ferry_request_set_body_done(req, xs_done, &xs);
     assert_got(do_request(client, req), 200, "ok");
     assert_string_equal(seen(origin, 1, text), "POST /?code=303&next=308 \"xxx\"");
     assert_string_equal(seen(origin, 2, text), "GET /?code=308 \"\"");
     assert_string_equal(seen(origin, 3, text), "GET / \"xxx\"");
-    assert_int_equal(reader.rewinds, 2);
-    assert_int_equal(reader.dones, 1);
+    assert_int_equal(xs.rewinds, 2);
+    assert_int_equal(xs.dones, 1);
     assert_got(do_request(client, req), 200, "ok"); /* and the whole request again */
-    assert_int_equal(reader.dones, 2);
+    assert_int_equal(xs.dones, 2);
     ferry_request_free(req);
     ferry_client_free(client);
 }

@@ -250,17 +250,6 @@ static int dial(void *arg, const ferry_dial_target *target, ferry_error *err)
     return dial_hook(&hook, target, err);
 }
 
-static ssize_t read_once(void *arg, void *buf, size_t len)
-{
-    int *left = arg;
-    if (*left == 0 || len == 0) {
-        return 0;
-    }
-    --*left;
-    *(char *)buf = 'x';
-    return 1;
-}
-
 /* A body that can be read once only is still whole when no connection was made. */
 static void test_no_connection(void **state)
 {
@@ -270,9 +259,9 @@ static void test_no_connection(void **state)
         transport_with(state, FERRY_TRANSPORT_OPTIONS(.dial = dial, .dial_arg = dialer));
     struct asked asked = {0};
     ferry_client *client = retrying(transport, &asked, (ferry_client_options){0});
-    int left = 3;
+    struct xs xs = {.left = 3};
     ferry_request *req = request("POST", origin_url(origin, "/"));
-    assert_int_equal(ferry_request_set_body_reader(req, read_once, NULL, &left, 3), 0);
+    assert_int_equal(ferry_request_set_body_reader(req, read_xs, NULL, &xs, 3), 0);
     assert_got(do_request(client, req), 200, "ok");
     assert_string_equal(origin_request(origin, 0).body, "xxx");
     assert_int_equal(asked.times, 2);
@@ -345,51 +334,28 @@ static void test_a_timeout_of_the_transports(void **state)
 
 /* ---------------------------------------------------------------------------------------- bodies */
 
-struct reader {
-    int left, rewinds, dones;
-};
-
-static ssize_t read_reader(void *arg, void *buf, size_t len)
-{
-    return read_once(&((struct reader *)arg)->left, buf, len);
-}
-
-static int rewind_reader(void *arg)
-{
-    struct reader *reader = arg;
-    reader->left = 3;
-    reader->rewinds++;
-    return 0;
-}
-
-static void reader_done(void *arg)
-{
-    ((struct reader *)arg)->dones++;
-}
-
 static void test_bodies_from_readers(void **state)
 {
     static const struct origin_reply replies[] = {{.bytes = BUSY}, {.bytes = BUSY}, {.bytes = OK}};
     struct origin *origin = serve_replies(state, replies, 3);
     struct asked asked = {0};
     ferry_client *client = retrying(transport_with(state, NULL), &asked, (ferry_client_options){0});
-    struct reader reader = {.left = 3};
+    struct xs xs = {.left = 3};
     ferry_request *req = request("PUT", origin_url(origin, "/"));
-    assert_int_equal(ferry_request_set_body_reader(req, read_reader, rewind_reader, &reader, -1),
-                     0);
-    ferry_request_set_body_done(req, reader_done, &reader);
+    assert_int_equal(ferry_request_set_body_reader(req, read_xs, rewind_xs, &xs, -1), 0);
+    ferry_request_set_body_done(req, xs_done, &xs);
     assert_got(do_request(client, req), 200, "ok");
     for (size_t i = 0; i < 3; i++) {
         assert_string_equal(origin_request(origin, i).body, "xxx");
     }
-    assert_int_equal(reader.rewinds, 2);
-    assert_int_equal(reader.dones, 1);
+    assert_int_equal(xs.rewinds, 2);
+    assert_int_equal(xs.dones, 1);
     ferry_request_free(req);
 
     origin = serve_reply(state, BUSY);
     req = request("PUT", origin_url(origin, "/"));
-    int left = 3;
-    assert_int_equal(ferry_request_set_body_reader(req, read_once, NULL, &left, 3), 0);
+    xs.left = 3;
+    assert_int_equal(ferry_request_set_body_reader(req, read_xs, NULL, &xs, 3), 0);
     assert_got(do_request(client, req), 503, "busy"); /* its body is gone */
     assert_int_equal(origin_counts(origin).requests, 1);
     ferry_request_free(req);

@@ -1,106 +1,22 @@
 /*
- * What libferry-inspect serves, and to whom: asked over HTTP, by ferry itself in the same process.
+ * What libferry-inspect serves, over HTTP.
  */
+#include "inspect_test.h"
+
 #include <netinet/in.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <ferry_inspect.h>
 #include <jansson.h>
-#include <cmocka.h>
 
-#include "events.h"
 #include "origin.h"
 #include "process.h"
-#include "temp_dir.h"
-
-#define TOKEN "a-token_of.20~letters"
-
-/* One answer. */
-struct answer {
-    int status;
-    char *body;
-    ferry_response *res; /* its header fields; closed by drop() */
-};
-
-static void start(const char *address, const char *token)
-{
-    ferry_error err = {0};
-    if (ferry_inspect_start(
-            address, FERRY_INSPECT_OPTIONS(.token = token, .interval_ms = 20, .suspicious_ms = 1),
-            &err) != 0)
-        fail_msg("%s", err.message);
-    assert_non_null(ferry_inspect_url());
-}
-
-/* Everything that a test opened is closed again; the thread's task is left. */
-static int stop(void **state)
-{
-    (void)state;
-    ferry_inspect_stop();
-    ferry_transport_close_idle(NULL);
-    assert_int_equal(ferry_open_responses(stderr), 0);
-    for (int64_t until = events_deadline(10000); ferry_num_tasks() > 1 && events_now() < until;)
-        ferry_sleep(1); /* streams that were closed early are read on for a moment */
-    assert_int_equal(ferry_num_tasks(), 1);
-    return 0;
-}
-
-static struct answer ask(const char *method, const char *url, const char *name, const char *value)
-{
-    ferry_error err = {0};
-    struct answer answer = {0};
-    ferry_request *req = ferry_request_new(method, url, &err);
-    assert_non_null(req);
-    if (name != NULL)
-        assert_int_equal(ferry_request_set_header(req, name, value), 0);
-    answer.res = ferry_client_do(NULL, req, &err);
-    ferry_request_free(req);
-    if (answer.res == NULL)
-        fail_msg("%s", err.message);
-    answer.status = ferry_response_status(answer.res);
-    answer.body = ferry_response_read_all(answer.res, 1 << 24, NULL, &err);
-    assert_non_null(answer.body);
-    return answer;
-}
-
-static void drop(struct answer *answer)
-{
-    free(answer->body);
-    ferry_response_close(answer->res);
-}
-
-/* The server's address with a path in place of its query. */
-static const char *at(const char *path)
-{
-    static char url[256];
-    const char *base = ferry_inspect_url();
-    snprintf(url, sizeof url, "%.*s%s", (int)strcspn(base + 7, "/") + 7, base, path);
-    return url;
-}
-
-static void expect(const char *method, const char *path, const char *name, const char *value,
-                   int status)
-{
-    struct answer answer = ask(method, at(path), name, value);
-    if (answer.status != status)
-        fail_msg("%s %s: %d, not %d: %s", method, path, answer.status, status, answer.body);
-    drop(&answer);
-}
 
 /* ---- What is served ---- */
 
@@ -148,7 +64,7 @@ static void a_leak_is_shown(void **state)
     reply[head + 5000] = '\0';
     struct origin *origin = origin_start_reply(reply);
     assert_non_null(origin);
-    start("127.0.0.1:0", NULL);
+    inspect_start("127.0.0.1:0", NULL);
     char url[128];
     snprintf(url, sizeof url, "%s", origin_url(origin, "/a"));
     const int line = __LINE__ + 1;
@@ -195,7 +111,7 @@ static void a_leak_is_shown(void **state)
 static void metrics_are_prometheus_text(void **state)
 {
     (void)state;
-    start("127.0.0.1:0", NULL);
+    inspect_start("127.0.0.1:0", NULL);
     struct answer answer = ask("GET", at("/metrics"), NULL, NULL);
     assert_int_equal(answer.status, 200);
     assert_string_equal(ferry_response_header(answer.res, "Content-Type"),
@@ -210,7 +126,7 @@ static void the_page_loads_nothing_from_elsewhere(void **state)
 {
     static const char *const files[] = {"/", "/page.css", "/page.js", "/lanes.js"};
     (void)state;
-    start("127.0.0.1:0", NULL);
+    inspect_start("127.0.0.1:0", NULL);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct answer answer = ask("GET", at(files[i]), NULL, NULL);
         assert_int_equal(answer.status, 200);
@@ -233,201 +149,6 @@ static void the_page_loads_nothing_from_elsewhere(void **state)
     }
 }
 
-/* ---- Who is let in ---- */
-
-static void nothing_can_be_changed(void **state)
-{
-    static const char *const methods[] = {"POST", "PUT", "DELETE", "OPTIONS", "PATCH"};
-    (void)state;
-    start("127.0.0.1:0", NULL);
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        struct answer answer = ask(methods[i], at("/tasks"), NULL, NULL);
-        assert_int_equal(answer.status, 405);
-        assert_string_equal(ferry_response_header(answer.res, "Allow"), "GET, HEAD");
-        drop(&answer);
-    }
-    expect("HEAD", "/tasks", NULL, NULL, 200);
-    expect("GET", "/nothing", NULL, NULL, 404);
-    expect("GET", "/../etc/passwd", NULL, NULL, 404);
-}
-
-static void other_names_are_refused(void **state)
-{
-    char host[64];
-    (void)state;
-    start("127.0.0.1:0", NULL);
-    const char *port = strrchr(ferry_inspect_url(), ':') + 1;
-    expect("GET", "/", "Host", "evil.example", 403);
-    expect("GET", "/tasks", "Host", "127.0.0.1", 403);
-    snprintf(host, sizeof host, "evil.example:%.*s", (int)strcspn(port, "/"), port);
-    expect("GET", "/tasks", "Host", host, 403);
-    snprintf(host, sizeof host, "LocalHost:%.*s", (int)strcspn(port, "/"), port);
-    expect("GET", "/tasks", "Host", host, 200);
-}
-
-/* The address as it stands in brackets, and the same port by name. */
-static void names_of_an_ipv6_address(void **state)
-{
-    char host[64];
-    (void)state;
-    start("[::1]:0", NULL);
-    int port = atoi(strstr(ferry_inspect_url(), "]:") + 2);
-    snprintf(host, sizeof host, "[::1]:%d", port);
-    expect("GET", "/tasks", "Host", host, 200);
-    snprintf(host, sizeof host, "localhost:%d", port);
-    expect("GET", "/tasks", "Host", host, 200);
-    snprintf(host, sizeof host, "127.0.0.1:%d", port);
-    expect("GET", "/tasks", "Host", host, 403);
-    expect("GET", "/tasks", "Host", "localhost", 403);
-}
-
-/* A browser's own word on whose behalf it asks. */
-static void other_sites_are_refused(void **state)
-{
-    (void)state;
-    start("127.0.0.1:0", NULL);
-    expect("GET", "/events", "Sec-Fetch-Site", "cross-site", 403);
-    expect("GET", "/page.js", "Sec-Fetch-Site", "same-site", 403);
-    expect("GET", "/tasks", "Sec-Fetch-Site", "same-origin", 200);
-    expect("GET", "/tasks", "Sec-Fetch-Site", "none", 200);
-}
-
-static void a_token_is_asked_for(void **state)
-{
-    (void)state;
-    start("127.0.0.1:0", TOKEN);
-    expect("GET", "/", NULL, NULL, 401);
-    expect("GET", "/page.css", NULL, NULL, 401);
-    expect("GET", "/events", NULL, NULL, 401);
-    expect("GET", "/tasks?token=" TOKEN "x", NULL, NULL, 401);
-    expect("GET", "/tasks?token=", NULL, NULL, 401);
-    expect("GET", "/tasks", "Authorization", "Bearer a-token_of.20~letterz", 401);
-    expect("GET", "/tasks", "Authorization", "Bearer " TOKEN, 200);
-    expect("GET", "/tasks?token=" TOKEN, NULL, NULL, 200);
-    struct answer page = ask("GET", ferry_inspect_url(), NULL, NULL);
-    assert_int_equal(page.status, 200);
-    assert_non_null(strstr(page.body, "src=\"page.js?token=" TOKEN "\""));
-    drop(&page);
-}
-
-/* Where others can reach it, it has any name, and nobody comes in without the token. */
-static void with_a_token_at_any_address(void **state)
-{
-    char url[256];
-    (void)state;
-    start("0.0.0.0:0", TOKEN);
-    int port = atoi(strrchr(ferry_inspect_url(), ':') + 1);
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/tasks", port);
-    struct answer answer = ask("GET", url, "Host", "desk.example");
-    assert_int_equal(answer.status, 401);
-    drop(&answer);
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/tasks?token=" TOKEN, port);
-    answer = ask("GET", url, "Host", "desk.example");
-    assert_int_equal(answer.status, 200);
-    drop(&answer);
-}
-
-static void refuses(const char *address, const char *token, const char *part)
-{
-    ferry_error err = {0};
-    assert_int_equal(ferry_inspect_start(address, FERRY_INSPECT_OPTIONS(.token = token), &err), -1);
-    assert_int_not_equal(err.code, 0);
-    if (strstr(err.message, part) == NULL)
-        fail_msg("\"%s\" does not say \"%s\"", err.message, part);
-    assert_null(ferry_inspect_url());
-}
-
-static void addresses_that_will_not_do(void **state)
-{
-    ferry_error err = {0};
-    (void)state;
-    refuses("0.0.0.0:0", NULL, "only with a token");
-    refuses("[::]:0", NULL, "only with a token");
-    refuses("[::ffff:127.0.0.1]:0", NULL, "only with a token");
-    refuses("128.0.0.1:0", NULL, "only with a token");
-    refuses("example.org:80", NULL, "no address");
-    refuses("127.0.0.1.example.org:80", NULL, "no address");
-    refuses("localhost.example.org:80", NULL, "no address");
-    refuses("127.1:80", NULL, "no address");
-    refuses("[::1:80", NULL, "no address");
-    refuses("[]:80", NULL, "no address");
-    refuses(":80", NULL, "no address");
-    refuses("127.0.0.1:-1", NULL, "no address");
-    refuses("127.0.0.1: 80", NULL, "no address");
-    refuses("127.0.0.1:80/", NULL, "no address");
-    refuses("127.0.0.1", NULL, "no address");
-    refuses("127.0.0.1:65536", NULL, "no address");
-    refuses("127.0.0.1:0", "short", "a token has");
-    refuses("127.0.0.1:0", "\"><script>alert(1)", "a token has");
-    refuses("unix:", NULL, "1 to");
-    refuses("unix:/nowhere/at/all", NULL, "No such file");
-    start("127.0.0.1:0", NULL);
-    assert_int_equal(ferry_inspect_start("127.0.0.1:0", NULL, &err), -1);
-    assert_non_null(strstr(err.message, "serves already"));
-}
-
-/* ---- The socket ---- */
-
-static void on_a_unix_socket(void **state)
-{
-    char folder[TEMP_DIR_SIZE], path[TEMP_DIR_SIZE + 8], address[TEMP_DIR_SIZE + 16];
-    struct stat status;
-    ferry_error err = {0};
-    (void)state;
-    assert_true(temp_dir_make(folder));
-    snprintf(path, sizeof path, "%s/s", folder);
-    snprintf(address, sizeof address, "unix:%s", path);
-    start(address, NULL);
-    assert_string_equal(ferry_inspect_url(), address);
-    assert_int_equal(stat(path, &status), 0);
-    assert_int_equal(status.st_mode & 0777, 0600);
-
-    ferry_transport *transport = ferry_transport_new(FERRY_TRANSPORT_OPTIONS(.unix_socket = path));
-    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport));
-    ferry_request *req = ferry_request_new("GET", "http://localhost/tasks", &err);
-    ferry_response *res = ferry_client_do(client, req, &err);
-    if (res == NULL)
-        fail_msg("%s", err.message);
-    assert_int_equal(ferry_response_status(res), 200);
-    ferry_response_close(res);
-    ferry_request_free(req);
-    ferry_client_free(client);
-    ferry_transport_free(transport);
-
-    ferry_inspect_stop();
-    assert_int_equal(stat(path, &status), -1);
-    assert_true(temp_file_write(path, "not a socket", 12));
-    refuses(address, NULL, "in use");
-    temp_dir_remove(folder);
-}
-
-/* What a program that was killed has left is replaced; what another one has put there meanwhile is
- * not removed. */
-static void a_dead_socket_is_replaced(void **state)
-{
-    char folder[TEMP_DIR_SIZE], address[TEMP_DIR_SIZE + 16];
-    struct sockaddr_un place = {.sun_family = AF_UNIX};
-    struct stat status;
-    (void)state;
-    assert_true(temp_dir_make(folder));
-    snprintf(place.sun_path, sizeof place.sun_path, "%s/s", folder);
-    snprintf(address, sizeof address, "unix:%s", place.sun_path);
-    int dead = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(bind(dead, (struct sockaddr *)&place, sizeof place), 0);
-    close(dead);
-    start(address, NULL);
-
-    assert_int_equal(unlink(place.sun_path), 0);
-    int other = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(bind(other, (struct sockaddr *)&place, sizeof place), 0);
-    assert_int_equal(listen(other, 1), 0);
-    ferry_inspect_stop();
-    assert_int_equal(stat(place.sun_path, &status), 0);
-    refuses(address, NULL, "in use"); /* it is alive */
-    close(other);
-    temp_dir_remove(folder);
-}
-
 /* ---- Events ---- */
 
 /* A watcher that is there when the server stops does not keep it, and sees its stream end. */
@@ -438,7 +159,7 @@ static void events_come_until_the_end(void **state)
     json_error_t wrong;
     (void)state;
     int descriptors = process_descriptors();
-    start("127.0.0.1:0", NULL);
+    inspect_start("127.0.0.1:0", NULL);
     ferry_response *res = ferry_get(at("/events"), &err);
     if (res == NULL)
         fail_msg("%s", err.message);
@@ -476,7 +197,7 @@ static void watchers_are_limited(void **state)
     ferry_error err = {0};
     ferry_response *watching[MOST_WATCHERS];
     (void)state;
-    start("127.0.0.1:0", NULL);
+    inspect_start("127.0.0.1:0", NULL);
     for (size_t i = 0; i < MOST_WATCHERS; i++) {
         watching[i] = ferry_get(at("/events"), &err);
         assert_non_null(watching[i]);
@@ -505,7 +226,7 @@ static void a_slow_watcher_holds_up_nobody(void **state)
     ferry_error err = {0};
     ferry_event event;
     (void)state;
-    start("127.0.0.1:0", NULL);
+    inspect_start("127.0.0.1:0", NULL);
     const char *authority = ferry_inspect_url() + strlen("http://");
     struct sockaddr_in server = {.sin_family = AF_INET,
                                  .sin_addr = {htonl(INADDR_LOOPBACK)},
@@ -554,7 +275,7 @@ static void a_child_starts_clean(void **state)
     int said[2], status;
     char clean = 0;
     (void)state;
-    start("127.0.0.1:0", NULL);
+    inspect_start("127.0.0.1:0", NULL);
     assert_int_equal(pipe(said), 0);
     pid_t child = fork();
     if (child == 0) {
@@ -608,7 +329,7 @@ static void threads_may_be_looked_at(void **state)
     ferry_transport *transport = ferry_transport_new(NULL);
     struct crowd crowd = {.client = ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport)),
                           .url = origin_url(origin, "/")};
-    start("127.0.0.1:0", NULL);
+    inspect_start("127.0.0.1:0", NULL);
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, visit_until_over, &crowd), 0);
     for (int i = 0; i < 60; i++) {
@@ -628,7 +349,7 @@ static void again_and_again(void **state)
 {
     (void)state;
     for (int i = 0; i < 20; i++) {
-        start(i % 2 == 0 ? "127.0.0.1:0" : "[::1]:0", NULL);
+        inspect_start(i % 2 == 0 ? "127.0.0.1:0" : "[::1]:0", NULL);
         expect("GET", "/responses", NULL, NULL, 200);
         ferry_inspect_stop();
         ferry_inspect_stop();
@@ -639,24 +360,15 @@ static void again_and_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(a_leak_is_shown, stop),
-        cmocka_unit_test_teardown(metrics_are_prometheus_text, stop),
-        cmocka_unit_test_teardown(the_page_loads_nothing_from_elsewhere, stop),
-        cmocka_unit_test_teardown(nothing_can_be_changed, stop),
-        cmocka_unit_test_teardown(other_names_are_refused, stop),
-        cmocka_unit_test_teardown(names_of_an_ipv6_address, stop),
-        cmocka_unit_test_teardown(other_sites_are_refused, stop),
-        cmocka_unit_test_teardown(a_token_is_asked_for, stop),
-        cmocka_unit_test_teardown(with_a_token_at_any_address, stop),
-        cmocka_unit_test_teardown(addresses_that_will_not_do, stop),
-        cmocka_unit_test_teardown(on_a_unix_socket, stop),
-        cmocka_unit_test_teardown(a_dead_socket_is_replaced, stop),
-        cmocka_unit_test_teardown(events_come_until_the_end, stop),
-        cmocka_unit_test_teardown(watchers_are_limited, stop),
-        cmocka_unit_test_teardown(a_slow_watcher_holds_up_nobody, stop),
-        cmocka_unit_test_teardown(a_child_starts_clean, stop),
-        cmocka_unit_test_teardown(threads_may_be_looked_at, stop),
-        cmocka_unit_test_teardown(again_and_again, stop),
+        cmocka_unit_test_teardown(a_leak_is_shown, inspect_stop),
+        cmocka_unit_test_teardown(metrics_are_prometheus_text, inspect_stop),
+        cmocka_unit_test_teardown(the_page_loads_nothing_from_elsewhere, inspect_stop),
+        cmocka_unit_test_teardown(events_come_until_the_end, inspect_stop),
+        cmocka_unit_test_teardown(watchers_are_limited, inspect_stop),
+        cmocka_unit_test_teardown(a_slow_watcher_holds_up_nobody, inspect_stop),
+        cmocka_unit_test_teardown(a_child_starts_clean, inspect_stop),
+        cmocka_unit_test_teardown(threads_may_be_looked_at, inspect_stop),
+        cmocka_unit_test_teardown(again_and_again, inspect_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
 
 #include "net/socks.h"
 #include "net_test.h"
-#include "peer.h"
+#include "socks_test.h"
 
 #define HELLO "\5\1\0"
 #define NO_LOGIN "\5\0"
@@ -28,34 +28,11 @@ static struct fy_proxy *proxy_of(const char *setting)
     return proxy;
 }
 
-/* One talk with a peer that follows the script. NULL message: it succeeds, and what comes after it
- * is the target's. */
 static void talk(const char *setting, struct fy_socks socks, const struct peer_step *steps,
                  const char *message, int code)
 {
-    struct peer peer;
-    ferry_error err = {0};
-    struct fy_proxy *proxy = proxy_of(setting);
-    struct fy_stream *stream = peer_start(&peer, steps, PEER_CLOSES);
-    socks.proxy = proxy;
-    socks.deadline = FY_NEVER;
-    int result = fy_socks_connect(stream, &socks, &err);
-    if (message == NULL) {
-        char byte;
-        assert_string_equal(err.message, "");
-        assert_int_equal(result, 0);
-        assert_int_equal(stream->ops->read(stream, &byte, 1, "test"), 0);
-    } else {
-        assert_int_equal(result, -1);
-        assert_string_equal(err.message, message);
-        assert_int_equal(err.code, code);
-    }
-    stream->ops->free(stream);
-    peer_end(&peer);
-    fy_proxy_release(proxy);
+    socks_talk(fy_socks_connect, setting, socks, steps, message, code);
 }
-
-static const struct fy_socks by_name = {.host = "example.org", .port = 80};
 
 static struct fy_address address(const char *host, uint16_t port)
 {
@@ -78,7 +55,7 @@ static void by_name_and_by_address(void **state)
         PEER(HELLO, NO_LOGIN),
         PEER("\5\1\0\4\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\1\273", CONNECTED),
         {0}};
-    talk("socks5h://p", by_name, name, NULL, 0);
+    talk("socks5h://p", socks_by_name, name, NULL, 0);
     talk("socks5://p", (struct fy_socks){.address = &four}, ipv4, NULL, 0);
     talk("socks5://p", (struct fy_socks){.address = &six}, ipv6, NULL, 0);
 }
@@ -93,10 +70,10 @@ static void credentials(void **state)
     const struct peer_step not_wanted[] = {
         PEER("\5\2\0\2", "\5\0"), PEER(ASK_NAME, CONNECTED), {0}};
     const struct peer_step refused[] = {PEER("\5\2\0\2", "\5\2"), PEER("\1\3bob\1x", "\1\1"), {0}};
-    talk("socks5h://bob:s%3acret@p", by_name, login, NULL, 0);
-    talk("socks5h://bob@p", by_name, no_password, NULL, 0);
-    talk("socks5h://bob:x@p", by_name, not_wanted, NULL, 0);
-    talk("socks5h://bob:x@p", by_name, refused,
+    talk("socks5h://bob:s%3acret@p", socks_by_name, login, NULL, 0);
+    talk("socks5h://bob@p", socks_by_name, no_password, NULL, 0);
+    talk("socks5h://bob:x@p", socks_by_name, not_wanted, NULL, 0);
+    talk("socks5h://bob:x@p", socks_by_name, refused,
          "socks5: it refused the name and password: correct them in the proxy's URL", FERRY_EPROXY);
 }
 
@@ -111,7 +88,7 @@ static void answers_in_pieces(void **state)
                                       PEER("", "\4name\x1"),
                                       PEER("", "\x2"),
                                       {0}};
-    talk("socks5h://p", by_name, steps, NULL, 0);
+    talk("socks5h://p", socks_by_name, steps, NULL, 0);
 }
 
 static void longest_names(void **state)
@@ -158,8 +135,10 @@ static void every_reply_code(void **state)
         const struct peer_step steps[] = {
             PEER(HELLO, NO_LOGIN), {BYTES(ASK_NAME), whole, sizeof whole}, {0}};
         const struct peer_step cut[] = {PEER(HELLO, NO_LOGIN), {BYTES(ASK_NAME), whole, 2}, {0}};
-        talk("socks5h://p", by_name, steps, replies[(int)code].message, replies[(int)code].code);
-        talk("socks5h://p", by_name, cut, replies[(int)code].message, replies[(int)code].code);
+        talk("socks5h://p", socks_by_name, steps, replies[(int)code].message,
+             replies[(int)code].code);
+        talk("socks5h://p", socks_by_name, cut, replies[(int)code].message,
+             replies[(int)code].code);
     }
 }
 
@@ -168,9 +147,9 @@ static void wants_credentials(void **state)
     (void)state;
     const struct peer_step steps[] = {PEER(HELLO, "\5\377"), {0}};
     const struct peer_step known[] = {PEER("\5\2\0\2", "\5\377"), {0}};
-    talk("socks5h://p", by_name, steps,
+    talk("socks5h://p", socks_by_name, steps,
          "socks5: it wants credentials: put user:password@ into the proxy's URL", FERRY_EPROXY);
-    talk("socks5h://u:p@p", by_name, known,
+    talk("socks5h://u:p@p", socks_by_name, known,
          "socks5: it takes neither a name and password nor nobody", FERRY_EPROXY);
 }
 
@@ -206,10 +185,10 @@ static void proxies_that_lie(void **state)
          "socks5: it closed the connection instead of answering"},
     };
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
-        talk("socks5h://p", by_name, lies[i].steps, lies[i].message, FERRY_EPROXY);
+        talk("socks5h://p", socks_by_name, lies[i].steps, lies[i].message, FERRY_EPROXY);
     }
     const struct peer_step login[] = {PEER("\5\2\0\2", "\5\2"), PEER("\1\1u\1p", "\5\0"), {0}};
-    talk("socks5h://u:p@p", by_name, login,
+    talk("socks5h://u:p@p", socks_by_name, login,
          "socks5: it answered with an answer to the credentials that has the wrong version",
          FERRY_EPROXY);
 }
@@ -223,7 +202,7 @@ static void silent(int64_t deadline, struct fy_chan *canceled, const char *messa
     const struct peer_step steps[] = {PEER(HELLO, NO_LOGIN), PEER(ASK_NAME, ""), {0}};
     struct fy_proxy *proxy = proxy_of("socks5h://p");
     struct fy_stream *stream = peer_start(&peer, steps, PEER_WAITS);
-    struct fy_socks socks = by_name;
+    struct fy_socks socks = socks_by_name;
     socks.proxy = proxy;
     socks.deadline = deadline;
     socks.canceled = canceled;

@@ -12,40 +12,16 @@
 
 #include "net/socks4.h"
 #include "net_test.h"
-#include "peer.h"
+#include "socks_test.h"
 
 #define ASK_NAME "\4\1\0\120\0\0\0\1\0example.org\0" /* port 80 */
 #define GRANTED "\0\132\0\0\0\0\0\0"
 
-/* One talk with a peer that follows the script. NULL message: it succeeds, and what comes after it
- * is the target's. */
 static void talk(const char *setting, struct fy_socks socks, const struct peer_step *steps,
                  const char *message, int code)
 {
-    struct peer peer;
-    ferry_error err = {0};
-    struct fy_proxy *proxy = fy_proxy_new(setting, false, &err);
-    assert_non_null(proxy);
-    struct fy_stream *stream = peer_start(&peer, steps, PEER_CLOSES);
-    socks.proxy = proxy;
-    socks.deadline = FY_NEVER;
-    int result = fy_socks4_connect(stream, &socks, &err);
-    if (message == NULL) {
-        char byte;
-        assert_string_equal(err.message, "");
-        assert_int_equal(result, 0);
-        assert_int_equal(stream->ops->read(stream, &byte, 1, "test"), 0);
-    } else {
-        assert_int_equal(result, -1);
-        assert_string_equal(err.message, message);
-        assert_int_equal(err.code, code);
-    }
-    stream->ops->free(stream);
-    peer_end(&peer);
-    fy_proxy_release(proxy);
+    socks_talk(fy_socks4_connect, setting, socks, steps, message, code);
 }
-
-static const struct fy_socks by_name = {.host = "example.org", .port = 80};
 
 static void questions(void **state)
 {
@@ -56,8 +32,8 @@ static void questions(void **state)
     const struct peer_step named[] = {PEER("\4\1\0\120\0\0\0\1bob\0example.org\0", GRANTED), {0}};
     const struct peer_step ipv4[] = {PEER("\4\1\37\220\300\0\2\1\0", GRANTED), {0}};
     const struct peer_step ipv4_named[] = {PEER("\4\1\37\220\300\0\2\1bob\0", GRANTED), {0}};
-    talk("socks4a://p", by_name, name, NULL, 0);
-    talk("socks4a://bob:secret@p", by_name, named, NULL, 0);
+    talk("socks4a://p", socks_by_name, name, NULL, 0);
+    talk("socks4a://bob:secret@p", socks_by_name, named, NULL, 0);
     talk("socks4://p", (struct fy_socks){.address = &four, .host = ""}, ipv4, NULL, 0);
     talk("socks4://bob@p", (struct fy_socks){.address = &four, .host = ""}, ipv4_named, NULL, 0);
 }
@@ -111,7 +87,7 @@ static void answers(void **state)
          FERRY_EPROXY},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        talk("socks4a://p", by_name, cases[i].steps, cases[i].message, cases[i].code);
+        talk("socks4a://p", socks_by_name, cases[i].steps, cases[i].message, cases[i].code);
     }
 }
 

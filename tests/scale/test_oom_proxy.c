@@ -3,18 +3,14 @@
  * for good. Each time the outcome is the right response or FERRY_ENOMEM, and nothing is left
  * behind.
  */
-#include "scale.h"
+#include "oom.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "failing_alloc.h"
 #include "origin.h"
-
-/* No scenario allocates that often. */
-#define MOST_ALLOCATIONS 2000
 
 #define HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define DIGEST_407                                                                              \
@@ -58,24 +54,11 @@ static void serve_socks(struct origin_conn *conn, void *arg)
 /* ------------------------------------------------------------------------------------- the loop */
 
 struct scenario {
+    char proxy[64]; /* the scheme, and the origin's host */
     const char *scheme;
     void (*serve)(struct origin_conn *conn, void *arg);
     bool tunnel, digest, by_function;
 };
-
-struct attempt {
-    const struct scenario *scenario;
-    char proxy[64];
-    long fail_at;
-    bool all_after;
-    long failed; /* allocations */
-    ferry_error outcome;
-};
-
-static ferry_error out_of_memory(void)
-{
-    return (ferry_error){.code = FERRY_ENOMEM, .message = "made none"};
-}
 
 /* Twice, so that what was kept is used as well. */
 static ferry_error get_twice(ferry_client *client)
@@ -104,81 +87,44 @@ static int choose(void *arg, const char *url, const char **proxy, ferry_error *e
     return 0;
 }
 
-/* On a thread of its own, so that the scheduler's making and its end are part of it. */
-static void *run_attempt(void *arg)
+static ferry_error run_scenario(const void *arg)
 {
     static const ferry_field fields[] = {{"X-Trace", "1"}, {"X-Other", "2"}};
-    struct attempt *attempt = arg;
-    const struct scenario *scenario = attempt->scenario;
-    alloc_fail_at(attempt->fail_at, attempt->all_after);
+    const struct scenario *scenario = arg;
     ferry_transport *transport = ferry_transport_new(
-        FERRY_TRANSPORT_OPTIONS(.proxy = scenario->by_function ? NULL : attempt->proxy,
+        FERRY_TRANSPORT_OPTIONS(.proxy = scenario->by_function ? NULL : scenario->proxy,
                                 .proxy_fn = scenario->by_function ? choose : NULL,
-                                .proxy_arg = attempt->proxy, .no_proxy = "example.org",
+                                .proxy_arg = (void *)scenario->proxy, .no_proxy = "example.org",
                                 .proxy_fields = fields, .proxy_field_count = 2,
                                 .proxy_tunnel = scenario->tunnel,
                                 .proxy_digest = scenario->digest));
     ferry_client *client =
         transport != NULL ? ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport)) : NULL;
-    attempt->outcome = client != NULL ? get_twice(client) : out_of_memory();
+    ferry_error outcome = client != NULL ? get_twice(client) : oom_error("client");
     ferry_client_free(client);
     ferry_transport_free(transport);
-    attempt->failed = alloc_fail_none();
-    return NULL;
-}
-
-static void check_attempt(const struct attempt *attempt, int tasks)
-{
-    int code = attempt->outcome.code;
-    /* OpenSSL's hashing does not say that it was memory. */
-    bool hashing = code == FERRY_EUNSUPPORTED && attempt->scenario->digest;
-    if (code != FERRY_OK && ((code != FERRY_ENOMEM && !hashing) || attempt->failed == 0)) {
-        fail_msg("allocation %ld fails%s: %s: %s", attempt->fail_at,
-                 attempt->all_after ? ", and all after it" : "", ferry_strerror(code),
-                 attempt->outcome.message);
-    }
-    if (ferry_num_tasks() != tasks || ferry_open_responses(NULL) != 0) {
-        fail_msg("allocation %ld fails%s: tasks or responses are left", attempt->fail_at,
-                 attempt->all_after ? ", and all after it" : "");
-    }
-}
-
-/* Returns how many allocations could fail. */
-static long sweep(const struct scenario *scenario, const struct origin *origin, bool all_after)
-{
-    int tasks = ferry_num_tasks();
-    for (long number = 1; number < MOST_ALLOCATIONS; number++) {
-        struct attempt attempt = {.scenario = scenario, .fail_at = number, .all_after = all_after};
-        pthread_t thread;
-        snprintf(attempt.proxy, sizeof attempt.proxy, "%s%s", scenario->scheme,
-                 origin_host(origin));
-        assert_int_equal(pthread_create(&thread, NULL, run_attempt, &attempt), 0);
-        assert_int_equal(pthread_join(thread, NULL), 0);
-        check_attempt(&attempt, tasks);
-        if (attempt.failed == 0) {
-            assert_int_equal(attempt.outcome.code, FERRY_OK);
-            return number - 1;
-        }
-    }
-    fail_msg("there is no end to the allocations");
-    return 0;
+    return outcome;
 }
 
 /* The first time through fills what is kept on purpose; the second must not add a thing to it. */
-static void run_out(const struct scenario *scenario)
+static void run_out(struct scenario *scenario)
 {
+    const struct oom_trial trial = {
+        .run = run_scenario, .arg = scenario, .hashes = scenario->digest};
     struct held before = held_now();
     long count = 0;
     long living = 0;
     watch_for_hang(scaled(50, 250));
     struct origin *origin = origin_start(&(struct origin_script){.serve = scenario->serve});
     assert_non_null(origin);
+    snprintf(scenario->proxy, sizeof scenario->proxy, "%s%s", scenario->scheme,
+             origin_host(origin));
     for (int time = 0; time < 2; time++) {
         living = alloc_living();
-        count = sweep(scenario, origin, false);
-        sweep(scenario, origin, true);
+        count = oom_try_all(&trial, 1, false);
+        oom_try_all(&trial, 1, true);
     }
-    assert_in_range(count, 20, MOST_ALLOCATIONS);
+    assert_in_range(count, 20, OOM_MOST);
     assert_int_equal(alloc_living(), living);
     assert_true(origin_await_open(origin, 0, 10000));
     assert_true(origin_stop(origin));

@@ -5,10 +5,8 @@
  *
  * What OpenSSL allocates once for the life of the process is there before: it has no way to try again.
  */
-#include "scale.h"
+#include "oom.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +17,6 @@
 #include "failing_alloc.h"
 #include "temp_dir.h"
 #include "tls_server.h"
-
-/* No scenario allocates that often. */
-#define MOST_ALLOCATIONS 40000
 
 static struct cert *ca, *cert;
 static char directory[TEMP_DIR_SIZE], ca_file[TEMP_DIR_SIZE + 16], own_file[TEMP_DIR_SIZE + 16];
@@ -66,13 +61,9 @@ static void serve(SSL *ssl, int fd, void *arg)
 
 /* ------------------------------------------------------------------------------- what is attempted */
 
-struct attempt {
+struct scenario {
     const ferry_tls_options *tls;
     int port;
-    long fail_at;
-    bool all_after;
-    long failed; /* allocations */
-    ferry_error outcome;
 };
 
 static ferry_error get(ferry_client *client, int port)
@@ -96,67 +87,25 @@ static ferry_error get(ferry_client *client, int port)
     return err;
 }
 
-/* Two requests: the second uses the connection again, or resumes the session. On a thread of its own,
- * so that a scheduler's making and its end, and OpenSSL's, are part of it. */
-static void *run_attempt(void *arg)
+/* Two requests: the second uses the connection again, or resumes the session. OpenSSL's making and its
+ * end, on the trial's thread, are part of it. */
+static ferry_error run_scenario(const void *arg)
 {
-    struct attempt *attempt = arg;
-    attempt->outcome = (ferry_error){.code = FERRY_ENOMEM, .message = "client"};
-    alloc_fail_at(attempt->fail_at, attempt->all_after);
-    ferry_transport *transport = ferry_transport_new(FERRY_TRANSPORT_OPTIONS(.tls = attempt->tls));
+    const struct scenario *scenario = arg;
+    ferry_error outcome = oom_error("client");
+    ferry_transport *transport = ferry_transport_new(FERRY_TRANSPORT_OPTIONS(.tls = scenario->tls));
     ferry_client *client =
         transport != NULL ? ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport)) : NULL;
     if (client != NULL) {
-        attempt->outcome = get(client, attempt->port);
+        outcome = get(client, scenario->port);
     }
-    if (client != NULL && attempt->outcome.code == FERRY_OK) {
+    if (client != NULL && outcome.code == FERRY_OK) {
         ferry_transport_close_idle(transport);
-        attempt->outcome = get(client, attempt->port);
+        outcome = get(client, scenario->port);
     }
     ferry_client_free(client);
     ferry_transport_free(transport);
-    attempt->failed = alloc_fail_none();
-    return NULL;
-}
-
-static void check_attempt(const struct attempt *attempt, int tasks)
-{
-    int code = attempt->outcome.code;
-    if (code != FERRY_OK && (code != FERRY_ENOMEM || attempt->failed == 0)) {
-        fail_msg("allocation %ld fails%s: %s: %s", attempt->fail_at,
-                 attempt->all_after ? ", and all after it" : "", ferry_strerror(code),
-                 attempt->outcome.message);
-    }
-    if (ferry_num_tasks() != tasks || ferry_open_responses(NULL) != 0) {
-        ferry_dump_tasks(stderr);
-        fail_msg("allocation %ld fails%s: tasks or responses are left", attempt->fail_at,
-                 attempt->all_after ? ", and all after it" : "");
-    }
-}
-
-static void run(struct attempt *attempt)
-{
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, run_attempt, attempt), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-}
-
-/* Every step-th allocation from the first-th on. Returns how many there are. */
-static long sweep(const ferry_tls_options *tls, int port, long first, long step, bool all_after)
-{
-    int tasks = ferry_num_tasks();
-    for (long number = first; number < MOST_ALLOCATIONS; number += step) {
-        struct attempt attempt = {
-            .tls = tls, .port = port, .fail_at = number, .all_after = all_after};
-        run(&attempt);
-        check_attempt(&attempt, tasks);
-        if (attempt.failed == 0) {
-            assert_int_equal(attempt.outcome.code, FERRY_OK);
-            return number - 1;
-        }
-    }
-    fail_msg("there is no end to the allocations");
-    return 0;
+    return outcome;
 }
 
 /* There are thousands: the tests take one in many of them, and all where ferry's alone are counted.
@@ -177,16 +126,16 @@ static void run_out(const ferry_tls_options *tls, int version)
     assert_non_null(server);
     struct held before = held_now();
     watch_for_hang(scaled(900, 900));
-    struct attempt first = {.tls = tls, .port = tls_server_port(server)};
-    run(&first);
-    assert_string_equal(first.outcome.message, "");
-    long count = sweep(tls, first.port, 1, 1000, false);
+    const struct scenario scenario = {.tls = tls, .port = tls_server_port(server)};
+    const struct oom_trial trial = {.run = run_scenario, .arg = &scenario};
+    assert_string_equal(oom_try(&trial, 0, false).error.message, "");
+    long count = oom_try_all(&trial, 1000, false);
     long step = step_for(count);
     long living = 0;
     for (int time = 0; time < 2; time++) { /* what is kept on purpose is kept once */
         living = alloc_living();
-        sweep(tls, first.port, 1, step, false);
-        sweep(tls, first.port, 1, step, true);
+        oom_try_all(&trial, step, false);
+        oom_try_all(&trial, step, true);
     }
     print_message("about %ld allocations, each of which may fail; one in %ld did\n", count, step);
 #ifndef ALLOC_WRAPPED /* else what libraries allocate for ferry to free is only seen freed */

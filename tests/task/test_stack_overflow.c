@@ -105,13 +105,13 @@ static void fill_and_park(void *arg)
 }
 
 /* Two stacks with nothing between them but a guard: a page, or as much as a compiler may take it
- * for. */
+ * for. (And what the lower one leaves free of its highest page.) */
 static bool find_neighbours(void)
 {
     for (victim = 0; victim < TASKS; victim++) {
         for (neighbour = 0; neighbour < TASKS; neighbour++) {
             ptrdiff_t apart = stacks[victim].low - stacks[neighbour].high;
-            if (apart >= (ptrdiff_t)page && apart <= 65536) {
+            if (apart >= (ptrdiff_t)page && apart <= 65536 + (ptrdiff_t)page) {
                 return true;
             }
         }

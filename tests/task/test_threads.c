@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "process.h"
@@ -337,6 +338,39 @@ static void library_tasks_run_to_their_end(void)
     CHECK_INT(ferry_num_tasks(), tasks);
 }
 
+/* Settled too late, and gone in the same moment. */
+static bool settle_and_vanish(struct fy_exit_hook *hook, int64_t deadline)
+{
+    (void)deadline;
+    fy_list_remove(&hook->link);
+    memset(hook, 0, sizeof *hook);
+    return false;
+}
+
+static bool settles(const struct fy_exit_hook *hook)
+{
+    (void)hook;
+    return true;
+}
+
+static void *leave_unsettled(void *arg)
+{
+    struct fy_exit_hook *hook = arg;
+    struct fy_sched *sched = check_enter();
+    hook->settle = settle_and_vanish;
+    hook->settles = settles;
+    fy_list_push_front(&sched->exit_hooks, &hook->link);
+    fy_leave();
+    return NULL;
+}
+
+static void what_settles_too_late_is_not_touched_again(void)
+{
+    struct fy_exit_hook hook = {.run = NULL};
+    run_threads(1, leave_unsettled, &hook);
+    CHECK(hook.settle == NULL);
+}
+
 static void sleep_until_due(void *arg)
 {
     (void)arg;
@@ -525,6 +559,7 @@ int main(void)
         TEST(users_tasks_are_discarded),
         TEST(discarded_tasks_leave_their_group),
         TEST(library_tasks_run_to_their_end),
+        TEST(what_settles_too_late_is_not_touched_again),
         TEST(users_tasks_do_not_run_in_a_thread_that_ends),
         TEST(a_waiter_is_discarded),
         TEST(a_waiter_is_discarded_with_the_last_member),

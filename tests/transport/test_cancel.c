@@ -402,6 +402,52 @@ static void test_late_connection_serves_the_next(void **state)
     assert_int_equal(hook.begun, 1);
 }
 
+/* ---------------------------------------------------------------------- in the same moment */
+
+struct together {
+    struct gate go, sent[2]; /* by connection */
+};
+
+static void serve_when_told(struct origin_conn *conn, void *arg)
+{
+    struct together *gates = arg;
+    struct gate *sent = &gates->sent[origin_conn_serial(conn) - 1];
+    while (origin_read_request(conn) && gate_wait(&gates->go, SOON_MS) &&
+           origin_send(conn, BYTES(EMPTY))) {
+        gate_open(sent);
+    }
+}
+
+/* The cancel wakes both requests, and the second one is the first to go on, and gives up. Then the
+ * first one's read loop has its turn, and puts the connection back into the pool: from there on that
+ * is not the canceled request's to close, for it may serve another. */
+static void test_cancel_when_the_answer_has_come(void **state)
+{
+    struct together *gates = KEPT(state, struct together, .go = {0});
+    struct origin *origin = serve_with(state, serve_when_told, gates);
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_context *context = ferry_context_new(-1);
+    struct call calls[2];
+
+    for (int i = 0; i < 2; i++) {
+        calls[i] = (struct call){
+            .transport = transport, .url = origin_url(origin, "/"), .context = context};
+        start_call(&calls[i]);
+    }
+    assert_eventually(origin_counts(origin).requests == 2);
+    gate_open(&gates->go);
+    /* Nothing of ferry's runs meanwhile. */
+    assert_true(gate_wait(&gates->sent[0], SOON_MS) && gate_wait(&gates->sent[1], SOON_MS));
+    ferry_context_cancel(context);
+    assert_eventually(calls[0].done && calls[1].done);
+    assert_got(calls[0].outcome, 200, "");
+    assert_failed(calls[1].outcome, FERRY_ECANCELED, "request canceled");
+    assert_int_equal(stats_of(transport).idle, 1);
+    assert_got(get(transport, origin_url(origin, "/")), 200, "");
+    assert_int_equal(stats_of(transport).dials, 2);
+    ferry_context_free(context);
+}
+
 /* --------------------------------------------------------------- two requests, one connection */
 
 /* Answers the first request, with an empty body; to the second only listens. */
@@ -477,6 +523,7 @@ int main(void)
         TRANSPORT_TEST(test_TR_090_late_connection_is_disposed_of),
         TRANSPORT_TEST(test_TR_105_late_connection_idles_out),
         TRANSPORT_TEST(test_late_connection_serves_the_next),
+        TRANSPORT_TEST(test_cancel_when_the_answer_has_come),
         TRANSPORT_TEST(test_TR_131_cancel_when_sharing_a_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

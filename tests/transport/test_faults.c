@@ -5,7 +5,7 @@
  * The program is linked so that fy_socket_stream_new, which makes the stream of a dial function's
  * socket, is the one below.
  */
-#include "transport_test.h"
+#include "https_test.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ static struct {
     int made;
     int stream;          /* faulty streams: from the first to this one */
     int write;           /* which of its writes fails: 1 is the first; 0: none */
-    bool a_byte_goes;    /* ... after one byte went, and with the connection at its end */
+    size_t goes;         /* ... after so many bytes went, and with the connection at its end */
     int read_after;      /* reads fail after this many bytes; -1: none does */
     int64_t deadline_ms; /* for reads; -1: none */
 } fault;
@@ -60,11 +60,11 @@ static ssize_t faulty_writev(struct fy_stream *stream, const struct iovec *iov, 
         return self->real->writev(stream, iov, count, why);
     }
     self->broken = true;
-    if (!fault.a_byte_goes) {
+    if (fault.goes == 0) {
         return -EPIPE;
     }
-    struct iovec byte = {iov[0].iov_base, 1};
-    ssize_t written = self->real->writev(stream, &byte, 1, why);
+    struct iovec part = {iov[0].iov_base, fault.goes};
+    ssize_t written = self->real->writev(stream, &part, 1, why);
     shutdown(self->fd, SHUT_RDWR); /* to be read as the server's end */
     return written;
 }
@@ -162,7 +162,7 @@ static void retry_once(void **state, const char *method, bool body, bool a_byte_
         ferry_request_set_body_reader(req, read_text, rewind_text, &text, 4);
     }
     fault.stream = 1;
-    fault.a_byte_goes = a_byte_goes;
+    fault.goes = a_byte_goes ? 1 : 0;
     assert_got(send_and_read(transport, req), 200, "1");
     fault.write = faulty[0].writes + 1;
     assert_got(send_and_read(transport, req), 200, "2");
@@ -210,7 +210,7 @@ static void test_no_retry_of_a_post_half_written(void **state)
 
     ferry_request_set_body(req, "body", 4);
     fault.stream = 1;
-    fault.a_byte_goes = true;
+    fault.goes = 1;
     assert_got(send_and_read(transport, req), 200, "1");
     fault.write = faulty[0].writes + 1;
     struct outcome outcome = send_and_read(transport, req);
@@ -219,6 +219,52 @@ static void test_no_retry_of_a_post_half_written(void **state)
     assert_int_equal(stats_of(transport).retries, 0);
     assert_int_equal(stats_of(transport).connections, 0);
     ferry_request_free(req);
+}
+
+static char large_body[60000];
+
+/* Answers a GET, and what is as long as the large body: nothing that has come only in part. */
+static void serve_whole(SSL *ssl, int fd, void *arg)
+{
+    static const char reply[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    char piece[16384];
+    size_t len = 0;
+    int got;
+    (void)fd;
+    (void)arg;
+    while ((got = SSL_read(ssl, piece, sizeof piece)) > 0) {
+        len += (size_t)got;
+        if (piece[0] == 'G' || len > sizeof large_body) {
+            SSL_write(ssl, reply, sizeof reply - 1);
+            len = 0;
+        }
+    }
+}
+
+/* Likewise in TLS, where that was several records, of which some are with the server. */
+static void test_no_retry_of_a_post_half_encrypted(void **state)
+{
+    struct tls_server *server =
+        tls_server_start(&(struct tls_server_options){.cert = world.server, .serve = serve_whole});
+    assert_non_null(server);
+    const char *url = https_url(tls_server_port(server), "/");
+    struct dial_hook *hook = KEPT(state, struct dial_hook, .port = tls_server_port(server));
+    no_faults();
+    ferry_transport *transport = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.dial = dial_hook, .dial_arg = hook, .tls = TRUSTING()));
+    ferry_request *req = request("POST", url);
+
+    ferry_request_set_body(req, large_body, sizeof large_body);
+    fault.stream = 1;
+    fault.goes = 40000;
+    assert_got(get(transport, url), 200, "ok");
+    fault.write = faulty[0].writes + 1;
+    assert_int_equal(send_and_read(transport, req).status, 0);
+    assert_true(faulty[0].broken);
+    assert_int_equal(stats_of(transport).dials, 1);
+    ferry_request_free(req);
+    transport_done(state, transport);
+    tls_server_stop(server);
 }
 
 /* The server's word on the request says more than the broken pipe, even if it comes a little later. */
@@ -386,6 +432,7 @@ int main(void)
         TRANSPORT_TEST(test_TR_064_retry_delete),
         TRANSPORT_TEST(test_TR_064_retry_post_with_body),
         TRANSPORT_TEST(test_no_retry_of_a_post_half_written),
+        TRANSPORT_TEST(test_no_retry_of_a_post_half_encrypted),
         TRANSPORT_TEST(test_answer_after_a_failed_write),
         TRANSPORT_TEST(test_no_answer_after_a_failed_write),
         TRANSPORT_TEST(test_TR_125_broken_connections_are_not_kept),
@@ -394,5 +441,5 @@ int main(void)
         TRANSPORT_TEST(test_read_error_anywhere),
         TRANSPORT_TEST(test_TR_036_a_streams_deadline),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, https_world_make, https_world_free);
 }

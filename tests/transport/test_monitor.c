@@ -111,28 +111,33 @@ static void test_off_by_option_and_started_when_needed(void **state)
 /* ------------------------------------------------------------------ what it does not do */
 
 /* A task of the user's whose time has come waits for its thread. */
+struct told {
+    atomic_bool it;
+};
+
 static void sleep_and_tell(void *arg)
 {
+    struct told *told = arg;
     ferry_sleep(1);
-    atomic_store((atomic_bool *)arg, true);
+    atomic_store(&told->it, true);
 }
 
 static void test_runs_no_task_of_the_users(void **state)
 {
     struct origin *origin = serve_with(state, serve_identity, NULL);
     ferry_transport *transport = transport_with(state, NULL);
-    atomic_bool *told = KEPT(state, atomic_bool, false);
+    struct told *told = KEPT(state, struct told, .it = false);
 
     assert_int_equal(ferry_go(sleep_and_tell, told), 0);
     ferry_yield(); /* it sleeps now */
     assert_got(get(transport, origin_url(origin, "/close")), 200, "1");
-    *told = false;
+    told->it = false;
     assert_int_equal(ferry_go(sleep_and_tell, told), 0);
     ferry_yield();
-    *told = false;
+    told->it = false;
     assert_true(away_until_connections(transport, 0)); /* the monitor has been here */
-    assert_false(*told);
-    assert_eventually(*told);
+    assert_false(told->it);
+    assert_eventually(told->it);
 }
 
 /* What the monitor does see to: a connection whose server closes it when the gate opens. */

@@ -266,7 +266,18 @@ static void put_slowly(void *arg, int result)
     gate_wait(&slow->go, SOON_MS);
 }
 
-static void test_connection_busy_in_a_trace_stays(void **state)
+/* The same, but it waits in ferry: the loop is parked, and still in a function of the user's. */
+static void put_dozing(void *arg, int result)
+{
+    struct slow_trace *slow = arg;
+    (void)result;
+    gate_open(&slow->in);
+    while (!gate_is_open(&slow->go)) {
+        ferry_sleep(1);
+    }
+}
+
+static void stays_while(void **state, void (*put)(void *arg, int result))
 {
     struct origin *origin = serve_with(state, serve_identity, NULL);
     ferry_transport *transport = transport_with(state, NULL);
@@ -274,7 +285,7 @@ static void test_connection_busy_in_a_trace_stays(void **state)
     struct call call = {.transport = transport, .req = request("GET", origin_url(origin, "/"))};
     struct side side;
 
-    ferry_request_set_trace(call.req, FERRY_TRACE(.put_idle_conn = put_slowly), slow);
+    ferry_request_set_trace(call.req, FERRY_TRACE(.put_idle_conn = put), slow);
     start_side(&side, run_call, &call);
     assert_true(gate_wait(&slow->in, SOON_MS));
     assert_got(get(transport, origin_url(origin, "/")), 200, "2");
@@ -283,6 +294,16 @@ static void test_connection_busy_in_a_trace_stays(void **state)
     assert_got(call.outcome, 200, "1");
     assert_got(get(transport, origin_url(origin, "/")), 200, "2");
     ferry_request_free(call.req);
+}
+
+static void test_connection_busy_in_a_trace_stays(void **state)
+{
+    stays_while(state, put_slowly);
+}
+
+static void test_connection_dozing_in_a_trace_stays(void **state)
+{
+    stays_while(state, put_dozing);
 }
 
 /* ------------------------------------------------------------------------------------- in bulk */
@@ -411,6 +432,7 @@ int main(void)
         TRANSPORT_TEST(test_tls_connection_moves),
         TRANSPORT_TEST(test_turns_over_threads),
         TRANSPORT_TEST(test_connection_busy_in_a_trace_stays),
+        TRANSPORT_TEST(test_connection_dozing_in_a_trace_stays),
         TRANSPORT_TEST(test_no_more_connections_than_requests_in_flight),
         TRANSPORT_TEST(test_cancels_while_promised),
     };

@@ -126,6 +126,74 @@ static void test_a_promise_of_a_thread_that_ends(void **state)
     assert_int_equal(stats_of(transport).dials, 1);
 }
 
+/* On a thread: holds the only connection, waits for it a second time, behind somebody else, and lets
+ * it go; ends with the second response open. */
+struct holder {
+    struct call first, second;
+    struct gate holds, may_wait, let_go;
+};
+
+static void *hold_and_wait(void *arg)
+{
+    struct holder *holder = arg;
+    run_call(&holder->first);
+    gate_open(&holder->holds);
+    gate_wait(&holder->may_wait, SOON_MS);
+    start_call(&holder->second);
+    (void)eventually(stats_of(holder->first.transport).waiting == 2);
+    read_body(holder->first.res, &holder->first.outcome);
+    ferry_response_close(holder->first.res);
+    gate_open(&holder->let_go);
+    (void)eventually(holder->second.done);
+    return NULL;
+}
+
+#define PATIENCE_MS 200
+
+/* False: while this thread was away, the monitor has told its request, which was in time for once. */
+static bool comes_home(ferry_transport *transport, const char *url)
+{
+    struct call held = {.transport = transport, .url = url, .keep_open = true};
+    struct holder holder = {.first = held, .second = held};
+    struct call impatient = {.transport = transport, .url = url, .timeout_ms = PATIENCE_MS};
+    uint64_t dials = stats_of(transport).dials;
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, hold_and_wait, &holder), 0);
+    assert_true(gate_wait(&holder.holds, SOON_MS));
+    start_call(&impatient);
+    assert_eventually(stats_of(transport).waiting == 1);
+    int64_t over = now_ms() + PATIENCE_MS;
+    gate_open(&holder.may_wait);
+    assert_true(gate_wait(&holder.let_go, SOON_MS));
+    while (now_ms() <= over) {
+        usleep(1000);
+    }
+    assert_eventually(impatient.done);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(holder.second.done && holder.second.res != NULL);
+    assert_int_equal(stats_of(transport).connections, 0);
+    ferry_response_close(holder.second.res);
+    return stats_of(transport).dials == dials + 1;
+}
+
+/* A connection that was promised to a request on another thread, which had given up, goes to the next
+ * one in line, on the thread that it never left. It is one in use there like any other, and ends with
+ * the thread. */
+static void test_a_promise_that_comes_home(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *other = transport_with(state, NULL);
+    ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.max_per_host = 1));
+    int tries = 0;
+
+    assert_got(get(other, origin_url(origin, "/")), 200, "1"); /* has the monitor started */
+    transport_done(state, other);
+    while (!comes_home(transport, origin_url(origin, "/"))) {
+        assert_in_range(++tries, 0, 9);
+    }
+}
+
 static void test_with_tls(void **state)
 {
     struct tls_server *server = https_ok_server();
@@ -250,6 +318,7 @@ int main(void)
         TRANSPORT_TEST(test_one_after_the_other),
         TRANSPORT_TEST(test_some_at_a_time),
         TRANSPORT_TEST(test_a_promise_of_a_thread_that_ends),
+        TRANSPORT_TEST(test_a_promise_that_comes_home),
         TRANSPORT_TEST(test_with_tls),
         TRANSPORT_TEST(test_server_closes),
         TRANSPORT_TEST(test_idle_for_too_long),

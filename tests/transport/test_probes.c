@@ -57,6 +57,13 @@ static int start_slow(struct call *call, struct slow *slow)
     return atomic_load(&slow->client_port);
 }
 
+static void end_slow(struct call *call, struct slow *slow)
+{
+    gate_open(&slow->go);
+    assert_eventually(call->done);
+    assert_got(call->outcome, 200, "ok");
+}
+
 static void test_probes_begin_when_the_connection_is_kept(void **state)
 {
     struct slow *slow = KEPT(state, struct slow);
@@ -66,49 +73,38 @@ static void test_probes_begin_when_the_connection_is_kept(void **state)
 
     int port = start_slow(&call, slow);
     assert_int_equal(probes_every(port), 0);
-    gate_open(&slow->go);
-    assert_eventually(call.done);
-    assert_got(call.outcome, 200, "ok");
+    end_slow(&call, slow);
     assert_eventually(stats_of(transport).idle == 1);
     assert_int_equal(probes_every(port), 15);
+}
+
+static void begin_while_a_response_is_waited_for(void **state, int64_t idle_timeout_ms)
+{
+    struct slow *slow = KEPT(state, struct slow);
+    struct origin *origin = serve_with(state, serve_slowly, slow);
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.keep_alive_probe_ms = 20,
+                                                      .idle_timeout_ms = idle_timeout_ms));
+    struct call call = {.transport = transport, .url = origin_url(origin, "/")};
+
+    int port = start_slow(&call, slow);
+    assert_eventually(probes_every(port) == 1);
+    end_slow(&call, slow);
+    assert_int_equal(probes_every(port), 1);
+    transport_done(state, transport);
 }
 
 /* A server that is lost while its first response is waited for is to be found out, too. */
 static void test_probes_begin_when_a_response_takes_long(void **state)
 {
-    struct slow *slow = KEPT(state, struct slow);
-    struct origin *origin = serve_with(state, serve_slowly, slow);
-    ferry_transport *transport =
-        transport_with(state, FERRY_TRANSPORT_OPTIONS(.keep_alive_probe_ms = 20));
-    struct call call = {.transport = transport, .url = origin_url(origin, "/")};
-
-    int port = start_slow(&call, slow);
-    assert_eventually(probes_every(port) == 1);
-    gate_open(&slow->go);
-    assert_eventually(call.done);
-    assert_got(call.outcome, 200, "ok");
-    assert_int_equal(probes_every(port), 1);
+    begin_while_a_response_is_waited_for(state, 0);
 }
 
-/* ... and where connections may be idle for ever, for as long as one likes, or not at all. */
+/* ... and where connections may be idle for ever, or for as long as one likes. */
 static void test_probes_do_not_depend_on_the_idle_timeout(void **state)
 {
-    static const int64_t idle_timeouts[] = {-1, 1000};
-    for (size_t i = 0; i < sizeof idle_timeouts / sizeof *idle_timeouts; i++) {
-        struct slow *slow = KEPT(state, struct slow);
-        struct origin *origin = serve_with(state, serve_slowly, slow);
-        ferry_transport *transport =
-            transport_with(state, FERRY_TRANSPORT_OPTIONS(.keep_alive_probe_ms = 20,
-                                                          .idle_timeout_ms = idle_timeouts[i]));
-        struct call call = {.transport = transport, .url = origin_url(origin, "/")};
-
-        int port = start_slow(&call, slow);
-        assert_eventually(probes_every(port) == 1);
-        gate_open(&slow->go);
-        assert_eventually(call.done);
-        assert_got(call.outcome, 200, "ok");
-        transport_done(state, transport);
-    }
+    begin_while_a_response_is_waited_for(state, -1);
+    begin_while_a_response_is_waited_for(state, 1000);
 }
 
 static void test_no_probes_where_none_are_wanted(void **state)

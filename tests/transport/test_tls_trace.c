@@ -8,14 +8,13 @@
 
 /* All events so far, in a row. */
 struct events {
-    char text[1024];
+    struct trace_text told;
     char handshake[512]; /* what its end told */
 };
 
 static void note(struct events *events, const char *event)
 {
-    size_t len = strlen(events->text);
-    snprintf(events->text + len, sizeof events->text - len, "%s%s", len > 0 ? " " : "", event);
+    tell(events, "%s%s", events->told.text[0] != '\0' ? " " : "", event);
 }
 
 static void on_get_conn(void *arg, const char *host_port)
@@ -128,20 +127,20 @@ static void test_handshake_in_its_place_TR_094(void **state)
 
     struct events events = trace_get(transport, "https://127.0.0.1", port, &outcome);
     assert_got(outcome, 200, "a");
-    assert_string_equal(events.text, BEFORE "tls_start tls_done got_conn" BEHIND);
+    assert_string_equal(events.told.text, BEFORE "tls_start tls_done got_conn" BEHIND);
     assert_string_equal(events.handshake, "TLSv1.3, http/1.1, CN = server, CN = Test CA");
 
     events = trace_get(transport, "https://127.0.0.1", port, &outcome);
-    assert_string_equal(events.text, "get_conn got_conn(reused)" BEHIND);
+    assert_string_equal(events.told.text, "get_conn got_conn(reused)" BEHIND);
     assert_string_equal(events.handshake, "");
 
     ferry_transport_close_idle(transport);
     events = trace_get(transport, "https://127.0.0.1", port, &outcome);
-    assert_string_equal(events.text, BEFORE "tls_start tls_done got_conn" BEHIND);
+    assert_string_equal(events.told.text, BEFORE "tls_start tls_done got_conn" BEHIND);
     assert_string_equal(events.handshake, "TLSv1.3, http/1.1, CN = server, CN = Test CA, resumed");
 
     events = trace_get(transport, "http://127.0.0.1", nginx_port(nginx), &outcome);
-    assert_string_equal(events.text, BEFORE "got_conn" BEHIND);
+    assert_string_equal(events.told.text, BEFORE "got_conn" BEHIND);
     nginx_stop(nginx);
 }
 
@@ -154,14 +153,14 @@ static void test_handshake_that_fails(void **state)
     int port = nginx_tls_port(nginx);
     struct events events = trace_get(transport, "https://127.0.0.1", port, &outcome);
     assert_failed(outcome, FERRY_ECERTIFICATE, "\"Test CA\" is not trusted");
-    assert_string_equal(events.text, BEFORE "tls_start tls_done(failed)");
+    assert_string_equal(events.told.text, BEFORE "tls_start tls_done(failed)");
     snprintf(wanted, sizeof wanted, "FERRY_ECERTIFICATE: %s", outcome.err.message);
     assert_string_equal(events.handshake, wanted);
 
     /* One that never began. */
     nginx_stop(nginx);
     events = trace_get(transport, "https://127.0.0.1", port, &outcome);
-    assert_string_equal(events.text, "get_conn connect_start connect_done(failed)");
+    assert_string_equal(events.told.text, "get_conn connect_start connect_done(failed)");
 }
 
 /* With a dial function of the program's own, which nothing is told of, the handshake still is. */
@@ -175,7 +174,7 @@ static void test_handshake_over_a_dial_of_the_programs_own(void **state)
     assert_true(nginx_write_file(nginx, "a", BYTES("a")));
     struct events events = trace_get(transport, "https://localhost", 1, &outcome);
     assert_got(outcome, 200, "a");
-    assert_string_equal(events.text, "get_conn tls_start tls_done got_conn" BEHIND);
+    assert_string_equal(events.told.text, "get_conn tls_start tls_done got_conn" BEHIND);
     nginx_stop(nginx);
 }
 

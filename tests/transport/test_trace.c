@@ -9,43 +9,32 @@
 /* -------------------------------------------------------------------------- a log of all events */
 
 struct log {
-    char text[2048];   /* a line an event, but for connects */
-    char head[1024];   /* as it was written, of the last request */
-    int connect_start; /* one or more, depending on the machine's addresses */
+    struct trace_text told; /* a line an event, but for connects */
+    char head[1024];        /* as it was written, of the last request */
+    int connect_start;      /* one or more, depending on the machine's addresses */
     int connect_done;
     int connected;
     int bad; /* an argument was not what it must be */
 };
 
-static void note(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void note(struct log *log, const char *format, ...)
-{
-    va_list arguments;
-    size_t len = strlen(log->text);
-    va_start(arguments, format);
-    vsnprintf(log->text + len, sizeof log->text - len, format, arguments);
-    va_end(arguments);
-}
-
 static void get_conn(void *arg, const char *host_port)
 {
-    note(arg, "get_conn %s\n", strncmp(host_port, "localhost:", 10) == 0 ? "localhost" : host_port);
+    tell(arg, "get_conn %s\n", strncmp(host_port, "localhost:", 10) == 0 ? "localhost" : host_port);
 }
 
 static void got_conn(void *arg, int reused, int64_t idle_ms)
 {
-    note(arg, "got_conn %s, %s\n", reused ? "reused" : "new", idle_ms < 0 ? "not idle" : "idle");
+    tell(arg, "got_conn %s, %s\n", reused ? "reused" : "new", idle_ms < 0 ? "not idle" : "idle");
 }
 
 static void dns_start(void *arg, const char *host)
 {
-    note(arg, "dns_start %s\n", host);
+    tell(arg, "dns_start %s\n", host);
 }
 
 static void dns_done(void *arg, size_t addresses, const ferry_error *err)
 {
-    note(arg, "dns_done%s%s\n", addresses == 0 ? " with nothing" : "",
+    tell(arg, "dns_done%s%s\n", addresses == 0 ? " with nothing" : "",
          err != NULL ? " failed" : "");
 }
 
@@ -67,50 +56,50 @@ static void connect_done(void *arg, const char *network, const char *address,
 
 static void wrote_head(void *arg)
 {
-    note(arg, "wrote_head\n");
+    tell(arg, "wrote_head\n");
 }
 
 static void wrote_head_text(void *arg, const char *head, size_t len)
 {
     struct log *log = arg;
     snprintf(log->head, sizeof log->head, "%.*s", (int)len, head);
-    note(log, "wrote_head_text\n");
+    tell(arg, "wrote_head_text\n");
 }
 
 static void wait_100_continue(void *arg)
 {
-    note(arg, "wait_100_continue\n");
+    tell(arg, "wait_100_continue\n");
 }
 
 static void got_100_continue(void *arg)
 {
-    note(arg, "got_100_continue\n");
+    tell(arg, "got_100_continue\n");
 }
 
 static void got_1xx(void *arg, int status)
 {
-    note(arg, "got_1xx %d\n", status);
+    tell(arg, "got_1xx %d\n", status);
 }
 
 static void got_interim(void *arg, const ferry_response *interim)
 {
-    note(arg, "got_interim %d %s\n", ferry_response_status(interim),
+    tell(arg, "got_interim %d %s\n", ferry_response_status(interim),
          ferry_response_reason(interim));
 }
 
 static void wrote_request(void *arg, const ferry_error *err)
 {
-    note(arg, "wrote_request%s\n", err != NULL ? " failed" : "");
+    tell(arg, "wrote_request%s\n", err != NULL ? " failed" : "");
 }
 
 static void got_first_byte(void *arg)
 {
-    note(arg, "got_first_byte\n");
+    tell(arg, "got_first_byte\n");
 }
 
 static void put_idle_conn(void *arg, int put_result)
 {
-    note(arg, "put_idle_conn: %s\n", ferry_put_result_string(put_result));
+    tell(arg, "put_idle_conn: %s\n", ferry_put_result_string(put_result));
 }
 
 static const ferry_trace everything = {
@@ -172,19 +161,19 @@ static void test_TR_094_every_event(void **state)
     char url[64];
     ferry_request_set_trace(req, &everything, &log);
     assert_got(send_and_read(transport, req), 200, "hello");
-    assert_string_equal(log.text, "get_conn localhost\n"
-                                  "dns_start localhost\n"
-                                  "dns_done\n"
-                                  "got_conn new, not idle\n"
-                                  "wrote_head_text\n"
-                                  "wrote_head\n"
-                                  "wait_100_continue\n"
-                                  "got_first_byte\n"
-                                  "got_100_continue\n"
-                                  "got_1xx 100\n"
-                                  "got_interim 100 Go on\n"
-                                  "wrote_request\n"
-                                  "put_idle_conn: the connection is in the pool\n");
+    assert_string_equal(log.told.text, "get_conn localhost\n"
+                                       "dns_start localhost\n"
+                                       "dns_done\n"
+                                       "got_conn new, not idle\n"
+                                       "wrote_head_text\n"
+                                       "wrote_head\n"
+                                       "wait_100_continue\n"
+                                       "got_first_byte\n"
+                                       "got_100_continue\n"
+                                       "got_1xx 100\n"
+                                       "got_interim 100 Go on\n"
+                                       "wrote_request\n"
+                                       "put_idle_conn: the connection is in the pool\n");
     assert_string_equal(log.head, origin_request(origin, 0).head);
     assert_int_equal(log.connect_start, log.connect_done);
     assert_int_equal(log.connected, 1);
@@ -196,13 +185,13 @@ static void test_TR_094_every_event(void **state)
     log = (struct log){0};
     ferry_request_set_trace(req, &everything, &log);
     assert_got(send_and_read(transport, req), 200, "");
-    assert_string_equal(log.text, "get_conn localhost\n"
-                                  "got_conn reused, idle\n"
-                                  "wrote_head_text\n"
-                                  "wrote_head\n"
-                                  "wrote_request\n"
-                                  "got_first_byte\n"
-                                  "put_idle_conn: the connection is in the pool\n");
+    assert_string_equal(log.told.text, "get_conn localhost\n"
+                                       "got_conn reused, idle\n"
+                                       "wrote_head_text\n"
+                                       "wrote_head\n"
+                                       "wrote_request\n"
+                                       "got_first_byte\n"
+                                       "put_idle_conn: the connection is in the pool\n");
     assert_int_equal(log.connect_start, 0);
     ferry_request_free(req);
 }
@@ -244,7 +233,7 @@ static void test_TR_096_no_functions(void **state)
         ferry_request *req = post(origin);
         ferry_request_set_trace(req, traces[i], &log);
         assert_got(send_and_read(transport, req), 200, "hello");
-        assert_string_equal(log.text, "");
+        assert_string_equal(log.told.text, "");
         ferry_request_free(req);
     }
 }
@@ -253,28 +242,24 @@ static void test_TR_096_no_functions(void **state)
 
 /* What came with each, and that the next comes only when this one has been told. */
 struct hints {
-    char text[512];
-    struct gate told[2];
+    struct trace_text told;
+    struct gate heard[2];
     int count;
 };
 
 static void note_hints(void *arg, const ferry_response *interim)
 {
     struct hints *hints = arg;
-    size_t len = (size_t)snprintf(hints->text + strlen(hints->text),
-                                  sizeof hints->text - strlen(hints->text), "%d",
-                                  ferry_response_status(interim));
+    tell(hints, "%d", ferry_response_status(interim));
     for (size_t i = 0; i < ferry_response_header_count(interim); i++) {
         const char *name;
         const char *value;
         ferry_response_header_at(interim, i, &name, &value);
-        len = strlen(hints->text);
-        snprintf(hints->text + len, sizeof hints->text - len, " %s: %s", name, value);
+        tell(hints, " %s: %s", name, value);
     }
-    len = strlen(hints->text);
-    snprintf(hints->text + len, sizeof hints->text - len, "\n");
+    tell(hints, "\n");
     if (hints->count < 2) {
-        gate_open(&hints->told[hints->count++]);
+        gate_open(&hints->heard[hints->count++]);
     }
 }
 
@@ -287,9 +272,9 @@ static void serve_hints(struct origin_conn *conn, void *arg)
     struct hints *hints = arg;
     if (origin_read_request(conn) &&
         origin_send_text(conn, "HTTP/1.1 103 Early Hints\r\n" LINK_1 LINK_2 "\r\n") &&
-        origin_wait(conn, &hints->told[0]) &&
+        origin_wait(conn, &hints->heard[0]) &&
         origin_send_text(conn, "HTTP/1.1 103 Early Hints\r\n" LINK_1 LINK_2 LINK_3 "\r\n") &&
-        origin_wait(conn, &hints->told[1])) {
+        origin_wait(conn, &hints->heard[1])) {
         (void)origin_send_text(conn, "HTTP/1.1 200 OK\r\n" LINK_1 LINK_2 LINK_3
                                      "Content-Length: 123\r\n\r\nHello");
     }
@@ -306,11 +291,11 @@ static void test_CS_077_early_hints(void **state)
     ferry_request_set_trace(req, FERRY_TRACE(.got_interim = note_hints), hints);
     ferry_response *res = ferry_transport_round_trip(transport, req, &err);
     assert_non_null(res);
-    assert_string_equal(hints->text, "103 Link: </style.css>; rel=preload; as=style"
-                                     " Link: </script.js>; rel=preload; as=script\n"
-                                     "103 Link: </style.css>; rel=preload; as=style"
-                                     " Link: </script.js>; rel=preload; as=script"
-                                     " Link: </foo.js>; rel=preload; as=script\n");
+    assert_string_equal(hints->told.text, "103 Link: </style.css>; rel=preload; as=style"
+                                          " Link: </script.js>; rel=preload; as=script\n"
+                                          "103 Link: </style.css>; rel=preload; as=style"
+                                          " Link: </script.js>; rel=preload; as=script"
+                                          " Link: </foo.js>; rel=preload; as=script\n");
     assert_int_equal(ferry_response_header_count(res), 4);
     assert_int_equal(ferry_response_length(res), 123);
     read_exactly(res, buf, 5);
@@ -340,8 +325,8 @@ static void test_TR_107_names_beyond_ascii(void **state)
     snprintf(looked_for, sizeof looked_for,
              "get_conn xn--c1aqi.localhost:%d\ndns_start xn--c1aqi.localhost\ndns_done\n",
              origin_port(origin));
-    if (strncmp(log.text, looked_for, strlen(looked_for)) != 0) {
-        fail_msg("%s", log.text);
+    if (strncmp(log.told.text, looked_for, strlen(looked_for)) != 0) {
+        fail_msg("%s", log.told.text);
     }
     snprintf(looked_for, sizeof looked_for, "\r\nHost: xn--c1aqi.localhost:%d\r\n",
              origin_port(origin));

@@ -7,24 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct log {
-    char text[4096];
-};
-
-static void note(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void note(struct log *log, const char *format, ...)
-{
-    va_list arguments;
-    size_t len = strlen(log->text);
-    va_start(arguments, format);
-    vsnprintf(log->text + len, sizeof log->text - len, format, arguments);
-    va_end(arguments);
-}
-
 static void got_head_text(void *arg, const char *head, size_t len)
 {
-    note(arg, "got %zu <%.*s>", len, (int)len, head);
+    tell(arg, "got %zu <%.*s>", len, (int)len, head);
 }
 
 /* ------------------------------------------------------------------------------ responses' heads */
@@ -37,13 +22,13 @@ static void test_heads_as_they_came(void **state)
     struct origin *origin = serve_reply(
         state, "HTTP/1.1 103 Early\r\nLink:  </a>\r\n\r\nHTTP/1.1 102\r\n\r\n" ODD_HEAD "ok");
     ferry_transport *transport = transport_with(state, NULL);
-    struct log log = {0};
+    struct trace_text told = {0};
     ferry_request *req = wire_request("GET", origin, "/");
-    ferry_request_set_trace(req, FERRY_TRACE(.got_head_text = got_head_text), &log);
+    ferry_request_set_trace(req, FERRY_TRACE(.got_head_text = got_head_text), &told);
     assert_got(send_and_read(transport, req), 200, "ok");
-    assert_string_equal(log.text, "got 35 <HTTP/1.1 103 Early\r\nLink:  </a>\r\n\r\n>"
-                                  "got 16 <HTTP/1.1 102\r\n\r\n>"
-                                  "got 75 <" ODD_HEAD ">");
+    assert_string_equal(told.text, "got 35 <HTTP/1.1 103 Early\r\nLink:  </a>\r\n\r\n>"
+                                   "got 16 <HTTP/1.1 102\r\n\r\n>"
+                                   "got 75 <" ODD_HEAD ">");
     ferry_request_free(req);
 }
 
@@ -63,18 +48,18 @@ static void test_heads_that_come_in_pieces(void **state)
         {.bytes = "HTTP/1.1 200 OK\r\nContent-Le", .then = ORIGIN_THEN_CLOSE}};
     struct origin *cut = serve_replies(state, half, 1);
     ferry_transport *transport = transport_with(state, NULL);
-    struct log log = {0};
+    struct trace_text told = {0};
     ferry_request *req = wire_request("GET", origin, "/");
-    ferry_request_set_trace(req, FERRY_TRACE(.got_head_text = got_head_text), &log);
+    ferry_request_set_trace(req, FERRY_TRACE(.got_head_text = got_head_text), &told);
     assert_got(send_and_read(transport, req), 200, "ok");
-    assert_string_equal(log.text, "got 75 <" ODD_HEAD ">");
+    assert_string_equal(told.text, "got 75 <" ODD_HEAD ">");
     ferry_request_free(req);
 
     req = wire_request("GET", cut, "/");
-    log.text[0] = '\0';
-    ferry_request_set_trace(req, FERRY_TRACE(.got_head_text = got_head_text), &log);
+    told.text[0] = '\0';
+    ferry_request_set_trace(req, FERRY_TRACE(.got_head_text = got_head_text), &told);
     assert_failed(send_and_read(transport, req), FERRY_ETRUNCATED, NULL);
-    assert_string_equal(log.text, "");
+    assert_string_equal(told.text, "");
     ferry_request_free(req);
 }
 
@@ -153,12 +138,12 @@ static void test_connection_to_a_unix_socket(void **state)
 
 static void tunnel_wrote(void *arg, const char *head, size_t len)
 {
-    note(arg, "asked <%.*s>", (int)len, head);
+    tell(arg, "asked <%.*s>", (int)len, head);
 }
 
 static void tunnel_got(void *arg, int status, const char *head, size_t len)
 {
-    note(arg, "answered %d <%.*s>", status, (int)len, head);
+    tell(arg, "answered %d <%.*s>", status, (int)len, head);
 }
 
 static const ferry_trace tunnels = {
@@ -183,27 +168,27 @@ static void test_a_tunnels_heads(void **state)
 {
     struct origin *proxy = serve_with(state, serve_tunnel, NULL);
     struct origin *refuses = serve_reply(state, "HTTP/1.1 403 No\r\nContent-Length: 3\r\n\r\nno!");
-    struct log log = {0};
+    struct trace_text told = {0};
     char name[64];
     snprintf(name, sizeof name, "http://127.0.0.1:%d", origin_port(proxy));
     ferry_transport *transport =
         transport_with(state, FERRY_TRANSPORT_OPTIONS(.proxy = name, .proxy_tunnel = 1));
     ferry_request *req = request("GET", "http://target.example/");
     assert_int_equal(ferry_request_set_header(req, "User-Agent", NULL), 0);
-    ferry_request_set_trace(req, &tunnels, &log);
+    ferry_request_set_trace(req, &tunnels, &told);
     assert_got(send_and_read(transport, req), 200, "ok");
     assert_string_equal(
-        log.text, "asked <CONNECT target.example:80 HTTP/1.1\r\nHost: target.example:80\r\n\r\n>"
-                  "answered 200 <HTTP/1.1 100\r\n\r\nHTTP/1.0 200 Opened\r\nVia:x\r\n\r\n>"
-                  "got 38 <HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n>");
+        told.text, "asked <CONNECT target.example:80 HTTP/1.1\r\nHost: target.example:80\r\n\r\n>"
+                   "answered 200 <HTTP/1.1 100\r\n\r\nHTTP/1.0 200 Opened\r\nVia:x\r\n\r\n>"
+                   "got 38 <HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n>");
 
     snprintf(name, sizeof name, "http://127.0.0.1:%d", origin_port(refuses));
     transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.proxy = name, .proxy_tunnel = 1));
-    log.text[0] = '\0';
+    told.text[0] = '\0';
     assert_failed(send_and_read(transport, req), FERRY_EPROXY, "403");
     assert_string_equal(
-        log.text, "asked <CONNECT target.example:80 HTTP/1.1\r\nHost: target.example:80\r\n\r\n>"
-                  "answered 403 <HTTP/1.1 403 No\r\nContent-Length: 3\r\n\r\n>");
+        told.text, "asked <CONNECT target.example:80 HTTP/1.1\r\nHost: target.example:80\r\n\r\n>"
+                   "answered 403 <HTTP/1.1 403 No\r\nContent-Length: 3\r\n\r\n>");
     ferry_request_free(req);
 
     ferry_request *plain = request("GET", "http://target.example/");

@@ -401,6 +401,18 @@ void run_calls(struct call *calls, size_t count)
     ferry_group_free(group);
 }
 
+/* -------------------------------------------------------------------------------------- traces */
+
+void tell(void *told, const char *format, ...)
+{
+    char *text = ((struct trace_text *)told)->text;
+    va_list arguments;
+    size_t len = strlen(text);
+    va_start(arguments, format);
+    vsnprintf(text + len, sizeof(struct trace_text) - len, format, arguments);
+    va_end(arguments);
+}
+
 /* ------------------------------------------------------------------------------------- threads */
 
 static void *run_side(void *arg)

@@ -183,6 +183,15 @@ void start_call(struct call *call);
 /* Starts all and returns when all are done. */
 void run_calls(struct call *calls, size_t count);
 
+/* ---- What a trace has told ---- */
+
+struct trace_text {
+    char text[4096];
+};
+
+/* Adds to the text. told: a struct trace_text, or a struct that begins with one, as traces get it. */
+void tell(void *told, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* ---- Threads ---- */
 
 struct side {

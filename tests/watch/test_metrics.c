@@ -26,29 +26,6 @@
 #define MICROSECOND INT64_C(1000)
 #define SECOND INT64_C(1000000000)
 
-static ferry_stats stats_of(const ferry_transport *transport)
-{
-    ferry_stats stats = FERRY_STATS_INIT;
-    ferry_transport_stats(transport, &stats);
-    return stats;
-}
-
-static ferry_response *get(ferry_transport *transport, const char *url)
-{
-    ferry_request *req = ferry_request_new("GET", url, NULL);
-    ferry_response *res = ferry_transport_round_trip(transport, req, NULL);
-    ferry_request_free(req);
-    return res;
-}
-
-static void get_whole(ferry_transport *transport, const char *url)
-{
-    ferry_response *res = get(transport, url);
-    assert_non_null(res);
-    free(ferry_response_read_all(res, 1000, NULL, NULL));
-    ferry_response_close(res);
-}
-
 static char *metrics_text(void)
 {
     char *text = NULL;
@@ -99,7 +76,7 @@ static void each_step_is_timed_once(void **state)
     (void)state;
     get_whole(transport, origin_url(origin, "/"));
     get_whole(transport, origin_url(origin, "/"));
-    ferry_response_close(get(transport, origin_url(origin, "/"))); /* its end had arrived */
+    ferry_response_close(get_unread(transport, origin_url(origin, "/"))); /* its end had arrived */
     ferry_stats stats = stats_of(transport);
     assert_int_equal(stats.dns.count, 0); /* an address needs no lookup */
     assert_int_equal(stats.connect.count, 1);
@@ -181,9 +158,9 @@ static void hosts_are_counted_apart(void **state)
     assert_int_equal(seen.count, 0);
     get_whole(transport, origin_url(one, "/"));
     get_whole(transport, origin_url(one, "/"));
-    ferry_response *res = get(transport, origin_url(other, "/"));
+    ferry_response *res = get_unread(transport, origin_url(other, "/"));
     assert_true(dead_end_refuse(&refusing));
-    assert_null(get(transport, refusing.url));
+    assert_null(get_unread(transport, refusing.url));
     dead_end_close(&refusing);
 
     assert_int_equal(ferry_transport_each_host(transport, see, &seen), 3);
@@ -343,7 +320,7 @@ static void promtool_accepts_it(void **state)
     (void)state;
     get_whole(NULL, origin_url(origin, "/"));
     get_whole(transport, origin_url(origin, "/"));
-    ferry_response *res = get(transport, origin_url(origin, "/"));
+    ferry_response *res = get_unread(transport, origin_url(origin, "/"));
     char *text = metrics_text();
     ferry_response_close(res);
     bool started = run(

@@ -20,30 +20,6 @@
 
 #define HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
-static ferry_stats stats_of(const ferry_transport *transport)
-{
-    ferry_stats stats = FERRY_STATS_INIT;
-    ferry_transport_stats(transport, &stats);
-    return stats;
-}
-
-static ferry_response *get(ferry_transport *transport, const char *url)
-{
-    ferry_request *req = ferry_request_new("GET", url, NULL);
-    ferry_response *res = ferry_transport_round_trip(transport, req, NULL);
-    ferry_request_free(req);
-    return res;
-}
-
-static void get_whole(ferry_transport *transport, const char *url)
-{
-    ferry_response *res = get(transport, url);
-    char *body = ferry_response_read_all(res, 1000, NULL, NULL);
-    assert_non_null(body);
-    free(body);
-    ferry_response_close(res);
-}
-
 static ferry_transport *transport_with(const ferry_transport_options *options)
 {
     ferry_transport *transport = ferry_transport_new(options);
@@ -85,7 +61,7 @@ static void a_request_step_by_step(void **state)
     ferry_transport *transport = transport_with(NULL);
 
     (void)state;
-    ferry_response *res = get(transport, url);
+    ferry_response *res = get_unread(transport, url);
     ferry_stats stats = stats_of(transport);
     assert_int_equal(stats.requests, 1);
     assert_int_equal(stats.responses, 1);
@@ -130,7 +106,7 @@ static void a_dial_that_fails(void **state)
 
     (void)state;
     assert_true(dead_end_refuse(&refusing));
-    assert_null(get(transport, refusing.url));
+    assert_null(get_unread(transport, refusing.url));
     ferry_stats stats = stats_of(transport);
     assert_int_equal(stats.requests, 1);
     assert_int_equal(stats.responses, 0);
@@ -174,7 +150,7 @@ static bool waiter_done;
 static void wait_for_a_place(void *arg)
 {
     ferry_transport *const *transport_and_url = arg;
-    ferry_response_close(get(transport_and_url[0], (const char *)transport_and_url[1]));
+    ferry_response_close(get_unread(transport_and_url[0], (const char *)transport_and_url[1]));
     waiter_done = true;
 }
 
@@ -183,7 +159,7 @@ static void a_request_that_waits(void **state)
     struct origin *origin = origin_start_reply(HELLO);
     const char *url = origin_url(origin, "/");
     ferry_transport *transport = transport_with(FERRY_TRANSPORT_OPTIONS(.max_per_host = 1));
-    ferry_response *res = get(transport, url);
+    ferry_response *res = get_unread(transport, url);
     void *transport_and_url[] = {transport, (void *)url};
 
     (void)state;
@@ -206,7 +182,7 @@ static void closed_early_and_drained(void **state)
     ferry_transport *transport = transport_with(NULL);
 
     (void)state;
-    ferry_response_close(get(transport, origin_url(origin, "/")));
+    ferry_response_close(get_unread(transport, origin_url(origin, "/")));
     AWAIT(stats_of(transport).idle > 0);
     ferry_stats stats = stats_of(transport);
     assert_int_equal(stats.early_closes, 1);
@@ -222,7 +198,7 @@ static void closed_early_and_discarded(void **state)
     ferry_transport *transport = transport_with(FERRY_TRANSPORT_OPTIONS(.drain_bytes = -1));
 
     (void)state;
-    ferry_response_close(get(transport, origin_url(origin, "/")));
+    ferry_response_close(get_unread(transport, origin_url(origin, "/")));
     ferry_stats stats = stats_of(transport);
     assert_int_equal(stats.early_closes, 1);
     assert_int_equal(stats.drained, 0);
@@ -239,7 +215,7 @@ static void put_says(const char *reply, enum origin_then then,
     const struct origin_reply replies[] = {{.bytes = reply, .then = then}};
     struct origin *origin = origin_start_replies(replies, 1);
     ferry_transport *transport = transport_with(options);
-    ferry_response *res = get(transport, origin_url(origin, "/"));
+    ferry_response *res = get_unread(transport, origin_url(origin, "/"));
 
     assert_non_null(res);
     free(ferry_response_read_all(res, 1000, NULL, NULL));
@@ -274,8 +250,8 @@ static void limits_are_reasons_too(void **state)
     ferry_transport *transport = transport_with(FERRY_TRANSPORT_OPTIONS(.max_idle_per_host = 1));
 
     (void)state;
-    ferry_response *first = get(transport, url);
-    ferry_response *second = get(transport, url);
+    ferry_response *first = get_unread(transport, url);
+    ferry_response *second = get_unread(transport, url);
     free(ferry_response_read_all(first, 1000, NULL, NULL));
     free(ferry_response_read_all(second, 1000, NULL, NULL));
     ferry_response_close(first);
@@ -285,7 +261,7 @@ static void limits_are_reasons_too(void **state)
     assert_int_equal(stats.put_results[FERRY_PUT_TOO_MANY_IDLE_HOST], 1);
     assert_int_equal(stats.connections, 1);
 
-    first = get(transport, url);
+    first = get_unread(transport, url);
     ferry_transport_close_idle(transport);
     free(ferry_response_read_all(first, 1000, NULL, NULL));
     ferry_response_close(first);

@@ -3,11 +3,14 @@
  */
 #include "watch_test.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <ferry.h>
+#include <cmocka.h>
 
 #include "events.h"
 
@@ -81,4 +84,28 @@ int nothing_is_left(void **state)
     free(ledger);
     free(dump);
     return clean ? 0 : -1;
+}
+
+ferry_response *get_unread(ferry_transport *transport, const char *url)
+{
+    ferry_request *req = ferry_request_new("GET", url, NULL);
+    ferry_response *res = ferry_transport_round_trip(transport, req, NULL);
+    ferry_request_free(req);
+    return res;
+}
+
+void get_whole(ferry_transport *transport, const char *url)
+{
+    ferry_response *res = get_unread(transport, url);
+    char *body = ferry_response_read_all(res, 1000, NULL, NULL);
+    assert_non_null(body);
+    free(body);
+    ferry_response_close(res);
+}
+
+ferry_stats stats_of(const ferry_transport *transport)
+{
+    ferry_stats stats = FERRY_STATS_INIT;
+    ferry_transport_stats(transport, &stats);
+    return stats;
 }

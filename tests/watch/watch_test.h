@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <ferry.h>
+
 #include "events.h"
 
 /* The ledger, and the dump, as text to be freed. */
@@ -32,6 +34,12 @@ bool await_in_dump(const char *text);
 
 /* True for one line that begins with 'begins' and ends with 'ends'. */
 bool has_line(const char *text, const char *begins, const char *ends);
+
+/* A GET: what came of it, to be closed; or a response that must come, read to its end and closed. */
+ferry_response *get_unread(ferry_transport *transport, const char *url);
+void get_whole(ferry_transport *transport, const char *url);
+
+ferry_stats stats_of(const ferry_transport *transport);
 
 /* For cmocka's teardown of every test: closes idle connections and fails if a task or an open
  * response is left. */
