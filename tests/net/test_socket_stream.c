@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -497,94 +496,6 @@ static void send_file_in_parts(void **state)
     other->ops->free(other);
 }
 
-/* Each is a part of what was asked for, because the file has no more: there is room all the time. */
-static void send_file_short_of_its_end(void **state)
-{
-    void (*const kinds[])(int ends[2]) = {net_test_unix_pair, net_test_tcp_pair};
-    (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        struct pair pair = make(kinds[i]);
-        FILE *file = tmpfile();
-        assert_non_null(file);
-        fputs("text", file);
-        fflush(file);
-        pair.stream->write_deadline = fy_after_ms(10000);
-        for (int n = 0; n < 4; n++) {
-            assert_int_equal(pair.stream->ops->send_file(pair.stream, fileno(file), 0, 100, "test"),
-                             4);
-        }
-        fclose(file);
-        drop(&pair);
-    }
-}
-
-static void send_file_says_when_to_read_instead(void **state)
-{
-    struct pair pair = make(net_test_tcp_pair);
-    int ends[2];
-    (void)state;
-    assert_int_equal(pipe(ends), 0);
-    assert_int_equal(pair.stream->ops->send_file(pair.stream, ends[0], 0, 10, "test"), -ENOSYS);
-    close(ends[0]);
-    close(ends[1]);
-    assert_int_equal(pair.stream->ops->send_file(pair.stream, -1, 0, 10, "test"), -EBADF);
-    drop(&pair);
-}
-
-/* SIGPIPE would end the test. */
-static void no_sigpipe(void **state)
-{
-    void (*const kinds[])(int ends[2]) = {net_test_unix_pair, net_test_tcp_pair};
-    (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        struct pair pair = make(kinds[i]);
-        struct pair other = make(kinds[i]);
-        ssize_t result;
-        FILE *file = tmpfile();
-        assert_non_null(file);
-        fputs("text", file);
-        fflush(file);
-        hang_up(&pair);
-        hang_up(&other);
-        /* Over TCP the first bytes bring the reset, the next ones meet it. */
-        do {
-            result = write_text(pair.stream, "x");
-            net_test_yield();
-        } while (result > 0);
-        if (result != -ECONNRESET) {
-            assert_int_equal(result, -EPIPE);
-        }
-        assert_int_equal(write_text(pair.stream, "x"), -EPIPE);
-        assert_int_equal(pair.stream->ops->send_file(pair.stream, fileno(file), 0, 4, "test"),
-                         -EPIPE);
-        do {
-            result = other.stream->ops->send_file(other.stream, fileno(file), 0, 4, "test");
-            net_test_yield();
-        } while (result > 0);
-        if (result != -ECONNRESET) {
-            assert_int_equal(result, -EPIPE);
-        }
-        fclose(file);
-        drop(&pair);
-        drop(&other);
-    }
-}
-
-/* A program that blocks SIGPIPE finds none waiting. */
-static void no_sigpipe_is_left_pending(void **state)
-{
-    sigset_t pipe_set;
-    sigset_t pending;
-    (void)state;
-    sigemptyset(&pipe_set);
-    sigaddset(&pipe_set, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe_set, NULL);
-    no_sigpipe(NULL);
-    sigpending(&pending);
-    assert_false(sigismember(&pending, SIGPIPE));
-    pthread_sigmask(SIG_UNBLOCK, &pipe_set, NULL);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, net_test_enter, net_test_leave)
 
 int main(void)
@@ -606,11 +517,6 @@ int main(void)
         TEST(write_all_skips_empty_buffers),
         TEST(write_all_in_parts),
         TEST(send_file_in_parts),
-        TEST(send_file_short_of_its_end),
-        TEST(send_file_says_when_to_read_instead),
-        TEST(no_sigpipe),
-        TEST(no_sigpipe_is_left_pending),
     };
-    signal(SIGPIPE, SIG_DFL); /* whatever started this test may have ignored it */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
