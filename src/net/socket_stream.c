@@ -177,14 +177,14 @@ static bool socket_has_input(struct fy_stream *stream)
     return false;
 }
 
-/* What the poller saw before may be used up by now, and is looked at; what it sees while this rests
- * is news, and costs no look. */
+static int socket_wait_readable(struct fy_stream *stream, const char *why)
+{
+    return readable_turn(of(stream), why);
+}
+
 static int socket_rest_readable(struct fy_stream *stream, const char *why)
 {
     struct socket_stream *self = of(stream);
-    if (!self->io.reader.rests && self->io.readable && socket_has_input(stream)) {
-        return self->io.fd >= 0 ? 0 : -ECANCELED;
-    }
     /* No turn is given away here: an idle connection is to be at rest when its response's reader
      * goes on, so that another thread can have it. */
     const int64_t deadline = self->stream.read_deadline;
@@ -390,6 +390,7 @@ static const struct fy_stream_ops socket_ops = {
     .splice = socket_splice,
     .writev = socket_writev,
     .send_file = socket_send_file,
+    .wait_readable = socket_wait_readable,
     .rest_readable = socket_rest_readable,
     .has_input = socket_has_input,
     .try_read = socket_try_read,

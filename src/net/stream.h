@@ -37,16 +37,19 @@ struct fy_stream_ops {
      * from this file, read it and write instead. NULL: this kind of stream cannot, likewise. */
     ssize_t (*send_file)(struct fy_stream *stream, int fd, int64_t offset, size_t len,
                          const char *why);
-    /* Until a read would not park: 0. Between two turns of a loop (fy_loop_start()): where there is
-     * nothing to be read yet it returns -EAGAIN, the turn is to end with FY_TURN_REST, and the next
-     * one to begin with the same call. Needs no buffer meanwhile, which is how an idle connection is
-     * watched. It may park for other reasons. */
+    /* Until there is news: 0. What it is says a try_read, which may find nothing after all: then this is
+     * to be called again. */
+    int (*wait_readable)(struct fy_stream *stream, const char *why);
+    /* The same between two turns of a loop (fy_loop_start()): where there is no news yet it returns
+     * -EAGAIN, the turn is to end with FY_TURN_REST, and the next one to begin with the same call.
+     * Needs no buffer meanwhile, which is how an idle connection is watched. It may park for other
+     * reasons. */
     int (*rest_readable)(struct fy_stream *stream, const char *why);
     /* Whether a read would return at once (bytes, end or error), asked without parking. Knows what
      * the poller has seen, not what has come since it last looked. */
     bool (*has_input)(struct fy_stream *stream);
     /* As read and writev, with -EAGAIN instead of parking, and no word about deadlines. What TLS
-     * has taken may stay with it until its next write. NULL: this kind of stream cannot. */
+     * has taken may stay with it until its next write. */
     ssize_t (*try_read)(struct fy_stream *stream, void *buf, size_t len);
     ssize_t (*try_write)(struct fy_stream *stream, const void *buf, size_t len);
     /* Takes the stream out of its scheduler, with the one reader that may rest in

@@ -152,26 +152,31 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 }
 
 /* Told of each record before it is sent, which makes SSL forget errno: when an alert goes out
- * because there was no memory, this is the last place to learn that. */
-static void note_errno(int is_written, int version, int type, const void *bytes, size_t len,
-                       SSL *ssl, void *arg)
+ * because there was no memory, this is the last place to learn that. And of what stands where a
+ * record's header should, when it has come: a server that does not speak TLS answers our first message
+ * by what it takes to be an answer. */
+static void look_at_record(int is_written, int version, int type, const void *bytes, size_t len,
+                           SSL *ssl, void *arg)
 {
+    static const char plain[] = {'H', 'T', 'T', 'P', '/'};
     (void)version;
-    (void)type;
-    (void)bytes;
-    (void)len;
     (void)arg;
     if (is_written && errno == ENOMEM) {
         fy_tls_stream_of(ssl)->lacked_memory = true;
+    }
+    if (type == SSL3_RT_HEADER && len == sizeof plain && memcmp(bytes, plain, len) == 0) {
+        fy_tls_stream_of(ssl)->plain_http = true;
     }
 }
 
 static void set_modes(struct fy_tls_config *config)
 {
     SSL_CTX *context = config->context;
-    SSL_CTX_set_msg_callback(context, note_errno);
+    SSL_CTX_set_msg_callback(context, look_at_record);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+    /* A record is read in one go, and what came behind it with it. */
+    SSL_CTX_set_read_ahead(context, 1);
     /* A server that asks for another handshake over TLS 1.2 is refused, as by everybody. */
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);

@@ -126,23 +126,13 @@ void fy_tls_reason(ferry_error *err)
     ERR_clear_error();
 }
 
-/* A server that does not speak TLS answers our first message by what it takes to be an answer. What
- * was read of it stays where it is until more is read. */
-static bool answered_in_plain_http(const struct fy_tls_stream *self)
-{
-    static const char beginning[] = "HTTP/";
-    return ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER &&
-           self->in.bytes != NULL && self->in.end >= strlen(beginning) &&
-           memcmp(self->in.bytes, beginning, strlen(beginning)) == 0;
-}
-
 /* SSL has failed for good: -errno. */
 static int fail_handshake(struct fy_tls_stream *self)
 {
-    if (self->ended && self->in.start == self->in.end) {
+    if (self->ended) {
         return -FY_TRUNCATED;
     }
-    if (answered_in_plain_http(self)) {
+    if (self->plain_http && ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER) {
         fy_fail(&self->failure, FERRY_ETLS, 0,
                 "the server answered in plain HTTP: is the URL's scheme http?");
     }
@@ -170,7 +160,7 @@ static int shake_hands(struct fy_tls_stream *self)
     const int64_t deadline = self->stream.read_deadline;
     for (;;) {
         int failed = 0;
-        fy_tls_begin();
+        fy_tls_begin_reading(self);
         int done = SSL_do_handshake(self->ssl);
         int next = done == 1 ? SSL_ERROR_NONE : SSL_get_error(self->ssl, done);
         if (next != SSL_ERROR_NONE && next != SSL_ERROR_WANT_READ && next != SSL_ERROR_WANT_WRITE) {
@@ -187,7 +177,7 @@ static int shake_hands(struct fy_tls_stream *self)
             return failed;
         }
         int read_failed =
-            next == SSL_ERROR_WANT_READ ? fy_tls_fill(self, deadline, SHAKING_HANDS) : failed;
+            next == SSL_ERROR_WANT_READ ? fy_tls_wait(self, deadline, SHAKING_HANDS) : failed;
         if (read_failed != 0) {
             return read_failed;
         }
@@ -230,6 +220,7 @@ struct fy_stream *fy_tls_client(struct fy_tls_config *config, struct fy_stream *
         goto fail;
     }
     SSL_set_connect_state(self->ssl);
+    self->dry = true; /* the server waits for our first message */
     self->host = plain;
     self->stream.read_deadline = deadline;
     self->stream.write_deadline = deadline;
@@ -239,6 +230,7 @@ struct fy_stream *fy_tls_client(struct fy_tls_config *config, struct fy_stream *
         goto fail;
     }
     self->established = true;
+    self->dry = !SSL_has_pending(self->ssl);
     self->stream.read_deadline = FY_NEVER;
     self->stream.write_deadline = FY_NEVER;
     return &self->stream;

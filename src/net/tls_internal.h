@@ -3,9 +3,10 @@
  * (tls_session.c), the checks (tls_verify.c), the buffers below SSL (tls_pump.c), the handshake
  * (tls_handshake.c) and the stream (tls_stream.c).
  *
- * No call of OpenSSL's ever parks: its input and output are buffers of the stream's, and what moves
- * bytes between them and the stream below is called in between. So the task that reads and the one
- * that writes take turns on one SSL object, though each may be parked in the stream below.
+ * No call of OpenSSL's ever parks: it reads what is there in the stream below, and writes to a buffer
+ * of the stream's what does not go there at once; whoever wants more parks in between. So the task that
+ * reads and the one that writes take turns on one SSL object, though each may be parked in the stream
+ * below.
  */
 #ifndef FY_NET_TLS_INTERNAL_H
 #define FY_NET_TLS_INTERNAL_H
@@ -86,7 +87,7 @@ int fy_tls_fail_openssl(ferry_error *err, int code, const char *text);
 
 /* -------------------------------------------------------------------------------- the stream */
 
-/* Who may read from (or write to) the stream below: one task at a time. */
+/* Who may park in the stream below, to read from it (or to write to it): one task at a time. */
 struct fy_tls_turn {
     bool taken;
     struct fy_chan over; /* whoever gives it back sends to one who waits, if there is one */
@@ -100,18 +101,14 @@ struct fy_tls_stream {
     SSL *ssl;
     char *session_key;
     const char *host; /* the caller's; during the handshake only */
-    /* What has come from below, and not yet gone into SSL. bytes is NULL while there is nothing and
-     * nobody waits for something. Only who has the turn fills it, and only when it is empty. */
-    struct {
-        char *bytes;
-        size_t start, end;
-    } in;
-    bool dry;   /* SSL has nothing in itself to be read: it needs more of in */
-    bool rests; /* who has the turn to fill rests, without a buffer: another may fill meanwhile */
-    bool ended; /* below has ended */
+    bool dry;         /* SSL has nothing in itself to be read, and there is no news from below */
+    bool rests;       /* who has the turn to wait rests, and others may read from below meanwhile */
+    bool ended;       /* below has ended, and SSL has all that came */
+    int below_failed; /* -errno of a read from below, for good; 0: none */
+    unsigned reads_left;      /* of below, in this call of SSL's (fy_tls_begin_reading()) */
     struct fy_buffer out;     /* from SSL, for below */
     struct fy_buffer sending; /* what was in out, while a task is writing it to below */
-    struct fy_tls_turn filling, flushing;
+    struct fy_tls_turn waiting, flushing;
     /* SSL's own (tls_buffers.c). */
     struct {
         struct fy_sched *keeper; /* where it counts as one that keeps them; NULL: it does not */
@@ -119,10 +116,12 @@ struct fy_tls_stream {
         struct fy_timer timer;   /* armed while it keeps them */
     } buffers;
     bool straight;  /* what SSL writes goes to below at once, as far as it goes without parking */
-    unsigned calls; /* of write; counts up */
+    unsigned reads; /* calls of it; counts up */
+    unsigned calls; /* of write; likewise */
     bool closed;
     bool established;    /* the handshake is over */
     bool lacked_memory;  /* in the call of SSL's that has failed */
+    bool plain_http;     /* where a record should begin, a response without TLS does */
     int read_failed;     /* -errno of all further reads; 0: none. TLS has failed, not below */
     int write_failed;    /* likewise, of all writes, whichever failed */
     bool cut_off;        /* when it did, a part of what was to go had gone */
@@ -141,26 +140,33 @@ void fy_tls_stream_free(struct fy_tls_stream *self);
 
 /* --------------------------------------------------------------- tls_pump.c, for the two others */
 
-/* What SSL reads from and writes to: the buffers. NULL: out of memory. */
+/* What SSL reads from and writes to: below. NULL: out of memory. */
 BIO *fy_tls_bio_new(struct fy_tls_stream *self);
 
-/* One fill of what SSL reads from; returns 0 as well when another task did it. -errno of below; its
- * end is no failure. */
-int fy_tls_fill(struct fy_tls_stream *self, int64_t deadline, const char *why);
+/* So often a call of SSL's may read from below, which is enough for a record and tickets before it: so
+ * that a peer does not keep it for good who sends what brings nothing to read here, as fast as that is
+ * taken. */
+#define FY_TLS_READS 2
 
-/* The same between two turns of a loop, and without a buffer until something has come: -EAGAIN when
- * it rests, and is to be called again. */
-int fy_tls_fill_at_rest(struct fy_tls_stream *self, int64_t deadline, const char *why);
+/* Before a call of SSL's that may read. */
+static inline void fy_tls_begin_reading(struct fy_tls_stream *self)
+{
+    self->reads_left = FY_TLS_READS;
+    fy_tls_begin();
+}
 
-/* Without parking: 0 when there is news, -EAGAIN when there is none. Below must have a try_read. */
-int fy_tls_try_fill(struct fy_tls_stream *self);
+/* After SSL wanted to read: parks until there may be something, or another task has waited for that. 0
+ * or -errno of below; its end is no failure. */
+int fy_tls_wait(struct fy_tls_stream *self, int64_t deadline, const char *why);
 
-/* Frees the buffer if it is empty and nobody fills it: a stream on which nothing happens keeps
- * none. */
-void fy_tls_input_rest(struct fy_tls_stream *self);
+/* The same between two turns of a loop: -EAGAIN when it rests, and is to be called again. */
+int fy_tls_rest(struct fy_tls_stream *self, int64_t deadline, const char *why);
 
-/* Frees it, whatever is in it. */
-void fy_tls_input_free(struct fy_tls_stream *self);
+/* Without parking: whether there may be something, as far as the poller has seen. */
+void fy_tls_look(struct fy_tls_stream *self);
+
+/* Whether SSL can write no more before a flush. */
+bool fy_tls_output_full(const struct fy_tls_stream *self);
 
 /* Until all that SSL has written is with below. 0 or -errno. */
 int fy_tls_flush(struct fy_tls_stream *self, const char *why);

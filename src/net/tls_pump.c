@@ -1,7 +1,7 @@
 /*
- * The buffers between SSL and the stream below, and what moves bytes between them: only these
- * functions park. SSL sees the buffers as a BIO that never waits. Called by the handshake and the
- * stream.
+ * What moves bytes between SSL and the stream below. SSL sees that as a BIO that never waits: it reads
+ * what has come straight from below into its own buffer, and what it writes that cannot go at once stays
+ * in a buffer here. Of all this only waits and flushes park. Called by the handshake and the stream.
  */
 #include "base/fork.h"
 #include "net/tls_internal.h"
@@ -9,33 +9,45 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/slab.h"
-
-/* Two records of the greatest length (RFC 8446 section 5.2): the first read of a response often
- * brings tickets, too. */
-#define INPUT_SIZE ((size_t)2 * (5 + 16384 + 256))
-
 /* Nothing that TLS makes is larger than a batch and a handshake's flight: a peer that makes SSL
  * answer again and again, and reads none of it, is made to wait. */
 #define OUTPUT_LIMIT ((size_t)256 * 1024)
 
 /* ------------------------------------------------------------------------- what SSL sees below */
 
+/* Below is left to whoever is parked in it. But one who rests there finds out by itself that what it
+ * was woken for is gone. */
+static bool is_free(const struct fy_tls_stream *self)
+{
+    return !self->waiting.taken || self->rests;
+}
+
 static int bio_read(BIO *bio, char *buf, size_t len, size_t *got)
 {
     struct fy_tls_stream *self = BIO_get_data(bio);
-    size_t there = self->in.end - self->in.start;
     BIO_clear_retry_flags(bio);
-    *got = len < there ? len : there;
-    if (*got == 0) {
-        if (!self->ended) {
-            BIO_set_retry_read(bio);
-        }
+    *got = 0;
+    if (self->ended) {
         return 0;
     }
-    memcpy(buf, self->in.bytes + self->in.start, *got);
-    self->in.start += *got;
-    return 1;
+    ssize_t came = -EAGAIN;
+    if (!self->dry && is_free(self) && self->below_failed == 0 && self->reads_left > 0) {
+        self->reads_left--;
+        came = self->below->ops->try_read(self->below, buf, len);
+    }
+    if (came > 0) {
+        *got = (size_t)came;
+        return 1;
+    }
+    if (came == 0 || came == -FY_TRUNCATED) {
+        self->ended = true; /* whether it was cut off is for our own close_notify to say */
+        return 0;
+    }
+    if (came != -EAGAIN) {
+        self->below_failed = (int)came;
+    }
+    BIO_set_retry_read(bio);
+    return 0;
 }
 
 /* What is to go at once and can: how much of it has gone. A failure is told to whoever flushes. */
@@ -57,7 +69,7 @@ static int bio_write(BIO *bio, const char *bytes, size_t len, size_t *written)
     struct fy_tls_stream *self = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     *written = 0;
-    if (self->out.len >= OUTPUT_LIMIT) {
+    if (fy_tls_output_full(self)) {
         BIO_set_retry_write(bio);
         return 0;
     }
@@ -76,7 +88,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
     (void)pointer;
     switch (command) {
     case BIO_CTRL_FLUSH: return 1;
-    case BIO_CTRL_EOF: return self->ended && self->in.start == self->in.end;
+    case BIO_CTRL_EOF: return self->ended;
     default: return 0;
     }
 }
@@ -94,7 +106,7 @@ static const BIO_METHOD *the_bio_method(void)
         bio_type = BIO_get_new_index() | BIO_TYPE_SOURCE_SINK;
     }
     if (bio_method == NULL) {
-        bio_method = BIO_meth_new(bio_type, "ferry's buffers");
+        bio_method = BIO_meth_new(bio_type, "ferry's streams");
         if (bio_method != NULL) {
             BIO_meth_set_read_ex(bio_method, bio_read);
             BIO_meth_set_write_ex(bio_method, bio_write);
@@ -134,84 +146,33 @@ static void turn_give(struct fy_tls_turn *turn)
 
 /* -------------------------------------------------------------------------------------- input */
 
-FY_SLAB_STATIC(inputs, INPUT_SIZE, (size_t)512 * 1024)
-
-void fy_tls_input_free(struct fy_tls_stream *self)
-{
-    fy_slab_give(&inputs, self->in.bytes);
-    self->in.bytes = NULL;
-}
-
-static int input_room(struct fy_tls_stream *self)
-{
-    if (self->in.bytes == NULL) {
-        self->in.bytes = fy_slab_take(&inputs);
-    }
-    return self->in.bytes != NULL ? 0 : -ENOMEM;
-}
-
-void fy_tls_input_rest(struct fy_tls_stream *self)
-{
-    if (self->in.start == self->in.end && (!self->filling.taken || self->rests)) {
-        fy_tls_input_free(self);
-    }
-}
-
-/* Enters what a read of below has returned. */
-static int input_came(struct fy_tls_stream *self, ssize_t got)
-{
-    self->in.start = 0;
-    self->in.end = got > 0 ? (size_t)got : 0;
-    if (got == 0 || got == -FY_TRUNCATED) {
-        self->ended = true; /* whether it was cut off is for our own close_notify to say */
-        return 0;
-    }
-    return got < 0 ? (int)got : 0;
-}
-
-int fy_tls_fill(struct fy_tls_stream *self, int64_t deadline, const char *why)
+int fy_tls_wait(struct fy_tls_stream *self, int64_t deadline, const char *why)
 {
     struct fy_stream *below = self->below;
-    if (self->filling.taken) {
-        return turn_wait(&self->filling, deadline, why);
+    if (self->below_failed != 0) {
+        return self->below_failed;
     }
-    self->filling.taken = true;
+    if (self->waiting.taken) {
+        return turn_wait(&self->waiting, deadline, why);
+    }
+    self->waiting.taken = true;
     below->read_deadline = deadline;
-    int failed = input_room(self);
+    int failed = below->ops->wait_readable(below, why);
     if (failed == 0) {
-        failed = input_came(self, below->ops->read(below, self->in.bytes, INPUT_SIZE, why));
+        self->dry = false;
     }
-    turn_give(&self->filling);
+    turn_give(&self->waiting);
     return failed;
 }
 
-/* After a rest. What made below readable may have been read by a look meanwhile, or be nothing: then
- * there is no news yet, and the caller asks SSL again. */
-static int fill_from_rest(struct fy_tls_stream *self, const char *why)
-{
-    struct fy_stream *below = self->below;
-    if (self->in.start != self->in.end || self->ended) {
-        return 0;
-    }
-    int failed = input_room(self);
-    if (failed != 0) {
-        return failed;
-    }
-    ssize_t got = below->ops->try_read != NULL
-                      ? below->ops->try_read(below, self->in.bytes, INPUT_SIZE)
-                      : below->ops->read(below, self->in.bytes, INPUT_SIZE, why);
-    return got == -EAGAIN ? 0 : input_came(self, got);
-}
-
-int fy_tls_fill_at_rest(struct fy_tls_stream *self, int64_t deadline, const char *why)
+int fy_tls_rest(struct fy_tls_stream *self, int64_t deadline, const char *why)
 {
     struct fy_stream *below = self->below;
     if (!self->rests) {
-        if (self->filling.taken) {
-            return turn_wait(&self->filling, deadline, why);
+        if (self->waiting.taken) {
+            return turn_wait(&self->waiting, deadline, why);
         }
-        fy_tls_input_rest(self);
-        self->filling.taken = true;
+        self->waiting.taken = true;
         self->rests = true;
         below->read_deadline = deadline;
         fy_tls_buffers_rest(self);
@@ -222,27 +183,25 @@ int fy_tls_fill_at_rest(struct fy_tls_stream *self, int64_t deadline, const char
     }
     self->rests = false;
     if (failed == 0) {
-        failed = fill_from_rest(self, why);
+        self->dry = false;
     }
-    turn_give(&self->filling);
+    turn_give(&self->waiting);
     return failed;
 }
 
-int fy_tls_try_fill(struct fy_tls_stream *self)
+void fy_tls_look(struct fy_tls_stream *self)
 {
-    struct fy_stream *below = self->below;
-    if ((self->filling.taken && !self->rests) || !below->ops->has_input(below)) {
-        return -EAGAIN;
+    if (self->dry && is_free(self) && self->below->ops->has_input(self->below)) {
+        self->dry = false;
     }
-    int failed = input_room(self);
-    if (failed != 0) {
-        return failed;
-    }
-    ssize_t got = below->ops->try_read(below, self->in.bytes, INPUT_SIZE);
-    return got == -EAGAIN ? -EAGAIN : input_came(self, got);
 }
 
 /* ------------------------------------------------------------------------------------- output */
+
+bool fy_tls_output_full(const struct fy_tls_stream *self)
+{
+    return self->out.len >= OUTPUT_LIMIT;
+}
 
 int fy_tls_flush(struct fy_tls_stream *self, const char *why)
 {
@@ -275,8 +234,7 @@ int fy_tls_flush(struct fy_tls_stream *self, const char *why)
 void fy_tls_try_flush(struct fy_tls_stream *self)
 {
     struct fy_stream *below = self->below;
-    if (self->flushing.taken || self->write_failed != 0 || self->out.len == 0 ||
-        below->ops->try_write == NULL) {
+    if (self->flushing.taken || self->write_failed != 0 || self->out.len == 0) {
         return;
     }
     ssize_t written = below->ops->try_write(below, self->out.bytes, self->out.len);

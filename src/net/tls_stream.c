@@ -1,8 +1,7 @@
 /*
  * The TLS stream: what the dial's handshake leaves, and transports read and write. Each call asks
- * SSL, fills or flushes its buffers (tls_pump.c) where it wants that, and asks again. What must
- * hold: between a call of SSL's and the look at its error queue nothing parks, for the queue is the
- * thread's.
+ * SSL, waits or flushes (tls_pump.c) where it wants that, and asks again. What must hold: between a
+ * call of SSL's and the look at its error queue nothing parks, for the queue is the thread's.
  */
 #include "net/tls_internal.h"
 
@@ -55,29 +54,37 @@ static ssize_t decrypt(struct fy_tls_stream *self, void *buf, size_t len, bool t
     if (self->read_failed != 0) {
         return self->read_failed;
     }
-    bool nothing_came = self->in.start == self->in.end && !self->ended;
-    if (self->dry && nothing_came) {
+    if (self->dry) {
         return NEEDS_INPUT; /* what asking SSL would come to, for thousands of instructions */
     }
-    fy_tls_begin();
+    fy_tls_begin_reading(self);
     int done =
         take ? SSL_read_ex(self->ssl, buf, len, &got) : SSL_peek_ex(self->ssl, buf, len, &got);
-    self->dry = done && take && !SSL_has_pending(self->ssl);
     if (done) {
+        self->dry = take && !SSL_has_pending(self->ssl);
         return (ssize_t)got;
     }
     switch (SSL_get_error(self->ssl, 0)) {
     case SSL_ERROR_ZERO_RETURN: return 0;
-    case SSL_ERROR_WANT_READ: self->dry = true; return NEEDS_INPUT;
+    case SSL_ERROR_WANT_READ:
+        self->dry = self->below_failed == 0;
+        return self->dry ? NEEDS_INPUT : self->below_failed;
     case SSL_ERROR_WANT_WRITE: return NEEDS_FLUSH;
     }
-    if (self->ended && self->in.start == self->in.end) {
+    if (self->ended) {
         ERR_clear_error();
         self->read_failed = -FY_TRUNCATED;
     } else {
         self->read_failed = fy_tls_failed(self);
     }
     return self->read_failed;
+}
+
+/* The same with what has come since SSL was asked last. */
+static ssize_t decrypt_news(struct fy_tls_stream *self, void *buf, size_t len, bool take)
+{
+    fy_tls_look(self);
+    return decrypt(self, buf, len, take);
 }
 
 /* Before each try: a deadline counts even if there is something to read. */
@@ -88,93 +95,85 @@ static bool too_late(int64_t deadline)
 
 /* Reading makes SSL answer some messages (by an alert that refuses another handshake, for one). The
  * server may be waiting for that, so it goes before more is waited for; but if it does not go at
- * once, it goes before the next write. */
+ * once, it goes before the next write, or when there is too much of it. */
+static int send_answers(struct fy_tls_stream *self, const char *why)
+{
+    if (fy_tls_output_full(self)) {
+        return fy_tls_flush(self, why);
+    }
+    fy_tls_try_flush(self);
+    return 0;
+}
+
+static int tls_wait_readable(struct fy_stream *stream, const char *why)
+{
+    struct fy_tls_stream *self = of(stream);
+    if (self->closed) {
+        return -ECANCELED;
+    }
+    if (too_late(stream->read_deadline)) {
+        return -ETIMEDOUT;
+    }
+    int failed = send_answers(self, why);
+    return failed == 0 && self->dry ? fy_tls_wait(self, stream->read_deadline, why) : failed;
+}
+
 static ssize_t tls_read(struct fy_stream *stream, void *buf, size_t len, const char *why)
 {
     struct fy_tls_stream *self = of(stream);
+    if (++self->reads % CALLS_PER_YIELD == 0) {
+        fy_yield();
+    }
     if (!self->closed && too_late(stream->read_deadline)) {
         return -ETIMEDOUT;
     }
     for (;;) {
         ssize_t got = decrypt(self, buf, len, true);
-        int failed;
-        if (got == NEEDS_INPUT) {
-            fy_tls_try_flush(self);
-            failed = fy_tls_fill(self, stream->read_deadline, why);
-        } else if (got == NEEDS_FLUSH) {
-            failed = fy_tls_flush(self, why);
-        } else {
+        if (got != NEEDS_INPUT && got != NEEDS_FLUSH) {
             return got;
         }
+        int failed = tls_wait_readable(stream, why);
         if (failed != 0) {
             return failed;
         }
     }
 }
 
-/* Tickets and key updates make below readable, and bring nothing to read here. */
+/* Tickets and key updates make below readable, and bring nothing to read here: that is for whoever
+ * reads to find out. */
 static int tls_rest_readable(struct fy_stream *stream, const char *why)
 {
     struct fy_tls_stream *self = of(stream);
-    if (!self->rests && !self->closed && too_late(stream->read_deadline)) {
-        return -ETIMEDOUT;
-    }
-    for (;;) {
-        char byte;
-        ssize_t got = self->rests ? NEEDS_INPUT : decrypt(self, &byte, 1, false);
-        int failed;
-        if (got == NEEDS_INPUT) {
-            fy_tls_try_flush(self);
-            failed = fy_tls_fill_at_rest(self, stream->read_deadline, why);
-        } else if (got == NEEDS_FLUSH) {
-            failed = fy_tls_flush(self, why);
-        } else {
-            return got == -ECANCELED ? -ECANCELED : 0;
+    if (!self->rests) {
+        if (self->closed) {
+            return -ECANCELED;
         }
-        if (failed == -EAGAIN || failed == -ETIMEDOUT || failed == -ECANCELED) {
-            return failed;
+        if (too_late(stream->read_deadline)) {
+            return -ETIMEDOUT;
         }
-        if (failed != 0) {
+        if (send_answers(self, why) != 0 || !self->dry) {
             return 0; /* the read will say */
         }
     }
+    return fy_tls_rest(self, stream->read_deadline, why);
 }
 
 static bool tls_has_input(struct fy_stream *stream)
 {
-    struct fy_tls_stream *self = of(stream);
-    for (;;) {
-        char byte;
-        if (decrypt(self, &byte, 1, false) != NEEDS_INPUT) {
-            return true;
-        }
-        if (self->below->ops->try_read == NULL) {
-            return self->below->ops->has_input(self->below);
-        }
-        int failed = fy_tls_try_fill(self);
-        if (failed != 0) {
-            fy_tls_input_rest(self);
-            return failed != -EAGAIN;
-        }
-    }
+    char byte;
+    return decrypt_news(of(stream), &byte, 1, false) != NEEDS_INPUT;
 }
 
 static ssize_t tls_try_read(struct fy_stream *stream, void *buf, size_t len)
 {
     struct fy_tls_stream *self = of(stream);
-    for (;;) {
-        ssize_t got = decrypt(self, buf, len, true);
-        if (got == NEEDS_FLUSH) {
-            return -EAGAIN; /* nothing here is worth a wait for a peer that does not read */
-        }
-        if (got != NEEDS_INPUT || self->below->ops->try_read == NULL) {
-            return got;
-        }
-        int failed = fy_tls_try_fill(self);
-        if (failed != 0) {
-            return failed;
-        }
+    ssize_t got = decrypt_news(self, buf, len, true);
+    if (got != NEEDS_FLUSH) {
+        return got;
     }
+    /* Nothing here is worth a wait for a peer that does not read. */
+    fy_tls_try_flush(self);
+    return self->write_failed != 0 ? self->write_failed : -EAGAIN;
 }
 
 /* ------------------------------------------------------------------------------------ writing */
@@ -231,13 +230,13 @@ static int encrypt(struct fy_tls_stream *self, const char *bytes, size_t len, co
         if (self->closed) {
             return -ECANCELED;
         }
-        fy_tls_begin();
+        fy_tls_begin_reading(self);
         if (SSL_write_ex(self->ssl, bytes, len, &written)) {
             return 0;
         }
         switch (SSL_get_error(self->ssl, 0)) {
         case SSL_ERROR_WANT_READ:
-            failed = self->ended ? -EPIPE : fy_tls_fill(self, self->stream.write_deadline, why);
+            failed = self->ended ? -EPIPE : fy_tls_wait(self, self->stream.write_deadline, why);
             break;
         case SSL_ERROR_WANT_WRITE: failed = fy_tls_flush(self, why); break;
         default: failed = fy_tls_failed(self);
@@ -292,7 +291,7 @@ static ssize_t may_have_gone(const struct fy_tls_stream *self, ssize_t written)
  * for when it is next written to, which may be never. */
 static bool takes_at_once(struct fy_stream *below)
 {
-    return below->ops->try_write != NULL && fy_tls_stream_from(below) == NULL;
+    return fy_tls_stream_from(below) == NULL;
 }
 
 static ssize_t tls_writev(struct fy_stream *stream, const struct iovec *iov, int count,
@@ -342,7 +341,7 @@ static ssize_t tls_try_write(struct fy_stream *stream, const void *buf, size_t l
     if (self->flushing.taken || self->out.len > 0) {
         return -EAGAIN;
     }
-    fy_tls_begin();
+    fy_tls_begin_reading(self);
     if (!SSL_write_ex(self->ssl, buf, len < RECORD_SIZE ? len : RECORD_SIZE, &written)) {
         switch (SSL_get_error(self->ssl, 0)) {
         case SSL_ERROR_WANT_READ:
@@ -415,7 +414,6 @@ void fy_tls_stream_free(struct fy_tls_stream *self)
         SSL_set_shutdown(self->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(self->ssl);
     }
-    fy_tls_input_free(self);
     fy_buffer_free(&self->out);
     fy_buffer_free(&self->sending);
     free(self->session_key);
@@ -445,6 +443,7 @@ static int tls_descriptor(const struct fy_stream *stream)
 
 static const struct fy_stream_ops tls_ops = {
     .read = tls_read,
+    .wait_readable = tls_wait_readable,
     .writev = tls_writev,
     .rest_readable = tls_rest_readable,
     .has_input = tls_has_input,
@@ -476,7 +475,7 @@ struct fy_tls_stream *fy_tls_stream_new(struct fy_tls_config *config, struct fy_
         (struct fy_stream){.ops = &tls_ops, .read_deadline = FY_NEVER, .write_deadline = FY_NEVER};
     self->below = below;
     self->config = fy_tls_config_hold(config);
-    fy_chan_init(&self->filling.over, NULL, 0);
+    fy_chan_init(&self->waiting.over, NULL, 0);
     fy_chan_init(&self->flushing.over, NULL, 0);
     fy_tls_begin();
     self->ssl = SSL_new(config->context);

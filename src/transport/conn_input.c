@@ -47,6 +47,15 @@ static int make_room(struct fy_conn_input *input, size_t max)
     return grow(input);
 }
 
+/* Enters what a read has put behind end. */
+static ssize_t came(struct fy_conn_input *input, ssize_t got)
+{
+    if (got > 0) {
+        input->end += (size_t)got;
+    }
+    return got;
+}
+
 ssize_t fy_conn_input_fill(struct fy_conn_input *input, struct fy_stream *stream, size_t max,
                            const char *why)
 {
@@ -54,12 +63,18 @@ ssize_t fy_conn_input_fill(struct fy_conn_input *input, struct fy_stream *stream
     if (failed != 0) {
         return failed;
     }
-    ssize_t got =
-        stream->ops->read(stream, input->buffer + input->end, input->capacity - input->end, why);
-    if (got > 0) {
-        input->end += (size_t)got;
+    return came(input, stream->ops->read(stream, input->buffer + input->end,
+                                         input->capacity - input->end, why));
+}
+
+ssize_t fy_conn_input_try_fill(struct fy_conn_input *input, struct fy_stream *stream, size_t max)
+{
+    int failed = make_room(input, max);
+    if (failed != 0) {
+        return failed;
     }
-    return got;
+    return came(input, stream->ops->try_read(stream, input->buffer + input->end,
+                                             input->capacity - input->end));
 }
 
 void fy_conn_input_take(struct fy_conn_input *input, size_t len)

@@ -35,6 +35,9 @@ static inline const char *fy_conn_input_bytes(const struct fy_conn_input *input)
 ssize_t fy_conn_input_fill(struct fy_conn_input *input, struct fy_stream *stream, size_t max,
                            const char *why);
 
+/* The same without parking: -EAGAIN. */
+ssize_t fy_conn_input_try_fill(struct fy_conn_input *input, struct fy_stream *stream, size_t max);
+
 /* Uses up len bytes. */
 void fy_conn_input_take(struct fy_conn_input *input, size_t len);
 

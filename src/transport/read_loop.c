@@ -49,11 +49,18 @@ static ssize_t input_at_rest(struct fy_persist_conn *conn)
     const char *why = conn->expected > 0
                           ? "waiting for the response"
                           : "idle: waiting for a request, or for the server to close";
-    int failed = conn->stream->ops->rest_readable(conn->stream, why);
-    return failed != 0 ? failed
-                       : fy_conn_input_fill(&conn->input, conn->stream,
-                                            conn->transport->set.max_header_bytes,
-                                            "waiting for the response");
+    for (;;) {
+        int failed = conn->stream->ops->rest_readable(conn->stream, why);
+        if (failed != 0) {
+            return failed;
+        }
+        ssize_t got = fy_conn_input_try_fill(&conn->input, conn->stream,
+                                             conn->transport->set.max_header_bytes);
+        if (got != -EAGAIN) {
+            return got;
+        }
+        fy_conn_input_rest(&conn->input);
+    }
 }
 
 /* Nobody asked: the end of an idle connection, or bytes that answer nothing. What fails in TLS

@@ -69,11 +69,14 @@ void net_test_yield(void)
 
 int net_test_wait_readable(struct fy_stream *stream, const char *why)
 {
-    int result;
-    while ((result = stream->ops->rest_readable(stream, why)) == -EAGAIN) {
-        fy_park("rest", why);
+    for (;;) {
+        int result = stream->ops->rest_readable(stream, why);
+        if (result == -EAGAIN) {
+            fy_park("rest", why);
+        } else if (result != 0 || stream->ops->has_input(stream)) {
+            return result;
+        }
     }
-    return result;
 }
 
 void net_test_unix_pair(int ends[2])

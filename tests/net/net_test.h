@@ -26,7 +26,7 @@ void net_test_go(void (*fn)(void *arg), void *arg);
 /* Lets the others have a turn, so often that each has come to where it parks. */
 void net_test_yield(void);
 
-/* Until a read would not park, as a loop waits between its turns: 0, or -errno. */
+/* Until there is something to be read, as a loop waits between its turns: 0, or -errno. */
 int net_test_wait_readable(struct fy_stream *stream, const char *why);
 
 /* Two ends of a connection, over a Unix socket or TCP. */

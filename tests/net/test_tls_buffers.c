@@ -58,6 +58,8 @@ static void *counted_realloc(void *piece, size_t size, const char *file, int lin
 
 struct steps {
     struct gate shaken, one, two;
+    struct fy_stream *stream; /* the client's */
+    int rests;                /* how many are over */
 };
 
 static void speak_when_told(SSL *ssl, int fd, void *arg)
@@ -70,10 +72,27 @@ static void speak_when_told(SSL *ssl, int fd, void *arg)
     gate_wait(&steps->two, 10000);
 }
 
-static void rest(void *arg)
+static void rest_read_and_rest(void *arg)
 {
-    struct fy_stream *stream = arg;
-    (void)net_test_wait_readable(stream, "test rest");
+    struct steps *steps = arg;
+    assert_int_equal(net_test_wait_readable(steps->stream, "test rest"), 0);
+    steps->rests++;
+    tls_test_expect(steps->stream, "abcdef");
+    assert_int_equal(net_test_wait_readable(steps->stream, "test rest"), 0);
+    steps->rests++;
+}
+
+static bool first_is_over(void *arg)
+{
+    const struct steps *steps = arg;
+    fy_poll_now();
+    net_test_yield();
+    return steps->rests >= 1;
+}
+
+static bool both_are_over(void *arg)
+{
+    return first_is_over(arg) && ((const struct steps *)arg)->rests == 2;
 }
 
 static bool keeps_none(void *arg)
@@ -83,7 +102,7 @@ static bool keeps_none(void *arg)
     return stream->buffers.keeper == NULL;
 }
 
-/* A stream at rest, in a task of its own. */
+/* A stream at rest, in a task of its own, which has read and written since it rested first. */
 static struct fy_stream *open_to_rest(struct tls_server *server, struct steps *steps, int requests)
 {
     struct fy_stream *stream = tls_test_open_to(server);
@@ -91,17 +110,20 @@ static struct fy_stream *open_to_rest(struct tls_server *server, struct steps *s
     for (int i = 0; i < requests; i++) {
         tls_test_write(stream, "a request");
     }
-    net_test_go(rest, stream);
+    steps->stream = stream;
+    net_test_go(rest_read_and_rest, steps);
     net_test_yield();
+    gate_open(&steps->one);
+    assert_true(expect_eventually(first_is_over, steps, 10000));
+    net_test_yield();
+    tls_test_write(stream, "and another");
     return stream;
 }
 
 static void end(struct tls_server *server, struct steps *steps, struct fy_stream *stream)
 {
-    gate_open(&steps->one);
-    tls_test_expect(stream, "abcdef");
-    net_test_yield(); /* whoever rests has gone on */
     gate_open(&steps->two);
+    assert_true(expect_eventually(both_are_over, steps, 10000));
     tls_test_free(stream);
     tls_server_stop(server);
 }

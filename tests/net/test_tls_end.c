@@ -82,6 +82,30 @@ static void truncated_record(void **state)
     tls_server_stop(server);
 }
 
+static void reset_by_the_peer(SSL *ssl, int fd, void *arg)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    (void)ssl;
+    (void)arg;
+    connect(fd, &nobody, sizeof nobody); /* lets go of the peer */
+}
+
+/* What fails below is no end, and stays. */
+static void reset(void **state)
+{
+    (void)state;
+    char buf[4];
+    struct tls_server *server = tls_test_serve(reset_by_the_peer, NULL);
+    struct fy_stream *stream = tls_test_open_to(server);
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -ECONNRESET);
+    assert_int_equal(tls_test_read(stream, buf, sizeof buf), -ECONNRESET);
+    assert_int_equal(stream->ops->try_read(stream, buf, sizeof buf), -ECONNRESET);
+    assert_true(stream->ops->has_input(stream));
+    assert_int_equal(net_test_wait_readable(stream, "test"), 0);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
 static void not_tls_any_more(SSL *ssl, int fd, void *arg)
 {
     (void)ssl;
@@ -191,6 +215,7 @@ int main(void)
         TEST(close_notify_is_the_end),
         TEST(truncation_is_no_end),
         TEST(truncated_record),
+        TEST(reset),
         TEST(garbage),
         TEST(close_says_so),
         TEST(closed_stream),

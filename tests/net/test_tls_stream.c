@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -258,6 +259,64 @@ static void key_updates(void **state)
     tls_server_stop(server);
 }
 
+/* So many new keys that one look at them does not take them all, and a text behind them. All are there
+ * when the first of them is read. */
+#define KEYS 1800
+
+struct rush {
+    struct gate sent;
+    size_t len;
+};
+
+static void rush_of_keys(SSL *ssl, int fd, void *arg)
+{
+    struct rush *rush = arg;
+    BIO *memory = BIO_new(BIO_s_mem());
+    BIO *socket = SSL_get_wbio(ssl);
+    const char *bytes;
+    BIO_up_ref(socket);
+    SSL_set0_wbio(ssl, memory);
+    for (int i = 0; i < KEYS; i++) {
+        SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+        SSL_do_handshake(ssl);
+    }
+    SSL_write(ssl, "text", 4);
+    rush->len = (size_t)BIO_get_mem_data(memory, (char **)&bytes);
+    (void)!write(fd, bytes, rush->len);
+    gate_open(&rush->sent);
+    SSL_set0_wbio(ssl, socket);
+    tls_serve_echo(ssl, fd, NULL);
+}
+
+static int left_in_socket(struct fy_stream *stream)
+{
+    int left = 0;
+    assert_int_equal(ioctl(stream->ops->descriptor(stream), FIONREAD, &left), 0);
+    return left;
+}
+
+/* A peer that sends what is not for us as fast as it is taken does not keep a look, or a task whose
+ * time is over. */
+static void a_rush_of_keys_keeps_nobody(void **state)
+{
+    (void)state;
+    char buf[4];
+    struct rush rush = {0};
+    struct tls_server *server = tls_test_serve(rush_of_keys, &rush);
+    struct fy_stream *stream = tls_test_open_to(server);
+    assert_true(gate_wait(&rush.sent, 10000));
+    while ((size_t)left_in_socket(stream) < rush.len) {
+        usleep(1000);
+    }
+    assert_int_equal(stream->ops->try_read(stream, buf, sizeof buf), -EAGAIN);
+    assert_true(left_in_socket(stream) > 0);
+    assert_false(stream->ops->has_input(stream));
+    assert_true(left_in_socket(stream) > 0);
+    tls_test_expect(stream, "text");
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
 /* A ticket so large that it takes several records, sent one by one. Behind it, an echo. */
 static void ticket_in_pieces(SSL *ssl, int fd, void *arg)
 {
@@ -491,6 +550,7 @@ int main(void)
         TEST(two_tasks_at_once),
         TEST(two_tasks_at_once_in_1_2),
         TEST(key_updates),
+        TEST(a_rush_of_keys_keeps_nobody),
         TEST(write_behind_half_a_ticket),
         TEST(write_without_a_reader),
         TEST(tls_over_tls),

@@ -69,19 +69,31 @@ static ssize_t faulty_writev(struct fy_stream *stream, const struct iovec *iov, 
     return written;
 }
 
+/* How much of len may still be read; 0: nothing, it fails. */
+static size_t readable_of(const struct faulty *self, size_t len)
+{
+    size_t left = fault.read_after < 0 ? len : (size_t)(fault.read_after - self->bytes_read);
+    return len < left ? len : left;
+}
+
+static ssize_t count_read(struct faulty *self, ssize_t got)
+{
+    self->bytes_read += got > 0 ? (int)got : 0;
+    return got;
+}
+
 static ssize_t faulty_read(struct fy_stream *stream, void *buf, size_t len, const char *why)
 {
     struct faulty *self = of(stream);
-    if (fault.read_after >= 0) {
-        size_t left = (size_t)(fault.read_after - self->bytes_read);
-        if (left == 0) {
-            return -EBADMSG;
-        }
-        len = len < left ? len : left;
-    }
-    ssize_t got = self->real->read(stream, buf, len, why);
-    self->bytes_read += got > 0 ? (int)got : 0;
-    return got;
+    len = readable_of(self, len);
+    return len > 0 ? count_read(self, self->real->read(stream, buf, len, why)) : -EBADMSG;
+}
+
+static ssize_t faulty_try_read(struct fy_stream *stream, void *buf, size_t len)
+{
+    struct faulty *self = of(stream);
+    len = readable_of(self, len);
+    return len > 0 ? count_read(self, self->real->try_read(stream, buf, len)) : -EBADMSG;
 }
 
 struct fy_stream *__wrap_fy_socket_stream_new(int fd)
@@ -94,6 +106,7 @@ struct fy_stream *__wrap_fy_socket_stream_new(int fd)
     *self = (struct faulty){.stream = stream, .fd = fd, .real = stream->ops, .ops = *stream->ops};
     self->ops.writev = faulty_writev;
     self->ops.read = faulty_read;
+    self->ops.try_read = faulty_try_read;
     stream->ops = &self->ops;
     if (fault.deadline_ms >= 0) {
         stream->read_deadline = fy_after_ms(fault.deadline_ms);
