@@ -22,6 +22,6 @@ fi
 
 # autoVariables: a parked task's waiter lies on its stack, and others know it for just as long.
 echo "static: cppcheck"
-find src inspect cli -name '*.c' | sort | cppcheck --quiet --file-list=- -I include -I src -D_GNU_SOURCE= -D__GNUC__=12 \
-    -j "$jobs" --std=c11 --enable=warning,performance,portability --inline-suppr \
+find src inspect cli -name '*.c' | sort | cppcheck --quiet --file-list=- -I include -I src -I inspect -I cli \
+    -D_GNU_SOURCE= -D__GNUC__=12 -j "$jobs" --std=c11 --enable=warning,performance,portability --inline-suppr \
     --suppress=missingIncludeSystem --suppress=autoVariables --error-exitcode=1

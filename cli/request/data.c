@@ -125,7 +125,9 @@ static char *piece_bytes(const struct data_piece *piece, size_t *len, int *statu
     }
     *len = strlen(piece->text);
     char *copy = strdup(piece->text);
-    return copy ? copy : no_memory(status);
+    if (!copy)
+        return no_memory(status);
+    return copy;
 }
 
 /* What was written to the stream (NULL: there was no memory for one), or NULL with *status. fine:

@@ -15,7 +15,7 @@
 #include "request/dates.h"
 
 #define FIRST_WAIT_MS 1000
-#define LONGEST_WAIT_MS (600 * 1000)
+#define LONGEST_WAIT_MS INT64_C(600000)
 #define DEFAULT_SPEED_MS 30000
 #define LOOK_MS 100
 

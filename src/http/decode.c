@@ -62,6 +62,8 @@ static const struct known known[] = {
 const char *fy_coding_names(void)
 {
     static const char names[] = ZLIB_NAMES BR_NAMES ZSTD_NAMES;
+    /* What begins with a comma goes on behind it. */
+    /* cppcheck-suppress pointerOutOfBounds */
     const char *first = names[0] == ',' ? names + 2 : names;
     return *first != '\0' ? first : NULL;
 }
