@@ -23,7 +23,7 @@ void config_free_all(struct config *first)
         struct texts *const lists[] = {
             &first->urls,    &first->uploads,       &first->headers, &first->url_queries,
             &first->cookies, &first->proxy_headers, &first->resolve, &first->connect_to};
-        for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
             free(lists[i]->items);
         free(first->outputs);
         free(first->data);

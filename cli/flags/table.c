@@ -42,11 +42,12 @@ static void sort_once(void)
 {
     if (sorted_count > 0)
         return;
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         for (const struct flag *flag = tables[i]; flag->name && sorted_count < MOST_FLAGS; flag++)
             sorted[sorted_count++] = flag;
     }
-    qsort(sorted, sorted_count, sizeof *sorted, by_name);
+    /* Pointers are what is sorted. NOLINTNEXTLINE(bugprone-sizeof-expression) */
+    qsort(sorted, sorted_count, sizeof sorted[0], by_name);
 }
 
 void flags_each(bool (*visit)(void *arg, const struct flag *flag), void *arg)

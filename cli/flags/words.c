@@ -38,8 +38,10 @@ char *word_join(const char *first, const char *second)
     size_t first_len = strlen(first), second_len = strlen(second);
     char *word = make_word(first_len + second_len);
     if (word) {
+        /* The NUL is there. NOLINTBEGIN(bugprone-not-null-terminated-result) */
         memcpy(word, first, first_len);
         memcpy(word + first_len, second, second_len);
+        /* NOLINTEND(bugprone-not-null-terminated-result) */
     }
     return word;
 }

@@ -48,7 +48,7 @@ static char *host_of(const char *address)
     bool bracket = address[0] == '[';
     if (!colon)
         return strdup("");
-    return strndup(address + bracket, (size_t)(colon - address) - 2 * bracket);
+    return strndup(address + bracket, (size_t)(colon - address) - (bracket ? 2 : 0));
 }
 
 static char *port_of(const char *address)

@@ -54,9 +54,9 @@ static void change_method(struct transfer *transfer, int status)
     const struct config *config = transfer->config;
     bool stays = (status == 301 && config->post301) || (status == 302 && config->post302) ||
                  (status == 303 && config->post303);
-    if ((status == 301 || status == 302) && posts(transfer) && !stays)
-        drop_body(transfer);
-    else if (status == 303 && !(posts(transfer) && stays))
+    bool changes = status == 303 ? !(posts(transfer) && stays)
+                                 : (status == 301 || status == 302) && posts(transfer) && !stays;
+    if (changes)
         drop_body(transfer);
 }
 

@@ -80,7 +80,8 @@ static bool are_hashes(const char *text)
  * spoken, and a program that never speaks it is spared reading a hundred authorities. */
 static bool is_standard(const struct config *config, const struct tls_config *tls)
 {
-    static const struct tls_config nothing; /* theirs is from calloc() */
+    static const struct tls_config nothing;
+    /* Theirs is from calloc(), padding included. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
     return memcmp(tls, &nothing, sizeof nothing) == 0 && !config->no_alpn &&
            !config->no_session_id && is_system_store(bundle_of_curl());
 }

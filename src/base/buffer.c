@@ -38,6 +38,7 @@ char *fy_buffer_grow(struct fy_buffer *buffer, size_t more)
         return fail(buffer);
     }
     if (buffer->is_lent) {
+        /* What is lent has bytes. NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
         memcpy(bytes, buffer->bytes, buffer->len);
         buffer->is_lent = false;
     }

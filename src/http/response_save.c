@@ -73,7 +73,7 @@ static void target_open(struct target *to, const ferry_response *res, int fd)
         return;
     }
     int capacity = fcntl(to->pipe[1], F_SETPIPE_SZ, 1 << 20);
-    to->capacity = capacity > 0 ? (size_t)capacity : 64 * 1024;
+    to->capacity = capacity > 0 ? (size_t)capacity : (size_t)64 * 1024;
 }
 
 static void target_close(struct target *to)

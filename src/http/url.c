@@ -281,7 +281,8 @@ int fy_url_parse(struct fy_url *url, const char *text, ferry_error *err)
         char *block = malloc(fy_url_plain_bytes(&plain));
         if (block == NULL) {
             *url = (struct fy_url){0};
-            return fy_fail_memory(err);
+            fy_fail_memory(err);
+            return -1;
         }
         fy_url_lay_out(url, &plain, block);
         return 0;

@@ -296,6 +296,7 @@ static int use_p12(SSL_CTX *context, const struct source *source, const char *pa
         return -1;
     }
     PKCS12 *p12 = d2i_PKCS12_bio(bio, NULL);
+    /* In the order in which it may fail. NOLINTNEXTLINE(bugprone-branch-clone) */
     if (p12 == NULL) {
         fail_source_openssl(source, err);
     } else if (!PKCS12_parse(p12, password, &key, &certificate, &issuers)) {

@@ -63,11 +63,13 @@ static char *without_credentials(const char *setting)
     if (at == NULL) {
         return strdup(setting);
     }
+    const char *host = at + 1;
     size_t scheme_len = (size_t)(rest - setting);
-    char *text = malloc(scheme_len + strlen(at + 1) + 1);
+    size_t host_size = strlen(host) + 1;
+    char *text = malloc(scheme_len + host_size);
     if (text != NULL) {
         memcpy(text, setting, scheme_len);
-        strcpy(text + scheme_len, at + 1);
+        memcpy(text + scheme_len, host, host_size);
     }
     return text;
 }
