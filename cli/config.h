@@ -118,7 +118,7 @@ struct config {
 
     /* Output. */
     bool include, remote_header_name, remote_name_all, remote_time, create_directories;
-    bool remove_on_error, no_clobber, no_buffer, xattr, globoff;
+    bool remove_on_error, no_clobber, skip_existing, no_buffer, xattr, globoff;
     const char *output_directory, *dump_header, *write_out, *etag_save, *etag_compare;
 
     struct config *next; /* the group after --next */

@@ -139,6 +139,16 @@ static int find_resume(struct transfer *transfer)
     return CLI_OK;
 }
 
+/* --skip-existing: whatever has that name stays as it is, and nothing is asked for. */
+static bool is_skipped(struct transfer *transfer)
+{
+    struct stat stat_of_file;
+    if (transfer->config->skip_existing && transfer->sink.path &&
+        stat(transfer->sink.path, &stat_of_file) == 0)
+        transfer->unmet = true;
+    return transfer->unmet;
+}
+
 static int prepare(struct transfer *transfer)
 {
     const struct operation *operation = transfer->operation;
@@ -266,7 +276,7 @@ int transfer_run(struct run *run, struct operation *operation)
                                 .operation = operation,
                                 .sink = {.fd = -1, .config = operation->config}};
     forget_try(&transfer);
-    if (prepare(&transfer) == CLI_OK)
+    if (prepare(&transfer) == CLI_OK && !is_skipped(&transfer))
         try_as_often_as_it_takes(&transfer);
     finish(&transfer);
     int status = transfer.result.status;

@@ -146,7 +146,7 @@ static bool process_events(struct lookup *self)
 {
     struct epoll_event events[8];
     int count = epoll_wait(self->io.fd, events, 8, 0);
-    for (int i = 0; i < count && !self->done; i++) {
+    for (int i = 0; i < count && !self->done && !self->lacked_memory; i++) {
         process(self, events[i].data.fd, events[i].events);
     }
     return count > 0;
@@ -165,7 +165,10 @@ static int64_t next_timeout(struct lookup *self)
 }
 
 /* Until c-ares has its result, or nobody wants it any more. The epoll descriptor is always found
- * empty before this parks: the scheduler's poller only reports what comes after that. */
+ * empty before this parks: the scheduler's poller only reports what comes after that.
+ *
+ * Once it has lacked memory and has no result, c-ares is asked no more: where 1.34 cannot note down
+ * that a question is answered, it comes back to it by a connection that it has freed since. */
 static int await(struct lookup *self, int64_t deadline, struct fy_chan *canceled, ferry_error *err)
 {
     struct fy_case cases[] = {FY_RECEIVE_FROM(canceled), FY_RECEIVE_FROM(&self->ready)};
@@ -178,6 +181,10 @@ static int await(struct lookup *self, int64_t deadline, struct fy_chan *canceled
         }
         if (self->done) {
             break;
+        }
+        if (self->lacked_memory) {
+            errno = ENOMEM;
+            return fy_fail_memory(err);
         }
         if (self->unwatched != 0) {
             errno = self->unwatched;

@@ -2,6 +2,9 @@
  * How long SSL keeps its two record buffers (33 KB) while nothing is in them. To make them anew for each
  * record costs a tenth of what OpenSSL takes for it; ten thousand idle connections cannot keep them. So
  * a few streams of each scheduler keep theirs, and give them back when they have rested for a while.
+ *
+ * OpenSSL 3.2 and later keep the one for reading only: their half for writing has the mode that the
+ * stream was in when its keys were made, for good.
  */
 #include "net/tls_internal.h"
 
@@ -55,5 +58,6 @@ void fy_tls_buffers_rest(struct fy_tls_stream *self)
     self->buffers.keeper = sched;
     sched->tls_buffers++;
     SSL_clear_mode(self->ssl, SSL_MODE_RELEASE_BUFFERS);
+    SSL_set_mode(self->ssl, 0); /* since OpenSSL 3.2 it is this that tells the half for reading */
     fy_timer_arm(&sched->timers, &self->buffers.timer, sched->now + fy_tls_buffers_kept, look);
 }

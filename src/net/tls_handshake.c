@@ -206,6 +206,15 @@ static int handshake(struct fy_tls_stream *self, struct fy_chan *canceled, ferry
     return failed == 0 ? 0 : fail_below(-failed, err);
 }
 
+/* Since OpenSSL 3.2 this takes memory, for the records in plain text, and does not say that there was
+ * none: then the handshake fails and nobody knows why. */
+static int be_client(struct fy_tls_stream *self, ferry_error *err)
+{
+    fy_tls_begin();
+    SSL_set_connect_state(self->ssl);
+    return fy_tls_lacked_memory() ? fy_tls_fail_openssl(err, FERRY_ENOMEM, "") : 0;
+}
+
 struct fy_stream *fy_tls_client(struct fy_tls_config *config, struct fy_stream *below,
                                 const char *host, const char *host_port, int64_t deadline,
                                 struct fy_chan *canceled, ferry_error *err)
@@ -216,10 +225,9 @@ struct fy_stream *fy_tls_client(struct fy_tls_config *config, struct fy_stream *
         goto fail;
     }
     if (plain_host(host, plain, err) != 0 || set_host(self, plain, err) != 0 ||
-        set_session(self, plain, host_port, err) != 0) {
+        set_session(self, plain, host_port, err) != 0 || be_client(self, err) != 0) {
         goto fail;
     }
-    SSL_set_connect_state(self->ssl);
     self->dry = true; /* the server waits for our first message */
     self->host = plain;
     self->stream.read_deadline = deadline;

@@ -161,6 +161,37 @@ static void the_users_own_file_is_read_first(void **state)
     assert_true(origin_stop(origin));
 }
 
+/* curl has these two since 8.10, and the table compares them with such a one only. */
+static void flags_of_a_later_curl(void **state)
+{
+    struct origin *origin = origin_start_reply(OK_REPLY);
+    char there[TEMP_DIR_SIZE + 16], new[TEMP_DIR_SIZE + 16];
+    struct run_result result;
+
+    (void)state;
+    assert_non_null(origin);
+    snprintf(there, sizeof there, "%s/there", own_folder);
+    snprintf(new, sizeof new, "%s/new", own_folder);
+    assert_true(temp_file_write(there, BYTES("mine")));
+    command(&result, "--skip-existing", "-o", there, origin_url(origin, "/there"), "-o", new,
+            origin_url(origin, "/new"));
+    fine(&result);
+    run_free(&result);
+    assert_int_equal(origin_counts(origin).requests, 1);
+    assert_int_equal(strncmp(origin_request(origin, 0).head, "GET /new", 8), 0);
+    char *kept = temp_file_read(there, NULL), *made = temp_file_read(new, NULL);
+    assert_string_equal(kept, "mine");
+    assert_string_equal(made, "hello\n");
+    free(kept);
+    free(made);
+
+    command(&result, "--show-headers", origin_url(origin, "/"));
+    fine(&result);
+    assert_string_equal(result.out, OK_REPLY);
+    run_free(&result);
+    assert_true(origin_stop(origin));
+}
+
 static void help_explains(void **state)
 {
     static const struct {
@@ -241,6 +272,7 @@ int main(void)
         cmocka_unit_test(transfers_run_side_by_side),
         cmocka_unit_test(groups_with_the_same_flags_share_connections),
         cmocka_unit_test(the_users_own_file_is_read_first),
+        cmocka_unit_test(flags_of_a_later_curl),
         cmocka_unit_test(help_explains),
         cmocka_unit_test(a_trace_has_every_byte),
         cmocka_unit_test(too_slow_is_status_28),

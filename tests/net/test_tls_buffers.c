@@ -18,8 +18,12 @@
 #include "task/sched.h"
 #include "tls_test.h"
 
-/* Two of the least that a record may need (RFC 8446 section 5.2). */
-#define BOTH_BUFFERS ((size_t)2 * 16384)
+/* The least that a record may need (RFC 8446 section 5.2), for reading and for writing; since OpenSSL
+ * 3.2 the one for writing cannot be kept. */
+static size_t kept_buffers(void)
+{
+    return (OpenSSL_version_num() >= 0x30200000 ? 1 : 2) * (size_t)16384;
+}
 
 /* ---------------------------------------------------------------------- what OpenSSL has allocated */
 
@@ -139,7 +143,7 @@ static void buffers_are_kept_for_a_while(void **state)
     assert_ptr_equal(self->buffers.keeper, fy_sched_running());
     assert_int_equal(fy_sched_running()->tls_buffers, 1);
     assert_true(expect_eventually(keeps_none, self, 10000));
-    assert_true(atomic_load(&allocated) + BOTH_BUFFERS <= before);
+    assert_true(atomic_load(&allocated) + kept_buffers() <= before);
     assert_int_equal(fy_sched_running()->tls_buffers, 0);
     end(server, &steps, stream);
 }
@@ -162,7 +166,7 @@ static void no_more_streams_keep_theirs(void **state)
         assert_int_equal(*keeping, many != 0 ? 64 : 0); /* a closed stream counts no more */
     }
     *keeping = 0;
-    assert_true(rested[1] + BOTH_BUFFERS <= rested[0]);
+    assert_true(rested[1] + kept_buffers() <= rested[0]);
 }
 
 static void a_first_request_keeps_none(void **state)
@@ -185,7 +189,7 @@ static void none_are_moved(void **state)
     size_t before = atomic_load(&allocated);
     stream->ops->detach(stream);
     assert_int_equal(fy_sched_running()->tls_buffers, 0);
-    assert_true(atomic_load(&allocated) + BOTH_BUFFERS <= before);
+    assert_true(atomic_load(&allocated) + kept_buffers() <= before);
     assert_int_equal(stream->ops->attach(stream), 0);
     end(server, &steps, stream);
 }

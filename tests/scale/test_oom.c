@@ -5,6 +5,7 @@
  */
 #include "oom.h"
 
+#include <ares.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -320,6 +321,17 @@ static void run_out(scenario run, bool for_good_too)
     oom_run(serve, &origin, &(struct oom_sweep){.run = attempt, .for_good_too = for_good_too});
 }
 
+/* c-ares with the fix of CVE-2025-62408 (1.34.6; distributions have it in their 1.34.5) forgets an
+ * answer that it has read when it cannot put it on the list of what to call back for: at two
+ * allocations for each of the two answers, if they do not come together, and each time the pieces
+ * that the answer consists of, which are nine at most. */
+static long lost_by_c_ares(void)
+{
+    int version = 0;
+    (void)ares_version(&version);
+    return version >= 0x012205 ? (long)2 * 2 * 9 : 0;
+}
+
 static void test_get(void **state)
 {
     (void)state;
@@ -339,7 +351,8 @@ static void test_get_by_name(void **state)
     dns_server_start(&server);
     /* An answer that c-ares has no memory to read is one that it asks for again, later. */
     fy_lookup_ask(server.address, 50, 4);
-    run_out(get_by_name, false);
+    attempted = get_by_name;
+    oom_run(serve, &origin, &(struct oom_sweep){.run = attempt, .lost = lost_by_c_ares()});
     assert_true(atomic_load(&server.questions) > 0);
     fy_lookup_ask(NULL, 0, 0);
     dns_server_stop(&server);

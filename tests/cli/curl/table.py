@@ -56,7 +56,17 @@ def take(row, key, value, place):
         raise SystemExit(f"{place}: what is \"{key}\"?")
 
 
-def read(directory):
+def counts(line, version):
+    """The line without "since 8.8 " or "before 8.8 " in front of it; "" for another curl's."""
+    found = re.match(r"(since|before) (\d+)\.(\d+) (.*)", line)
+    if not found:
+        return line
+    bound = (int(found.group(2)), int(found.group(3)))
+    return found.group(4) if (version >= bound) == (found.group(1) == "since") else ""
+
+
+def read(directory, version):
+    """The rows, as they are for this version of curl."""
     rows = []
     for name in sorted(os.listdir(directory)):
         if not name.endswith(".txt"):
@@ -65,7 +75,7 @@ def read(directory):
             row = None
             for number, line in enumerate(file, 1):
                 place = f"{name}:{number}"
-                line = line.rstrip("\n")
+                line = counts(line.rstrip("\n"), version)
                 if not line.strip() or line.startswith("#"):
                     continue
                 if line.startswith("["):
