@@ -205,11 +205,6 @@ static void disinherit(struct fy_task *task)
     }
 }
 
-void fy_wake_later(struct fy_task *task)
-{
-    disinherit(task);
-}
-
 static void leave_books(struct fy_task *task)
 {
     disinherit(task);

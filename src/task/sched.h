@@ -206,9 +206,6 @@ void fy_wake(struct fy_task *task);
  * after a few such hand-overs in a row. */
 void fy_wake_next(struct fy_task *task);
 
-/* Takes that back: those that are ready already come first after all. */
-void fy_wake_later(struct fy_task *task);
-
 /* In the child of a fork, in the hooks of the scheduler that is the child's: whether a task goes on there.
  * The one that forked does, and the thread itself. */
 bool fy_task_survives(const struct fy_task *task);

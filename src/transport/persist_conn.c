@@ -418,10 +418,6 @@ int fy_persist_conn_fail_write(const struct fy_persist_conn *conn, int result, f
 /* What the round trip waits for, most telling first: fy_select takes the first that is ready. */
 enum trip_case { ANSWERED, CANCELED, WRITE_FAILED, CLOSED, WRITTEN, TRIP_CASES };
 
-/* To write so much drives out of the processor's first cache what those who are ready were about to
- * use: they go first, and one large write follows the other. */
-#define LARGE_BODY 4096
-
 static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange)
 {
     conn->expected++;
@@ -436,9 +432,6 @@ static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange
                            exchange); /* its one place is free: so is the connection */
     fy_exchange_hold(exchange);
     (void)fy_chan_try_send(&conn->to_write, exchange);
-    if (exchange->req->body.len >= LARGE_BODY) {
-        fy_wake_later(conn->write_task);
-    }
     fy_persist_conn_set_unattended(conn, false); /* functions of the user's may be on the way now */
     conn->read_task->why = "waiting for the response";
     conn->read_task->since = conn->sched->now;

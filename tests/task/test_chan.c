@@ -133,30 +133,6 @@ static void first_come_first_served(void)
 
 /* -------------------------------------------------------------------------------------- closing */
 
-/* Who was handed something last goes first, unless that has time. */
-static void handed_over_last(void)
-{
-    struct fy_chan a, b;
-    struct one first, last;
-    fy_chan_init(&a, NULL, 0);
-    fy_chan_init(&b, NULL, 0);
-    check_enter();
-    for (int has_time = 0; has_time < 2; has_time++) {
-        begin(receive_one, &first, &a, 0);
-        begin(receive_one, &last, &b, 0);
-        struct fy_task *task = FY_CONTAINER(b.receivers.next, struct fy_case, link)->task;
-        CHECK(fy_chan_try_send(&a, NULL));
-        CHECK(fy_chan_try_send(&b, NULL));
-        if (has_time) {
-            fy_wake_later(task);
-        }
-        check_settle();
-        CHECK(first.over && last.over);
-        CHECK_INT(first.turn < last.turn, has_time);
-    }
-    fy_leave();
-}
-
 static void closing_ends_who_waits(void)
 {
     struct fy_chan chan;
@@ -394,7 +370,6 @@ int main(void)
         TEST(without_room_both_meet),
         TEST(with_room_senders_go_on),
         TEST(first_come_first_served),
-        TEST(handed_over_last),
         TEST(closing_ends_who_waits),
         TEST(what_was_sent_before_the_close_is_received),
         TEST(select_at_once_takes_what_is_ready),
