@@ -73,9 +73,11 @@ static void connections_are_counted_by_state(void **state)
 
         assert_true(origin_await_open(origin, 1, 10000));
         assert_int_equal(process_tcp_count(TCP_ESTABLISHED, 0, port), 1);
-        assert_int_equal(process_tcp_count(TCP_ESTABLISHED, port, 0), 1);
         assert_int_equal(process_tcp_count(TCP_LISTEN, port, 0), 1);
-        assert_int_equal(process_tcp_count(0, port, 0), 2);
+        /* On this side there may be more: others' clients have had that port as their own, and stay in
+           TIME-WAIT for a minute. */
+        assert_true(process_tcp_count(TCP_ESTABLISHED, port, 0) >= 1);
+        assert_true(process_tcp_count(0, port, 0) >= 2);
         plain_send(fd, "GET / HTTP/1.1\r\n\r\n");
         assert_true(
             expect_eventually(is_counted, &(struct expected){TCP_CLOSE_WAIT, port, 1}, 10000));
