@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "http/request.h"
 #include "http/response_parse.h"
+#include "task/sched.h"
 #include "transport/abandon.h"
 #include "transport/body.h"
 #include "transport/idle_pool.h"
@@ -32,13 +33,10 @@
 
 /* ------------------------------------------------------------------------------- the first byte */
 
-/* Bytes, 0 for the end, or -errno; -EAGAIN: there is nothing yet, and the loop rests. No buffer is held
- * meanwhile. */
-static ssize_t input_at_rest(struct fy_persist_conn *conn)
+/* What the stream has, without a buffer as long as it has nothing: *got as a read's, -EAGAIN where it was
+ * no input after all. Otherwise -errno; -EAGAIN: there is no news yet, and the loop rests. */
+static int try_input(struct fy_persist_conn *conn, ssize_t *got)
 {
-    if (fy_conn_input_len(&conn->input) > 0) {
-        return (ssize_t)fy_conn_input_len(&conn->input);
-    }
     fy_conn_input_rest(&conn->input);
     if (conn->expected == 0) {
         fy_persist_conn_set_unattended(conn, true);
@@ -49,17 +47,31 @@ static ssize_t input_at_rest(struct fy_persist_conn *conn)
     const char *why = conn->expected > 0
                           ? "waiting for the response"
                           : "idle: waiting for a request, or for the server to close";
-    for (;;) {
-        int failed = conn->stream->ops->rest_readable(conn->stream, why);
-        if (failed != 0) {
-            return failed;
+    int failed = conn->stream->ops->rest_readable(conn->stream, why);
+    if (failed == 0) {
+        *got = fy_conn_input_try_fill(&conn->input, conn->stream,
+                                      conn->transport->set.max_header_bytes);
+    }
+    return failed;
+}
+
+/* Bytes, 0 for the end, or -errno; -EAGAIN: there is nothing yet, and the loop rests. Once the stream may
+ * have been wrong about news: what it knew was old, or a message of TLS's own. A server that goes on with
+ * such messages does not keep the others from their turns. */
+static ssize_t input_at_rest(struct fy_persist_conn *conn)
+{
+    ssize_t got = (ssize_t)fy_conn_input_len(&conn->input);
+    if (got > 0) {
+        return got;
+    }
+    for (int in_vain = 0;; in_vain++) {
+        if (in_vain > 1) {
+            fy_yield();
         }
-        ssize_t got = fy_conn_input_try_fill(&conn->input, conn->stream,
-                                             conn->transport->set.max_header_bytes);
-        if (got != -EAGAIN) {
-            return got;
+        int failed = try_input(conn, &got);
+        if (failed != 0 || got != -EAGAIN) {
+            return failed != 0 ? failed : got;
         }
-        fy_conn_input_rest(&conn->input);
     }
 }
 

@@ -27,6 +27,7 @@ static struct {
     size_t goes;         /* ... after so many bytes went, and with the connection at its end */
     int read_after;      /* reads fail after this many bytes; -1: none does */
     int64_t deadline_ms; /* for reads; -1: none */
+    int false_news;      /* so often it tells of news, and has none */
 } fault;
 
 /* One stream's, which outlives it. */
@@ -92,8 +93,18 @@ static ssize_t faulty_read(struct fy_stream *stream, void *buf, size_t len, cons
 static ssize_t faulty_try_read(struct fy_stream *stream, void *buf, size_t len)
 {
     struct faulty *self = of(stream);
+    if (fault.false_news > 0) {
+        fault.false_news--;
+        return -EAGAIN;
+    }
     len = readable_of(self, len);
     return len > 0 ? count_read(self, self->real->try_read(stream, buf, len)) : -EBADMSG;
+}
+
+static int faulty_rest_readable(struct fy_stream *stream, const char *why)
+{
+    bool is_open = stream->ops->descriptor(stream) >= 0;
+    return is_open && fault.false_news > 0 ? 0 : of(stream)->real->rest_readable(stream, why);
 }
 
 struct fy_stream *__wrap_fy_socket_stream_new(int fd)
@@ -107,6 +118,7 @@ struct fy_stream *__wrap_fy_socket_stream_new(int fd)
     self->ops.writev = faulty_writev;
     self->ops.read = faulty_read;
     self->ops.try_read = faulty_try_read;
+    self->ops.rest_readable = faulty_rest_readable;
     stream->ops = &self->ops;
     if (fault.deadline_ms >= 0) {
         stream->read_deadline = fy_after_ms(fault.deadline_ms);
@@ -424,6 +436,26 @@ static void test_TR_036_a_streams_deadline(void **state)
     }
 }
 
+/* As TLS does for a server that sends new keys or tickets as fast as they are taken (RFC 8446 section 4.6): who
+ * waits for a response may be out of patience meanwhile. */
+static void test_news_that_are_none_keep_nobody(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_context *context = ferry_context_new(-1);
+    struct call call = {.transport = faulty_transport(state, origin),
+                        .url = origin_url(origin, "/"),
+                        .context = context};
+    fault.stream = 1;
+    fault.false_news = 1000000;
+    start_call(&call);
+    assert_eventually(stats_of(call.transport).connections == 1);
+    ferry_context_cancel(context);
+    assert_eventually(atomic_load(&call.done));
+    assert_failed(call.outcome, FERRY_ECANCELED, NULL);
+    assert_true(fault.false_news > 0);
+    ferry_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +472,7 @@ int main(void)
         TRANSPORT_TEST(test_CH_008_read_error_behind_a_chunk),
         TRANSPORT_TEST(test_read_error_anywhere),
         TRANSPORT_TEST(test_TR_036_a_streams_deadline),
+        TRANSPORT_TEST(test_news_that_are_none_keep_nobody),
     };
     return cmocka_run_group_tests(tests, https_world_make, https_world_free);
 }
