@@ -183,6 +183,15 @@ extern int64_t fy_tls_buffers_kept;
 /* The stream is about to wait for its peer, for who knows how long. */
 void fy_tls_buffers_rest(struct fy_tls_stream *self);
 
+/* What came has been read. A response may be held for long before the stream waits, and tickets that came
+ * before it have made SSL take its buffers. */
+static inline void fy_tls_buffers_unused(struct fy_tls_stream *self)
+{
+    if (self->buffers.keeper == NULL) {
+        (void)SSL_free_buffers(self->ssl);
+    }
+}
+
 /* It keeps no buffers any more, and leaves the books of its scheduler, whose lock is held. */
 void fy_tls_buffers_drop(struct fy_tls_stream *self);
 

@@ -62,6 +62,9 @@ static ssize_t decrypt(struct fy_tls_stream *self, void *buf, size_t len, bool t
         take ? SSL_read_ex(self->ssl, buf, len, &got) : SSL_peek_ex(self->ssl, buf, len, &got);
     if (done) {
         self->dry = take && !SSL_has_pending(self->ssl);
+        if (self->dry) {
+            fy_tls_buffers_unused(self);
+        }
         return (ssize_t)got;
     }
     switch (SSL_get_error(self->ssl, 0)) {

@@ -179,6 +179,32 @@ static void a_first_request_keeps_none(void **state)
     end(server, &steps, stream);
 }
 
+static void say_and_wait(SSL *ssl, int fd, void *arg)
+{
+    struct steps *steps = arg;
+    (void)fd;
+    SSL_write(ssl, "abcdef", 6);
+    gate_open(&steps->shaken);
+    gate_wait(&steps->two, 10000);
+}
+
+/* Whoever holds a first response has not rested, and has had tickets before it. */
+static void none_are_held_with_a_response(void **state)
+{
+    (void)state;
+    struct steps steps = {0};
+    struct tls_server *server = tls_test_serve(say_and_wait, &steps);
+    struct fy_stream *stream = tls_test_open_to(server);
+    tls_test_expect(stream, "abcdef");
+    assert_true(gate_wait(&steps.shaken, 10000));
+    size_t before = atomic_load(&allocated);
+    assert_true(SSL_free_buffers(fy_tls_stream_from(stream)->ssl));
+    assert_int_equal(atomic_load(&allocated), before); /* there were none */
+    gate_open(&steps.two);
+    tls_test_free(stream);
+    tls_server_stop(server);
+}
+
 /* On its way to another thread a stream takes no buffers along, and leaves this one's books. */
 static void none_are_moved(void **state)
 {
@@ -202,6 +228,7 @@ int main(void)
         TEST(buffers_are_kept_for_a_while),
         TEST(no_more_streams_keep_theirs),
         TEST(a_first_request_keeps_none),
+        TEST(none_are_held_with_a_response),
         TEST(none_are_moved),
     };
     if (!CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free)) {
