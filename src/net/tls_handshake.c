@@ -215,9 +215,9 @@ static int be_client(struct fy_tls_stream *self, ferry_error *err)
     return fy_tls_lacked_memory() ? fy_tls_fail_openssl(err, FERRY_ENOMEM, "") : 0;
 }
 
-struct fy_stream *fy_tls_client(struct fy_tls_config *config, struct fy_stream *below,
-                                const char *host, const char *host_port, int64_t deadline,
-                                struct fy_chan *canceled, ferry_error *err)
+static struct fy_stream *agree(struct fy_tls_config *config, struct fy_stream *below,
+                               const char *host, const char *host_port, int64_t deadline,
+                               struct fy_chan *canceled, ferry_error *err)
 {
     char plain[HOST_TEXT];
     struct fy_tls_stream *self = fy_tls_stream_new(config, below, err);
@@ -248,4 +248,18 @@ fail:
         fy_tls_stream_free(self);
     }
     return NULL;
+}
+
+struct fy_stream *fy_tls_client(struct fy_tls_config *config, struct fy_stream *below,
+                                const char *host, const char *host_port, int64_t deadline,
+                                struct fy_chan *canceled, ferry_error *err)
+{
+    struct fy_tls_pace pace;
+    int64_t waited = fy_tls_pace_begin(&pace, canceled);
+    if (deadline != FY_NEVER) {
+        deadline += waited; /* it is for the server to keep */
+    }
+    struct fy_stream *stream = agree(config, below, host, host_port, deadline, canceled, err);
+    fy_tls_pace_end(&pace);
+    return stream;
 }

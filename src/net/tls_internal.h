@@ -195,6 +195,21 @@ static inline void fy_tls_buffers_unused(struct fy_tls_stream *self)
 /* It keeps no buffers any more, and leaves the books of its scheduler, whose lock is held. */
 void fy_tls_buffers_drop(struct fy_tls_stream *self);
 
+/* ------------------------------------------------------------------ tls_pace.c, for the handshake */
+
+/* A handshake among those of its thread; where its task has its stack. */
+struct fy_tls_pace {
+    struct fy_sched *sched;
+    struct fy_timer timer; /* armed as long as it counts as under way */
+};
+
+/* Parks until it is the handshake's turn, or canceled (NULL: never) is closed. How long that took. */
+int64_t fy_tls_pace_begin(struct fy_tls_pace *pace, struct fy_chan *canceled);
+void fy_tls_pace_end(struct fy_tls_pace *pace);
+
+/* For how long a handshake counts: 15 ms. Only tests say otherwise. */
+extern int64_t fy_tls_pace_counted;
+
 /* ------------------------------------------------------------------------------ what went wrong */
 
 /* After a call of SSL's that failed for good: fills self->failure with OpenSSL's reason, unless a

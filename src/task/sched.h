@@ -135,6 +135,8 @@ struct fy_sched {
     struct fy_spares exchanges;    /* transport/exchange.c's, which sets its size */
     struct fy_spares responses;    /* http/response.c's, likewise */
     unsigned tls_buffers;          /* net/tls_buffers.c's: how many streams keep theirs */
+    unsigned handshakes;           /* net/tls_pace.c's: how many count as under way, and */
+    struct fy_chan handshake_over; /* where those who wait for their turn are told of it */
     struct fy_link cancels;        /* of fy_cancel: requests that watch a context */
     struct fy_link exit_hooks;     /* of fy_exit_hook, newest first */
     struct fy_link leftovers;      /* of fy_exit_hook: run once the thread's tasks are no more */

@@ -162,6 +162,7 @@ static struct fy_sched *make(bool is_harbour)
     fy_list_init(&sched->leftovers);
     fy_list_init(&sched->lookups);
     fy_list_init(&sched->open_responses);
+    fy_chan_init(&sched->handshake_over, NULL, 0);
     fy_stock_init(&sched->stock);
     sched->spares = (struct fy_spares){.most = 16, .slab = &buffers};
     sched->wake_fd = -1;
