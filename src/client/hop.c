@@ -255,29 +255,47 @@ int fy_hops_add_cookies(struct fy_hops *hops, ferry_cookie_jar *jar, ferry_error
     return failed;
 }
 
-/* Takes every pair of that name out of the caller's cookies. */
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Whether a pair, up to its semicolon, is of that name. Without '=' it has none. */
+static bool is_named(const char *pair, size_t pair_len, const char *name, size_t len)
+{
+    const char *equals = memchr(pair, '=', pair_len);
+    const char *end = equals != NULL ? equals : pair;
+    while (end > pair && is_blank(end[-1])) {
+        end--;
+    }
+    return (size_t)(end - pair) == len && memcmp(pair, name, len) == 0;
+}
+
+/* Takes every pair of that name out of the caller's cookies. What stands between the others is the
+ * caller's own, too: it may be no more than a semicolon. */
 static void drop_cookie(struct fy_buffer *cookies, const char *name, size_t len)
 {
     size_t kept = 0;
-    for (size_t at = 0; at < cookies->len;) {
+    size_t at = 0;
+    while (at < cookies->len) {
+        size_t from = at;
+        while (at < cookies->len && is_blank(cookies->bytes[at])) {
+            at++;
+        }
         const char *pair = cookies->bytes + at;
-        const char *end = memchr(pair, ';', cookies->len - at);
-        size_t pair_len = end != NULL ? (size_t)(end - pair) : cookies->len - at;
-        at += pair_len + (end != NULL ? 1 : 0);
-        while (pair_len > 0 && *pair == ' ') {
-            pair++;
-            pair_len--;
+        const char *semicolon = memchr(pair, ';', cookies->len - at);
+        size_t pair_len = semicolon != NULL ? (size_t)(semicolon - pair) : cookies->len - at;
+        size_t end = at + pair_len + (semicolon != NULL ? 1 : 0);
+        if (!is_named(pair, pair_len, name, len)) {
+            from = kept > 0 ? from : at;
+            memmove(cookies->bytes + kept, cookies->bytes + from, end - from);
+            kept += end - from;
         }
-        const char *equals = memchr(pair, '=', pair_len);
-        size_t name_len = equals != NULL ? (size_t)(equals - pair) : 0;
-        if (pair_len > 0 && (name_len != len || memcmp(pair, name, len) != 0)) {
-            if (kept > 0) {
-                memcpy(cookies->bytes + kept, "; ", 2);
-                kept += 2;
-            }
-            memmove(cookies->bytes + kept, pair, pair_len);
-            kept += pair_len;
-        }
+        at = end;
+    }
+    while (kept < cookies->len && kept > 0 &&
+           (is_blank(cookies->bytes[kept - 1]) || cookies->bytes[kept - 1] == ';')) {
+        kept--;
     }
     cookies->len = kept;
 }
