@@ -63,6 +63,7 @@ static ferry_response *round_trip(ferry_client *client, ferry_request *req, ferr
         return ferry_transport_round_trip_at(client->transport, req, err, req->send.file,
                                              req->send.line);
     }
+    *err = (ferry_error){0};
     res = client->round_tripper.round_trip(client->round_tripper.self, req, err);
     if (res != NULL) {
         complete(res, req);
@@ -103,6 +104,7 @@ static int may_follow(const ferry_client *client, const struct fy_hops *hops,
     if (client->on_redirect == NULL) {
         return FERRY_REDIRECT_FOLLOW;
     }
+    *err = (ferry_error){0};
     int word = client->on_redirect(client->on_redirect_arg, hops->req, res, count, err);
     if (word != FERRY_REDIRECT_FOLLOW && word != FERRY_REDIRECT_STOP) {
         word = FERRY_REDIRECT_FAIL;

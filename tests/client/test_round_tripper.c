@@ -4,6 +4,7 @@
  */
 #include "wire_test.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -135,6 +136,65 @@ static void test_neither_answer_nor_error(void **state)
     ferry_client_free(client);
 }
 
+/* A cache: it has failed to ask, and answers all the same, with a redirect; then it only says a code,
+ * or nothing. */
+struct cache {
+    int code; /* what it says when it is asked for anything but "/first" */
+};
+
+static ferry_response *answer_from_cache(void *self, ferry_request *req, ferry_error *err)
+{
+    const struct cache *cache = self;
+    if (strstr(ferry_request_url(req), "/first") == NULL) {
+        if (cache->code != 0) {
+            err->code = cache->code;
+        }
+        return NULL;
+    }
+    err->code = FERRY_ECONNECT;
+    err->os_errno = ECONNREFUSED;
+    snprintf(err->message, sizeof err->message, "that was before");
+    ferry_response *res = ferry_response_new(302, "", 0);
+    assert_non_null(res);
+    assert_int_equal(ferry_response_add_header(res, "Location", "/second"), 0);
+    return res;
+}
+
+static int refuse_without_a_word(void *arg, ferry_request *next, const ferry_response *res,
+                                 int count, ferry_error *err)
+{
+    (void)arg;
+    (void)next;
+    (void)res;
+    (void)count;
+    (void)err;
+    return FERRY_REDIRECT_FAIL;
+}
+
+static void test_what_is_not_said_is_not_made_up(void **state)
+{
+    struct cache cache = {.code = FERRY_EUNSUPPORTED};
+    const ferry_round_tripper tripper = {.round_trip = answer_from_cache, .self = &cache};
+    (void)state;
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper));
+    struct wire_answer answer = wire_get(client, "http://a.example/first");
+    assert_int_equal(answer.err.code, FERRY_EUNSUPPORTED);
+    assert_int_equal(answer.err.os_errno, 0);
+    assert_string_equal(answer.err.message, "Get \"http://a.example/second\": ");
+    cache.code = 0;
+    answer = wire_get(client, "http://a.example/first");
+    assert_string_equal(answer.err.message, "Get \"http://a.example/second\": the round tripper "
+                                            "brought neither response nor error");
+    ferry_client_free(client);
+    client = ferry_client_new(
+        FERRY_CLIENT_OPTIONS(.round_tripper = &tripper, .on_redirect = refuse_without_a_word));
+    answer = wire_get(client, "http://a.example/first");
+    assert_string_equal(answer.err.message,
+                        "Get \"http://a.example/second\": the redirect was refused");
+    assert_int_equal(answer.err.code, FERRY_EREDIRECT);
+    ferry_client_free(client);
+}
+
 /* --------------------------------------------------------------------- around a transport */
 
 /* Counts and names what goes through. */
@@ -256,6 +316,7 @@ int main(void)
         TRANSPORT_TEST(test_CL_030_RQ_039_credentials),
         TRANSPORT_TEST(test_CL_054_no_body_is_an_empty_one),
         TRANSPORT_TEST(test_neither_answer_nor_error),
+        TRANSPORT_TEST(test_what_is_not_said_is_not_made_up),
         TRANSPORT_TEST(test_logger_around_a_transport),
         TRANSPORT_TEST(test_deadline_reaches_the_transport_below),
         TRANSPORT_TEST(test_one_line_calls),
