@@ -374,6 +374,13 @@ static void test_readers_that_fail(void **state)
         assert_int_equal(req->body.rewind(req->body.arg), 0);
         snprintf(message, sizeof message, "reading the request's body: %s", cases[i].message);
         fails(client, req, FERRY_EBODY, message);
+        char buf[100]; /* a round tripper that reads it is told the same */
+        ssize_t got;
+        while ((got = ferry_request_read_body(req, buf, sizeof buf, &err)) > 0) {}
+        assert_int_equal(got, -1);
+        assert_int_equal(err.code, FERRY_EBODY);
+        assert_int_equal(err.os_errno, cases[i].os_errno);
+        assert_string_equal(err.message, message);
         ferry_request_free(req);
         ferry_form_free(form);
     }
