@@ -19,14 +19,18 @@
 #include "task/clock.h"
 #include "task/sched.h"
 
-/* The nearer of the client's and the request's timeouts, from now. */
+/* The nearest of the client's and the request's timeouts, from now, and of the send's that this one
+ * is a part of, if it is: a round tripper may send the request through a client of its own. */
 static void set_deadline(const ferry_client *client, ferry_request *req)
 {
     struct fy_send *send = &req->send;
-    send->deadline = FY_NEVER;
-    send->deadline_of = "request timeout";
-    if (req->timeout_ms > 0) {
+    if (send->deadline_of == NULL) {
+        send->deadline = FY_NEVER;
+        send->deadline_of = "request timeout";
+    }
+    if (req->timeout_ms > 0 && fy_after_ms(req->timeout_ms) < send->deadline) {
         send->deadline = fy_after_ms(req->timeout_ms);
+        send->deadline_of = "request timeout";
     }
     if (client->timeout_ms > 0 && fy_after_ms(client->timeout_ms) < send->deadline) {
         send->deadline = fy_after_ms(client->timeout_ms);
@@ -231,8 +235,7 @@ FERRY_API ferry_response *ferry_client_do_at(ferry_client *client, ferry_request
         fy_hops_end(&hops); /* whose body it is is told that it is not needed */
         return NULL;
     }
-    struct fy_send outer =
-        req->send;     /* a round tripper may send the request through a client of its own */
+    struct fy_send outer = req->send;
     ferry_error cause; /* large, and seldom more than its code */
     cause.code = client->refused.code;
     set_deadline(client, req);

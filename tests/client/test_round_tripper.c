@@ -267,6 +267,31 @@ static void test_deadline_reaches_the_transport_below(void **state)
     ferry_client_free(client);
 }
 
+/* And a client below. */
+static ferry_response *send_by_client(void *self, ferry_request *req, ferry_error *err)
+{
+    return ferry_client_do(self, req, err);
+}
+
+static void test_deadline_reaches_a_client_below(void **state)
+{
+    struct origin *origin = serve_with(state, serve_nothing, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+    /* Its own timeout is the later one, and so is the request's. */
+    ferry_client *below =
+        ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport, .timeout_ms = 20000));
+    const ferry_round_tripper tripper = {.round_trip = send_by_client, .self = below};
+    ferry_client *client =
+        ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper, .timeout_ms = 30));
+    ferry_request *req = wire_request("GET", origin, "/");
+    ferry_request_set_timeout(req, 10000);
+    struct wire_answer answer = wire_send(client, req);
+    assert_error(&answer.err, FERRY_ETIMEOUT, "client timeout exceeded");
+    ferry_request_free(req);
+    ferry_client_free(client);
+    ferry_client_free(below);
+}
+
 /* ------------------------------------------------------------------------------ one-line calls */
 
 static void test_one_line_calls(void **state)
@@ -319,6 +344,7 @@ int main(void)
         TRANSPORT_TEST(test_what_is_not_said_is_not_made_up),
         TRANSPORT_TEST(test_logger_around_a_transport),
         TRANSPORT_TEST(test_deadline_reaches_the_transport_below),
+        TRANSPORT_TEST(test_deadline_reaches_a_client_below),
         TRANSPORT_TEST(test_one_line_calls),
     };
     return cmocka_run_group_tests_name("client: round trippers", tests, NULL, NULL);
