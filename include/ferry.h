@@ -428,9 +428,10 @@ FERRY_API int ferry_request_add_cookie(ferry_request *req, const char *name, con
 
 /* A jar keeps the cookies that servers set, and gives each request those that are for it, as
  * RFC 6265bis has it: a client with a cookie_jar does both by itself. Free to share between clients
- * and threads. Kept: 180 cookies for a domain, 3000 in all, 4096 bytes for a name and its value;
- * the ones not used for longest go first. Cookies for a whole public suffix ("co.uk") are refused
- * by the list of libpsl; a build without it only refuses those for names without a dot. */
+ * and threads. Kept: 180 cookies for a domain, 3000 in all, 4096 bytes for a name and its value and
+ * as many for a path; the ones not used for longest go first. Cookies for a whole public suffix
+ * ("co.uk") are refused by the list of libpsl; a build without it only refuses those for names
+ * without a dot. */
 typedef struct ferry_cookie_jar ferry_cookie_jar;
 
 /* Frees a jar, which no client may use any more. NULL is fine. */
