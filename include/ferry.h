@@ -765,7 +765,8 @@ FERRY_API void ferry_context_free(ferry_context *context);
 
 /* Anything that can take a request and bring a response: what a client sends through when it is not
  * a transport. round_trip returns a response, which becomes the caller's, or NULL with *err filled
- * (err is never NULL). */
+ * (err is never NULL, and empty). The request keeps its body: another one goes into a request of the
+ * round tripper's own. */
 typedef struct ferry_round_tripper {
     ferry_response *(*round_trip)(void *self, ferry_request *req, ferry_error *err);
     void *self;

@@ -79,11 +79,12 @@ void fy_hops_end(struct fy_hops *hops)
 {
     ferry_request *req = hops->req;
     if (hops->changed) {
-        if (req->body.kind == FY_REQUEST_NO_BODY) {
+        if (req->body.kind == FY_REQUEST_NO_BODY || req->own_body != NULL) {
             await_writing(hops); /* only a head; else it would go on with the first one's body */
         }
         struct ferry_request last = *req;
         drop_own(hops);
+        free(last.own_body);
         *req = hops->first;
         req->writing = last.writing;
         req->trailer = last.trailer; /* went along, and may have been changed on the way */
@@ -174,6 +175,7 @@ int fy_hops_own(struct fy_hops *hops, ferry_error *err)
     }
     hops->first = *req;
     hops->changed = true;
+    req->own_body = NULL; /* the first one's: who gives the hop another does not free that */
     req->target = target;
     req->url = url;
     return copy_fields(hops, true, true, err);
@@ -413,6 +415,8 @@ void fy_hops_put_body(struct fy_hops *hops, bool with_body)
     await_writing(hops);
     hops->body_read = hops->body_read || req->body_read;
     req->body_dropped = !with_body;
+    free(req->own_body);
+    req->own_body = NULL;
     if (with_body) {
         req->body = hops->first.body;
         req->body_read = hops->body_read;

@@ -195,6 +195,48 @@ static void test_what_is_not_said_is_not_made_up(void **state)
     ferry_client_free(client);
 }
 
+/* It gives what it is handed a body of its own all the same: the caller's request keeps its. The jar
+ * has each hop be a copy. */
+static ferry_response *give_bodies(void *self, ferry_request *req, ferry_error *err)
+{
+    const ferry_field field = {"other", "1"};
+    char buf[8] = "";
+    assert_int_equal(ferry_request_read_body(req, buf, sizeof buf, err), 3);
+    assert_string_equal(buf, self);
+    bool end = strstr(ferry_request_url(req), "/end") != NULL;
+    ferry_response *res = ferry_response_new(end ? 200 : 307, "", 0);
+    assert_int_equal(ferry_request_set_urlencoded(req, &field, 1), 0);
+    if (end) {
+        assert_int_equal(ferry_request_set_body(req, "mine", 4), 0);
+    } else {
+        assert_int_equal(ferry_response_add_header(res, "Location", "/end"), 0);
+    }
+    return res;
+}
+
+static void test_bodies_stay_the_callers(void **state)
+{
+    const ferry_round_tripper tripper = {.round_trip = give_bodies, .self = (void *)"a=b"};
+    const ferry_field field = {"a", "b"};
+    ferry_error err = {0};
+    (void)state;
+    ferry_cookie_jar *jar = ferry_cookie_jar_new();
+    assert_int_equal(ferry_cookie_jar_set(jar, "http://a.example/", "c=1", &err), 0);
+    ferry_client *client =
+        ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper, .cookie_jar = jar));
+    ferry_request *req = request("POST", "http://a.example/");
+    assert_int_equal(ferry_request_set_urlencoded(req, &field, 1), 0);
+    for (int i = 0; i < 2; i++) {
+        ferry_response *res = ferry_client_do(client, req, &err);
+        assert_non_null(res);
+        assert_int_equal(ferry_response_status(res), 200);
+        ferry_response_close(res);
+    }
+    ferry_request_free(req);
+    ferry_client_free(client);
+    ferry_cookie_jar_free(jar);
+}
+
 /* --------------------------------------------------------------------- around a transport */
 
 /* Counts and names what goes through. */
@@ -342,6 +384,7 @@ int main(void)
         TRANSPORT_TEST(test_CL_054_no_body_is_an_empty_one),
         TRANSPORT_TEST(test_neither_answer_nor_error),
         TRANSPORT_TEST(test_what_is_not_said_is_not_made_up),
+        TRANSPORT_TEST(test_bodies_stay_the_callers),
         TRANSPORT_TEST(test_logger_around_a_transport),
         TRANSPORT_TEST(test_deadline_reaches_the_transport_below),
         TRANSPORT_TEST(test_deadline_reaches_a_client_below),
