@@ -847,8 +847,8 @@ typedef struct ferry_client_options {
     const char *netrc;
 
     /* How often, in one send and over all its redirects, a request is sent again that failed in a
-     * way that may pass: no connection, one that broke, a timeout of the transport's, or a response
-     * with one of retry_statuses. Only if its method is idempotent (GET, HEAD, OPTIONS, TRACE, PUT,
+     * way that may pass: no connection, one that broke (in the TLS handshake, too), a timeout of the
+     * transport's, or a response with one of retry_statuses. Only if its method is idempotent (GET, HEAD, OPTIONS, TRACE, PUT,
      * DELETE: RFC 9110 section 9.2.2) or it has an Idempotency-Key field; but any after
      * FERRY_ERESOLVE, FERRY_ECONNECT and the status 429, since the request has not been acted upon.
      * And only if its body can be sent again. The last response is returned as it is, the last
