@@ -342,6 +342,17 @@ bool fy_hops_may_repeat(const struct fy_hops *hops)
     return fy_request_rewindable(hops->req);
 }
 
+/* Whether the caller's Host goes along: it went with this hop, and still names the server. The hop
+ * may have one of the redirect function's, which was for it alone. */
+static bool keeps_own_host(const struct fy_hops *hops, const struct fy_url *next,
+                           const char *location)
+{
+    const char *own = fy_header_get(&hops->first.header, "Host");
+    const char *sent = fy_header_get(&hops->req->header, "Host");
+    return own != NULL && sent != NULL && strcmp(own, sent) == 0 &&
+           fy_redirect_keeps_host(&hops->req->url, next, location);
+}
+
 /* The URL that a Location leads to. */
 static int locate(const struct fy_hops *hops, struct fy_url *url, const char *location,
                   ferry_error *err)
@@ -380,8 +391,7 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
         fy_fail_memory(err);
         goto fail;
     }
-    bool keeps_host = fy_header_get(&req->header, "Host") != NULL &&
-                      fy_redirect_keeps_host(&req->url, &url, location);
+    bool keeps_host = keeps_own_host(hops, &url, location);
     hops->secrets_gone = hops->secrets_gone || !fy_redirect_same_site(fy_hops_site(hops), &url);
     drop_own(hops);
     req->method = redirect->method;

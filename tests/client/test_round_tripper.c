@@ -237,6 +237,53 @@ static void test_bodies_stay_the_callers(void **state)
     ferry_cookie_jar_free(jar);
 }
 
+/* The caller's Host is for the first server; the redirect function's is for the second one's first
+ * hop, and does not bring the caller's back with the next. */
+static ferry_response *note_hosts(void *self, ferry_request *req, ferry_error *err)
+{
+    char *hosts = self;
+    const char *host = ferry_request_header(req, "Host");
+    (void)err;
+    strcat(hosts, host != NULL ? host : "-");
+    strcat(hosts, " ");
+    bool first = strstr(ferry_request_url(req), "a.example") != NULL;
+    bool end = strstr(ferry_request_url(req), "/end") != NULL;
+    ferry_response *res = ferry_response_new(end ? 200 : 302, "", 0);
+    if (!end) {
+        assert_int_equal(
+            ferry_response_add_header(res, "Location", first ? "http://b.example/" : "/end"), 0);
+    }
+    return res;
+}
+
+static int name_host(void *arg, ferry_request *next, const ferry_response *res, int count,
+                     ferry_error *err)
+{
+    (void)arg;
+    (void)res;
+    (void)err;
+    return count == 1 && ferry_request_set_header(next, "Host", "b2.example") != 0
+               ? FERRY_REDIRECT_FAIL
+               : FERRY_REDIRECT_FOLLOW;
+}
+
+static void test_hosts_of_ones_own(void **state)
+{
+    char hosts[64] = "";
+    const ferry_round_tripper tripper = {.round_trip = note_hosts, .self = hosts};
+    (void)state;
+    ferry_client *client =
+        ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper, .on_redirect = name_host));
+    ferry_request *req = request("GET", "http://a.example/");
+    assert_int_equal(ferry_request_set_header(req, "Host", "a2.example"), 0);
+    struct wire_answer answer = wire_send(client, req);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(hosts, "a2.example b2.example - ");
+    wire_answer_free(&answer);
+    ferry_request_free(req);
+    ferry_client_free(client);
+}
+
 /* --------------------------------------------------------------------- around a transport */
 
 /* Counts and names what goes through. */
@@ -385,6 +432,7 @@ int main(void)
         TRANSPORT_TEST(test_neither_answer_nor_error),
         TRANSPORT_TEST(test_what_is_not_said_is_not_made_up),
         TRANSPORT_TEST(test_bodies_stay_the_callers),
+        TRANSPORT_TEST(test_hosts_of_ones_own),
         TRANSPORT_TEST(test_logger_around_a_transport),
         TRANSPORT_TEST(test_deadline_reaches_the_transport_below),
         TRANSPORT_TEST(test_deadline_reaches_a_client_below),
