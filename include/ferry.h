@@ -378,9 +378,9 @@ FERRY_API int ferry_request_set_trailer(ferry_request *req, const char *name, co
  * Valid until the next setter. */
 FERRY_API const char *ferry_request_trailer(const ferry_request *req, const char *name);
 
-/* Called once when ferry is done with the body of a send: written, failed or not needed; for
- * readers that hold something. A body that is rewound and sent again still gets one call. NULL:
- * none. */
+/* Called once when ferry is done with the body of a send, if only an empty one: written, failed or
+ * not needed; for readers that hold something. A body that is rewound and sent again still gets one
+ * call. NULL: none. */
 FERRY_API void ferry_request_set_body_done(ferry_request *req, void (*done)(void *arg), void *arg);
 
 /* Deadline for everything from the send on, reading the body included; 0: none. */

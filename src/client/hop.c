@@ -70,7 +70,7 @@ static void tell_body_done(struct fy_hops *hops)
     if (entered) {
         fy_leave();
     }
-    if (over && req->body.kind != FY_REQUEST_NO_BODY) {
+    if (over && req->body.given) {
         req->body.done(req->body.done_arg);
     }
 }
