@@ -60,12 +60,12 @@ struct ferry_response {
     const ferry_tls_info *tls;
     void *tls_held;
     void (*tls_release)(void *held);
-    ferry_error *failure; /* the first failed read's, told again by the next; NULL: none */
-    bool decoded;         /* a content coding is taken off on the way */
-    bool ended;           /* a read has returned 0 */
-    bool closed;          /* ferry_response_close has been called */
-    bool reading;         /* a task is in a read of the body */
-    int users;            /* calls that are in it: the last to leave a closed one frees it */
+    const ferry_error *failure; /* the first failed read's, told again by the next; NULL: none */
+    bool decoded;               /* a content coding is taken off on the way */
+    bool ended;                 /* a read has returned 0 */
+    bool closed;                /* ferry_response_close has been called */
+    bool reading;               /* a task is in a read of the body */
+    int users;                  /* calls that are in it: the last to leave a closed one frees it */
     struct fy_exit_hook leftover; /* in sched->leftovers while there are users: a thread may end */
     struct fy_ledger_entry entry;
     _Alignas(max_align_t) char room[]; /* up to FY_RESPONSE_BYTES in all: most heads fit */
