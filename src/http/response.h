@@ -29,6 +29,9 @@ struct fy_body_ops {
     /* Likewise, for at most ms milliseconds: FY_READ_LATER when they have passed without a byte,
      * which is no failure. NULL: this body never lets its reader wait. */
     ssize_t (*read_within)(void *body, void *buf, size_t len, int64_t ms, ferry_error *err);
+    /* Where no read is needed yet: 0, or -1 and *err as the next read would have it because the request
+     * was cancelled, or its time is over. NULL: neither happens. */
+    int (*check)(void *body, ferry_error *err);
     /* Up to len bytes into an empty pipe, by the kernel; else as read, or FY_MOVE_NOT. NULL: never. */
     ssize_t (*move)(void *body, int pipe, size_t len, ferry_error *err);
     /* As ferry_response_write; NULL: this body cannot. */

@@ -389,6 +389,20 @@ static ssize_t body_read_within(void *self, void *buf, size_t len, int64_t ms, f
     return read_done(exchange, got, err);
 }
 
+/* A connection that is closed before the body's fate is decided was closed on purpose: the request was
+ * cancelled, or its time is over. */
+static int body_check(void *self, ferry_error *err)
+{
+    struct fy_exchange *exchange = self;
+    if (is_over(exchange)) {
+        return (int)read_over(exchange, err);
+    }
+    if (!exchange->conn->is_closed) {
+        return 0;
+    }
+    return (int)read_done(exchange, fail_read(exchange->conn, -ECANCELED, err), err);
+}
+
 static ssize_t body_move(void *self, int pipe, size_t len, ferry_error *err)
 {
     struct fy_exchange *exchange = self;
@@ -499,6 +513,7 @@ static void body_release(void *self)
 
 static const struct fy_body_ops ops = {.read = body_read,
                                        .read_within = body_read_within,
+                                       .check = body_check,
                                        .move = body_move,
                                        .close = body_close,
                                        .release = body_release};
