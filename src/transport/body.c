@@ -135,7 +135,8 @@ static int count_line(struct fy_exchange *exchange, size_t line_len, uint64_t si
     return 0;
 }
 
-/* Takes lines until chunk data is next (1) or the body has ended (0); -1; FY_BODY_WOULD_PARK. */
+/* Takes lines until chunk data is next (1) or the body has ended (0); -1; FY_BODY_WOULD_PARK, also where
+ * a raw body's reader has lines to be given first. */
 static int next_chunk(struct fy_exchange *exchange, bool may_park, ferry_error *err)
 {
     struct fy_persist_conn *conn = exchange->conn;
@@ -152,7 +153,8 @@ static int next_chunk(struct fy_exchange *exchange, bool may_park, ferry_error *
             return fail_chunk(&parse, err);
         }
         if (result == FY_PARSE_MORE) {
-            ssize_t got = fill_line(conn, FY_CHUNK_LINE_MAX, may_park, err);
+            ssize_t got =
+                fill_line(conn, FY_CHUNK_LINE_MAX, may_park && exchange->lines.len == 0, err);
             if (got < 0) {
                 return (int)got;
             }
