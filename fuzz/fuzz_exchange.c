@@ -37,8 +37,10 @@ struct run {
     const char *method;
     bool raw;  /* the body is read as it is on the wire */
     bool ends; /* the server has no more to send */
-    bool next; /* the next request is on its way, or has been written */
-    int peer;  /* its end; -1: none */
+    int64_t
+        closes_at; /* the reader closes the response after so many bytes; -1: reads to its end */
+    bool next;     /* the next request is on its way, or has been written */
+    int peer;      /* its end; -1: none */
     ferry_group *sending;
 };
 
@@ -105,13 +107,15 @@ static void wrote_request(void *arg, const ferry_error *err)
     }
 }
 
-static void read_body(ferry_response *res, size_t step, struct outcome *outcome)
+static void read_body(ferry_response *res, const struct run *run, struct outcome *outcome)
 {
     ferry_error err = {0};
+    size_t step = run->read_step;
     unsigned char *buffer = malloc(step);
     MUST(buffer != NULL);
-    ssize_t got;
-    while ((got = ferry_response_read(res, buffer, step, &err)) > 0) {
+    ssize_t got = 1;
+    while ((run->closes_at < 0 || outcome->bytes < run->closes_at) &&
+           (got = ferry_response_read(res, buffer, step, &err)) > 0) {
         MUST((size_t)got <= step);
         for (ssize_t i = 0; i < got; i++) {
             outcome->hash = outcome->hash * 33 + buffer[i];
@@ -119,8 +123,8 @@ static void read_body(ferry_response *res, size_t step, struct outcome *outcome)
         outcome->bytes += got;
     }
     outcome->code = got < 0 ? err.code : 0;
-    MUST((got == 0) == (outcome->code == 0));
-    MUST(ferry_response_read(res, buffer, step, &err) == got); /* the same again */
+    MUST((got < 0) == (outcome->code != 0));
+    MUST(got > 0 || ferry_response_read(res, buffer, step, &err) == got); /* the same again */
     outcome->trailers = ferry_response_trailer_count(res);
     free(buffer);
 }
@@ -142,7 +146,7 @@ static struct outcome exchange(struct run *run, ferry_client *client)
         outcome.framed = ferry_response_length(res) >= 0 ||
                          (ferry_response_header(res, "Transfer-Encoding") != NULL &&
                           outcome.status != 101 && strcmp(run->method, "CONNECT") != 0);
-        read_body(res, run->read_step, &outcome);
+        read_body(res, run, &outcome);
         ferry_response_close(res);
     }
     ferry_request_free(req);
@@ -167,6 +171,7 @@ static struct outcome exchange_with(struct run run, bool decode)
         run.next = true;
         run.method = "GET";
         run.raw = false;
+        run.closes_at = -1;
         struct outcome next = exchange(&run, client);
         MUST(next.status == 299 && next.bytes == 2 && next.code == 0);
     }
@@ -199,7 +204,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                       .read_step = 65536,
                       .method = methods[data[0] & 3],
                       .raw = (data[0] & 4) != 0,
-                      .ends = true};
+                      .ends = true,
+                      .closes_at = -1};
     struct outcome whole = exchange_with(run, decode);
 
     struct run sliced = run;
@@ -215,6 +221,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(same(&whole, &again));
         again = exchange_with(sliced, decode);
         MUST(same(&whole, &again));
+    }
+    if (whole.status != 0) {
+        run.ends = sliced.ends = false;
+        run.closes_at = sliced.closes_at = whole.bytes * (data[1] % 16) / 16;
+        (void)exchange_with(run, decode);
+        (void)exchange_with(sliced, decode);
     }
     return 0;
 }
