@@ -223,10 +223,11 @@ bool fy_want_leave(struct fy_want *want)
     struct fy_pool *pool = &want->transport->pool;
     struct fy_persist_conn *unkept;
     pthread_mutex_lock(&pool->lock);
-    /* The host is there for sure only while the want is in its list, or has a place there. */
+    /* The host is there for sure only while the want is in its list, or dials. (A thread that ends takes
+     * the dial from it first.) */
     bool listed = !fy_list_empty(&want->waiter_link);
     withdraw(want, &unkept);
-    bool alone = want->dial == NULL || fy_list_empty(&want->host->waiters);
+    bool alone = !want->dials || fy_list_empty(&want->host->waiters);
     if (listed) {
         fy_host_prune(pool, want->host);
     }

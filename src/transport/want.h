@@ -59,7 +59,7 @@ enum fy_want_entry { FY_WANT_DIAL, FY_WANT_QUEUED, FY_WANT_DRAIN, FY_WANT_TAKE }
 int fy_want_enter(struct fy_want *want, const struct fy_host_key *key);
 
 /* Leaves every list, and what was promised to it to the next. Returns true when nobody else waits
- * at its host. */
+ * for its dial. */
 bool fy_want_leave(struct fy_want *want);
 
 /* The want's dial has ended: whether the want is to be given what came of it, a connection (well)

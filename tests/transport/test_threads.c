@@ -419,6 +419,65 @@ static void test_thread_ends_with_requests_in_flight(void **state)
     assert_failed(call.outcome, FERRY_ETIMEOUT, "while waiting for the response");
 }
 
+/* The first connection's CONNECT is never answered; the second's response ends once its body is closed. */
+struct late_end {
+    struct origin *origin;
+    struct gate closed, sent;
+    struct call dialing;
+};
+
+static void serve_late_end(struct origin_conn *conn, void *arg)
+{
+    struct late_end *end = arg;
+    char head[1024];
+    if (origin_read_head(conn, head, sizeof head) <= 0) {
+        return;
+    }
+    if (origin_conn_serial(conn) > 1 && origin_send_text(conn, "HTTP/1.1 200 OK\r\n\r\n") &&
+        origin_read_request(conn) && origin_send_text(conn, SOME_OF_9) &&
+        origin_wait(conn, &end->closed)) {
+        origin_send_text(conn, " more");
+        gate_open(&end->sent);
+    }
+    origin_wait_eof(conn, -1);
+}
+
+static void leave_served(void *arg)
+{
+    struct late_end *end = arg;
+    struct leaver leaver = {.transport = end->dialing.transport, .url = "http://h.example/"};
+    (void)!ferry_go(run_call, &end->dialing);
+    for (int i = 0; i < SOON_MS && origin_counts(end->origin).requests == 0; i++) {
+        ferry_sleep(1);
+    }
+    ferry_response_close(open_quietly(&leaver));
+    gate_open(&end->closed);
+    gate_wait(&end->sent, SOON_MS);
+}
+
+/* A request that waits for its dial is served by a body's late end while the thread ends, and what it
+ * was served with is closed before it is told: of its host nothing is left then. */
+static void test_thread_ends_with_a_request_just_served(void **state)
+{
+    struct late_end *end = KEPT(state, struct late_end, .origin = NULL);
+    struct origin *origin = serve_with(state, serve_late_end, end);
+    ferry_transport *transport = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.proxy = origin_host(origin), .proxy_tunnel = true,
+                                       .disable_monitor = true, .drain_ms = SOON_MS));
+
+    end->origin = origin;
+    end->dialing =
+        (struct call){.transport = transport, .req = request("GET", "http://h.example/")};
+    run_elsewhere(leave_served, end);
+    assert_true(gate_is_open(&end->sent));
+    assert_false(end->dialing.done);
+    assert_int_equal(stats_of(transport).drained, 1);
+    assert_int_equal(stats_of(transport).connections, 0);
+    assert_int_equal(stats_of(transport).waiting, 0);
+    assert_true(origin_await_open(origin, 0, SOON_MS));
+    ferry_request_free(end->dialing.req);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +494,7 @@ int main(void)
         TRANSPORT_TEST(test_thread_ends_with_open_responses),
         TRANSPORT_TEST(test_thread_after_one_that_ended),
         TRANSPORT_TEST(test_thread_ends_with_requests_in_flight),
+        TRANSPORT_TEST(test_thread_ends_with_a_request_just_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
