@@ -1,6 +1,7 @@
 /*
  * Where connections come from and where they go to instead: a transport's local_address, interface,
- * local_port, ip_version, connect_to and send_proxy_protocol, as the server sees them.
+ * local_port, ip_version, fallback_delay_ms, connect_to and send_proxy_protocol, as the server sees
+ * them.
  */
 #include "proxy_test.h"
 
@@ -142,6 +143,78 @@ static void test_ip_version(void **state)
     assert_failed(get(six, "http://only4.example/"), FERRY_ERESOLVE,
                   "lookup only4.example: it has no address of IPv6");
     assert_int_equal(origin_counts(origin).accepted, 1);
+}
+
+/* A listener at 127.0.0.2 whose queue is full: connecting to it neither succeeds nor fails. */
+struct silent {
+    int listener, filler;
+};
+
+static struct silent silent_at(int port)
+{
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port),
+        .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK + 1)},
+    };
+    struct silent silent = {.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                            .filler = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    assert_int_equal(bind(silent.listener, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(silent.listener, 0), 0);
+    assert_int_equal(connect(silent.filler, (const struct sockaddr *)&address, sizeof address), 0);
+    return silent;
+}
+
+#define SILENT_ONES 60
+
+/* At the usual pace it would take longer than the dial may to get past those that do not answer. */
+static void test_fallback_delay(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    int port = origin_port(origin);
+    struct silent silent = silent_at(port);
+    char entry[64 + SILENT_ONES * sizeof "127.0.0.2,"];
+    char url[64];
+    int len = snprintf(entry, sizeof entry, "h.example:%d:", port);
+    for (int i = 0; i < SILENT_ONES; i++) {
+        len += snprintf(entry + len, sizeof entry - (size_t)len, "127.0.0.2,");
+    }
+    snprintf(entry + len, sizeof entry - (size_t)len, "127.0.0.1");
+    snprintf(url, sizeof url, "http://h.example:%d/", port);
+    ferry_transport *transport = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.resolve = (const char *const[]){entry, NULL},
+                                       .fallback_delay_ms = 1, .dial_timeout_ms = 10000));
+
+    assert_got(get(transport, url), 200, "1");
+    assert_int_equal(origin_counts(origin).accepted, 1);
+    close(silent.filler);
+    close(silent.listener);
+}
+
+/* Then an address waits until the one before has failed: by refusing, and not by its silence. */
+static void test_no_fallback_beside(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    int port = origin_port(origin);
+    struct silent silent = silent_at(port);
+    char entry[100];
+    char other_entry[100];
+    char url[64];
+    char message[100];
+    snprintf(entry, sizeof entry, "silent.example:%d:127.0.0.2,127.0.0.1", port);
+    snprintf(other_entry, sizeof other_entry, "refusing.example:%d:127.0.0.3,127.0.0.1", port);
+    ferry_transport *transport = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.resolve = (const char *const[]){entry, other_entry, NULL},
+                                       .fallback_delay_ms = -1, .dial_timeout_ms = 400));
+
+    snprintf(url, sizeof url, "http://silent.example:%d/", port);
+    snprintf(message, sizeof message, "dial tcp 127.0.0.2:%d: i/o timeout", port);
+    assert_failed(get(transport, url), FERRY_ETIMEOUT, message);
+    assert_int_equal(origin_counts(origin).accepted, 0);
+    snprintf(url, sizeof url, "http://refusing.example:%d/", port);
+    assert_got(get(transport, url), 200, "1");
+    close(silent.filler);
+    close(silent.listener);
 }
 
 static void test_options_that_cannot_be_used(void **state)
@@ -306,6 +379,8 @@ int main(void)
         TRANSPORT_TEST(test_local_ports),
         TRANSPORT_TEST(test_interface),
         TRANSPORT_TEST(test_ip_version),
+        TRANSPORT_TEST(test_fallback_delay),
+        TRANSPORT_TEST(test_no_fallback_beside),
         TRANSPORT_TEST(test_options_that_cannot_be_used),
         TRANSPORT_TEST(test_connect_to),
         TRANSPORT_TEST(test_connect_to_keeps_the_name),
