@@ -217,6 +217,39 @@ static void test_no_fallback_beside(void **state)
     close(silent.listener);
 }
 
+/* The address of this end is one of IPv4, and says nothing of what a SOCKS proxy connects to; but
+ * ip_version says which of a name's addresses it is told. */
+static void test_what_a_socks_proxy_is_told(void **state)
+{
+    struct origin *proxy = serve_with(state, serve_socks, NULL);
+    const char *const entries[] = {"six.example:80:[::1]", NULL};
+    static const char six[] = "05010004"
+                              "00000000000000000000000000000001";
+    char url[64];
+    snprintf(url, sizeof url, "http://[::1]:%d/", origin_port(proxy)); /* does not listen there */
+    const struct {
+        const char *scheme, *url;
+        int ip_version;
+        bool is_told;
+    } cases[] = {
+        {"socks5h://", url, 0, true},
+        {"socks5h://", url, 4, true},
+        {"socks5://", "http://six.example/", 0, true},
+        {"socks5://", "http://six.example/", 4, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *setting = proxy_at(cases[i].scheme, origin_port(proxy));
+        ferry_transport *transport = transport_with(
+            state, FERRY_TRANSPORT_OPTIONS(.proxy = setting, .local_address = "127.0.0.3",
+                                           .ip_version = cases[i].ip_version, .resolve = entries));
+        socks_forget();
+        assert_failed(get(transport, cases[i].url),
+                      cases[i].is_told ? FERRY_ECONNECT : FERRY_ERESOLVE,
+                      cases[i].is_told ? "socks5: " : "it has no address of IPv4");
+        assert_int_equal(strstr(socks_asked(), six) != NULL, cases[i].is_told);
+    }
+}
+
 static void test_options_that_cannot_be_used(void **state)
 {
     const struct {
@@ -381,6 +414,7 @@ int main(void)
         TRANSPORT_TEST(test_ip_version),
         TRANSPORT_TEST(test_fallback_delay),
         TRANSPORT_TEST(test_no_fallback_beside),
+        TRANSPORT_TEST(test_what_a_socks_proxy_is_told),
         TRANSPORT_TEST(test_options_that_cannot_be_used),
         TRANSPORT_TEST(test_connect_to),
         TRANSPORT_TEST(test_connect_to_keeps_the_name),
