@@ -183,7 +183,8 @@ bool fy_local_end_explains(const struct fy_local_end *end, int error, char text[
     char address[FY_ADDRESS_TEXT] = "";
     char ports[32] = "";
     bool ours = error == EADDRNOTAVAIL || error == EADDRINUSE || error == ENODEV ||
-                error == EPERM || error == EACCES;
+                error == EPERM || error == EACCES ||
+                error == EINVAL; /* a loopback address, and one elsewhere */
     if (end == NULL || !ours ||
         (end->address.len == 0 && end->interface == NULL && end->first_port == 0)) {
         return false;

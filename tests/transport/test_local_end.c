@@ -50,6 +50,13 @@ static void test_local_address_that_will_not_do(void **state)
     struct outcome outcome = get(foreign, origin_url(origin, "/"));
     assert_failed(outcome, FERRY_ECONNECT, " from 192.0.2.1: ");
     assert_int_equal(outcome.err.os_errno, EADDRNOTAVAIL);
+    ferry_transport *loopback =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.local_address = "127.0.0.3"));
+    outcome = get(loopback, "http://192.0.2.1/");
+    if (outcome.err.os_errno == EINVAL) { /* there may be no way to 192.0.2.1 at all */
+        assert_failed(outcome, FERRY_ECONNECT,
+                      "dial tcp 192.0.2.1:80 from 127.0.0.3: invalid argument");
+    }
     ferry_transport *six = transport_with(state, FERRY_TRANSPORT_OPTIONS(.local_address = "::1"));
     assert_failed(get(six, origin_url(origin, "/")), FERRY_ERESOLVE,
                   "lookup 127.0.0.1: it has no address of IPv6");
