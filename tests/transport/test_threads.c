@@ -419,6 +419,65 @@ static void test_thread_ends_with_requests_in_flight(void **state)
     assert_failed(call.outcome, FERRY_ETIMEOUT, "while waiting for the response");
 }
 
+/* On a thread: is served by a connection that comes free, while its own dial is under way, and goes away
+ * with that. */
+struct away {
+    struct call call;
+    struct gate is_away, come_back;
+};
+
+static void go_away(void *arg)
+{
+    struct away *away = arg;
+    run_call(&away->call);
+    gate_open(&away->is_away);
+    gate_wait(&away->come_back, SOON_MS);
+}
+
+struct slow_second {
+    struct gate go;
+    atomic_int dials;
+};
+
+static void dial_slowly(void *arg)
+{
+    struct slow_second *slow = arg;
+    if (++slow->dials == 2) {
+        while (!gate_is_open(&slow->go)) {
+            ferry_sleep(1);
+        }
+    }
+}
+
+static void test_a_dial_of_a_thread_that_is_away(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    struct slow_second *slow = KEPT(state, struct slow_second, .dials = 0);
+    struct dial_hook *hook = KEPT(state, struct dial_hook, .port = origin_port(origin),
+                                  .during = dial_slowly, .during_arg = slow);
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.dial = dial_hook, .dial_arg = hook));
+    struct call call = {
+        .transport = transport, .url = origin_url(origin, "/"), .timeout_ms = SOON_MS / 2};
+    struct away away = {.call = call};
+    struct side side;
+    char byte;
+
+    away.call.keep_open = true;
+    ferry_response *res = open_get(transport, call.url);
+    start_side(&side, go_away, &away);
+    assert_eventually(slow->dials == 2);
+    read_exactly(res, &byte, 1);
+    ferry_response_close(res);
+    assert_true(eventually(gate_is_open(&away.is_away)));
+    gate_open(&slow->go); /* nobody is there to see it */
+    run_call(&call);
+    gate_open(&away.come_back);
+    end_side(&side);
+    ferry_response_close(away.call.res);
+    assert_got(call.outcome, 200, "2");
+}
+
 /* The first connection's CONNECT is never answered; the second's response ends once its body is closed. */
 struct late_end {
     struct origin *origin;
@@ -495,6 +554,7 @@ int main(void)
         TRANSPORT_TEST(test_thread_after_one_that_ended),
         TRANSPORT_TEST(test_thread_ends_with_requests_in_flight),
         TRANSPORT_TEST(test_thread_ends_with_a_request_just_served),
+        TRANSPORT_TEST(test_a_dial_of_a_thread_that_is_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
