@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "bytes.h"
 #include "dead_end.h"
@@ -419,6 +420,60 @@ static void test_thread_ends_with_requests_in_flight(void **state)
     assert_failed(call.outcome, FERRY_ETIMEOUT, "while waiting for the response");
 }
 
+/* How many transports there are. */
+static int transports(void)
+{
+    char *text = NULL;
+    size_t len = 0;
+    int count = 0;
+    FILE *memory = open_memstream(&text, &len);
+    assert_int_equal(ferry_metrics(memory), 0);
+    fclose(memory);
+    for (const char *at = text; (at = strstr(at, "\nferry_requests_total{")) != NULL; at++) {
+        count++;
+    }
+    free(text);
+    return count;
+}
+
+static int dial_for_ever(void *arg, const ferry_dial_target *target, ferry_error *err)
+{
+    (void)target;
+    (void)err;
+    gate_open(arg);
+    ferry_sleep(3600 * 1000);
+    return -1;
+}
+
+struct lost_dial {
+    struct call call;
+    struct gate dials;
+};
+
+static void leave_dialing(void *arg)
+{
+    struct lost_dial *lost = arg;
+    (void)!ferry_go(run_call, &lost->call);
+    (void)eventually(gate_is_open(&lost->dials));
+}
+
+/* The transport is as free as ever: nothing of such a dial holds it. */
+static void test_thread_ends_in_a_dial_function(void **state)
+{
+    struct lost_dial *lost = KEPT(state, struct lost_dial, .call = {0});
+    int before = transports();
+    ferry_transport *transport = ferry_transport_new(
+        FERRY_TRANSPORT_OPTIONS(.dial = dial_for_ever, .dial_arg = &lost->dials));
+    lost->call = (struct call){.transport = transport, .req = request("GET", "http://h.example/")};
+
+    run_elsewhere(leave_dialing, lost);
+    assert_int_equal(stats_of(transport).dial_failures, 1);
+    assert_int_equal(transports(), before + 1);
+    ferry_transport_free(transport);
+    assert_int_equal(transports(), before);
+    ferry_request_free(lost->call.req);
+}
+
 /* On a thread: is served by a connection that comes free, while its own dial is under way, and goes away
  * with that. */
 struct away {
@@ -554,6 +609,7 @@ int main(void)
         TRANSPORT_TEST(test_thread_after_one_that_ended),
         TRANSPORT_TEST(test_thread_ends_with_requests_in_flight),
         TRANSPORT_TEST(test_thread_ends_with_a_request_just_served),
+        TRANSPORT_TEST(test_thread_ends_in_a_dial_function),
         TRANSPORT_TEST(test_a_dial_of_a_thread_that_is_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
