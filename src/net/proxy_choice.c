@@ -258,7 +258,7 @@ int fy_proxy_choose(const struct fy_proxy_settings *settings, const char *scheme
     return 0;
 }
 
-/* What stands before "://" in a setting: 0; or -1 and *err, which has nothing of a password in it. */
+/* What stands before "://" in a setting: 0; or -1 and *err, with nothing of a password in it. */
 static int check_scheme(const char *setting, size_t len, ferry_error *err)
 {
     static const char *const schemes[] = {"http",    "https",  "socks5",

@@ -19,8 +19,8 @@
  * until the rest of a short body, already on its way, is here and its connection can be had. */
 #define DRAIN_GRACE_MS 5
 
-/* How long a dial is put off since there is another's that nobody needs. That one is ahead; but it may
- * be the one of all that goes nowhere, or its thread may be elsewhere. */
+/* How long a dial is put off since there is another's that nobody needs. That one is ahead; but it
+ * may be the one of all that goes nowhere, or its thread may be elsewhere. */
 #define RELIANCE_MS 250
 
 /* How old the last look at the descriptors may be before idle connections are taken at their word. */

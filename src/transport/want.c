@@ -274,8 +274,8 @@ bool fy_want_leave(struct fy_want *want, bool gives_up)
     if (want->relies && gives_up) {
         write_off(want);
     }
-    /* The host is there for sure only while the want is in its list, or dials. (A thread that ends takes
-     * the dial from it first.) */
+    /* The host is there for sure only while the want is in its list, or dials. (A thread that ends
+     * takes the dial from it first.) */
     bool listed = !fy_list_empty(&want->waiter_link);
     withdraw(want, &unkept);
     bool alone = !want->dials || fy_list_empty(&want->host->waiters);
