@@ -102,7 +102,8 @@ static int close_group(struct run *run, struct group *group)
     int status = cookies_save(run, group);
     if (group->hsts && hsts[0] != '\0' && ferry_hsts_save(group->hsts, hsts, &err) < 0)
         warn("%s", err.message);
-    if (group->heads && group->heads != stdout && fclose(group->heads) != 0) {
+    bool lost = group->heads && ferror(group->heads);
+    if (group->heads && group->heads != stdout && (fclose(group->heads) != 0 || lost)) {
         complain("(23) cannot write to %s: %s", group->config->dump_header, strerror(errno));
         status = CLI_WRITE_FAILED;
     }

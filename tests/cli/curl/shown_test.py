@@ -219,6 +219,60 @@ class Verbose(Case):
         self.assertRegex(done.stderr, r"^ferry: \(7\) .*connection refused")
 
 
+    def test_a_challenge_whose_body_stays_away(self):
+        """Its connection's fate is told when the request is long over."""
+        gone = threading.Event()
+
+        def late(x):
+            if (x.request.get("Authorization") or "").startswith("Digest "):
+                x.answer(200, "welcome\n")
+                return
+            x.head(401, 'WWW-Authenticate: Digest realm="here", qop="auth", nonce="0123"',
+                   "Content-Length: 100000")
+            x.wire.wait_for_end()
+            gone.set()
+            x.keep = False
+
+        def after(x):
+            gone.wait(PATIENCE)
+            x.answer(200, "after\n")
+
+        paths.PATHS.update(late=late, after=after)
+        done = run(["-sv", "--digest", "-u", "user:secret", self.http + "/late",
+                    self.http + "/after"], self.directory)
+        self.assertEqual((done.returncode, done.stdout), (0, "welcome\nafter\n"), done.stderr)
+        self.assertIn("* one of its connections: the body was closed before its end", done.stderr)
+
+
+class Nobody(Case):
+    """Nobody listens: standard places are closed, or full."""
+
+    def test_what_is_closed_is_not_the_server(self):
+        subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", FERRY, "-v",
+                        self.http + "/hello"], cwd=self.directory, timeout=PATIENCE, check=False,
+                       env={**kept_environment(), "HOME": self.directory})
+        self.servers.stop()
+        received = [connection.wire.received for connection in self.servers.connections]
+        self.assertEqual(len(received), 1)
+        self.assertRegex(received[0], rb"^GET /hello HTTP/1\.1\r\n(?:[^\r\n]+\r\n)*\r\n$")
+
+    def fails_on_a_full_disk(self, *args):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([FERRY, *args], cwd=self.directory, stdout=full,
+                                  stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False,
+                                  env={**kept_environment(), "HOME": self.directory})
+        self.assertEqual(done.returncode, 23)
+        self.assertRegex(done.stderr, r"^ferry: \(23\) cannot write to (standard output|/dev/full): ")
+
+    def test_a_full_disk(self):
+        for args in (["-w", "%{http_code}"], ["-D", "-"], ["-D", "/dev/full"], ["-c", "-"]):
+            with self.subTest(args=args):
+                self.fails_on_a_full_disk("-o", "out", *args, self.http + "/cookie?a=b")
+        self.fails_on_a_full_disk("--help")
+        self.fails_on_a_full_disk("help", "output")
+        self.fails_on_a_full_disk("completion", "bash")
+
+
 class Completions(Case):
     def script(self, shell):
         done = run(["completion", shell], self.directory)
