@@ -9,10 +9,20 @@
 #include <string.h>
 #include <strings.h>
 
+/* "host/?to=http://elsewhere" has none: a scheme is letters, digits, "+", "-" and "." (RFC 3986
+ * section 3.1), and something has to stand before the "://". */
+static bool has_scheme(const char *text)
+{
+    size_t len = 0;
+    while (isalnum((unsigned char)text[len]) || (text[len] && strchr("+-.", text[len])))
+        len++;
+    return strncmp(text + len, "://", 3) == 0;
+}
+
 char *url_with_scheme(const char *text, const char *default_scheme)
 {
     char *url = NULL;
-    if (strstr(text, "://"))
+    if (has_scheme(text))
         return strdup(text);
     return asprintf(&url, "%s://%s", default_scheme ? default_scheme : "http", text) < 0 ? NULL
                                                                                          : url;

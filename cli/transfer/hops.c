@@ -205,7 +205,7 @@ static void follow(struct transfer *transfer, bool *again)
                         result->redirect_url);
         return;
     }
-    if (!url_same_origin(result->redirect_url, transfer->url))
+    if (!url_same_origin(result->redirect_url, result->url)) /* both normalised by the library */
         transfer->own_origin = false;
     result->redirects++;
     watch_say(transfer->run, "follows the redirect to %s", result->redirect_url);
