@@ -48,6 +48,7 @@ void config_line_parse(char *line, struct config_line *parsed)
     if (*line == '\0' || *line == '#')
         return;
     bool dashed = *line == '-';
+    parsed->letters = dashed && line[1] != '-';
     while (*line == '-')
         line++;
     parsed->name = line;
@@ -83,9 +84,10 @@ static bool take_line(struct run_config *run, char *line, const char *where)
         warn("%swhat has blanks in it belongs in quotes; only \"%s\" is taken for %s", where,
              parsed.value, parsed.name);
     const char *value = parsed.value;
-    if (value && !(value = word_keep(value, strlen(value))))
+    const char *name = word_keep(parsed.name, strlen(parsed.name)); /* "-ofile" has a value in it */
+    if (!name || (value && !(value = word_keep(value, strlen(value)))))
         return complain("out of memory");
-    return flags_take_long(run, parsed.name, value, where);
+    return flags_take_line(run, name, value, parsed.letters, where);
 }
 
 static bool take_file(struct run_config *run, FILE *file, const char *path)
