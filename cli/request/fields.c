@@ -215,10 +215,19 @@ static bool put_own(struct transfer *transfer, ferry_request *req, const char *t
     return fine;
 }
 
+/* -H "Transfer-Encoding: chunked"; without a value it asks for the opposite. */
 static bool wants_chunked(const struct transfer *transfer)
 {
-    return fields_have(&transfer->group->headers, "Transfer-Encoding") &&
-           transfer->body.kind != BODY_NONE;
+    static const char name[] = "Transfer-Encoding";
+    const struct texts *headers = &transfer->group->headers;
+    for (size_t i = 0; i < headers->count; i++) {
+        const char *text = headers->items[i];
+        size_t len = name_length(text);
+        if (len == strlen(name) && strncasecmp(text, name, len) == 0 &&
+            strcasestr(text + len, "chunked"))
+            return true;
+    }
+    return false;
 }
 
 static void put_body(struct transfer *transfer, ferry_request *req)

@@ -121,7 +121,9 @@ void form_part_parse(char *text, struct form_part *part)
             part->fields[part->field_count++] =
                 take_word(&text, part->kind == '@' ? ",;" : ";", &end);
         } else {
-            part->unknown = take_word(&text, ";", &end);
+            const char *word = take_word(&text, ";", &end);
+            if (word[0] != '\0') /* "@file;" says nothing */
+                part->unknown = word;
         }
     }
     if (end == ',')

@@ -119,24 +119,14 @@ static int take_credentials(struct transfer *transfer)
 }
 
 /* -C: a number, or as much as is in the file. */
-static int find_resume(struct transfer *transfer)
+static void find_resume(struct transfer *transfer)
 {
     const char *where = transfer->config->continue_at;
     struct stat stat_of_file;
-    char *end;
-    if (!where)
-        return CLI_OK;
-    if (strcmp(where, "-") == 0) {
-        if (transfer->sink.path && stat(transfer->sink.path, &stat_of_file) == 0)
-            transfer->resume = stat_of_file.st_size;
-        return CLI_OK;
-    }
-    transfer->resume = strtoll(where, &end, 10);
-    if (end == where || *end != '\0' || transfer->resume < 0)
-        return transfer_failed(transfer, CLI_USAGE,
-                               "-C takes a number of bytes, or - for what the file has, not \"%s\"",
-                               where);
-    return CLI_OK;
+    if (where && strcmp(where, "-") != 0)
+        transfer->resume = strtoll(where, NULL, 10);
+    else if (where && transfer->sink.path && stat(transfer->sink.path, &stat_of_file) == 0)
+        transfer->resume = stat_of_file.st_size;
 }
 
 /* --skip-existing: whatever has that name stays as it is, and nothing is asked for. */
@@ -162,9 +152,8 @@ static int prepare(struct transfer *transfer)
         if (status != CLI_OK)
             return transfer_failed(transfer, status, "%s", transfer->sink.message);
     }
-    if (status == CLI_OK)
-        status = find_resume(transfer);
     if (status == CLI_OK) {
+        find_resume(transfer);
         status = body_open(&transfer->body, transfer->config, operation->upload);
         if (status != CLI_OK)
             return failed_silently(transfer, status);
