@@ -19,6 +19,7 @@
 #include "flags/values.h"
 #include "flags/words.h"
 #include "help/help.h"
+#include "memory.h"
 #include "message.h"
 #include "transfer/run.h"
 #include "transfer/tracer.h"
@@ -156,10 +157,11 @@ static bool reads_own_file(int argc, char **argv)
 static int run_command(struct run_config *flags, int argc, char **argv)
 {
     struct run run = {.flags = flags};
-    if (reads_own_file(argc, argv) && !config_file_take_own(flags))
-        return CLI_USAGE;
-    if (!flags_parse(flags, argc, argv))
-        return flags->unreadable ? CLI_READ_FAILED : CLI_USAGE;
+    bool fine = !reads_own_file(argc, argv) || config_file_take_own(flags);
+    if (!fine || !flags_parse(flags, argc, argv))
+        return memory_lacked()             ? CLI_NO_MEMORY
+               : fine && flags->unreadable ? CLI_READ_FAILED
+                                           : CLI_USAGE;
     if (flags->help || flags->version || flags->manual)
         return help_asked(flags);
     message_hush(flags->silent, flags->show_error);
@@ -181,6 +183,10 @@ int fetch_main(int argc, char **argv)
         status = run_command(&flags, argc, argv);
     else
         complain("out of memory");
+    if (status == CLI_OK && memory_lacked()) {
+        complain("(27) out of memory");
+        status = CLI_NO_MEMORY;
+    }
     config_free_all(flags.first);
     words_forget();
     return status;

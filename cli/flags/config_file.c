@@ -11,6 +11,7 @@
 
 #include "flags/parse.h"
 #include "flags/words.h"
+#include "memory.h"
 #include "message.h"
 
 #define DEEPEST 8 /* files that name files */
@@ -100,6 +101,11 @@ static bool take_file(struct run_config *run, FILE *file, const char *path)
         snprintf(where, sizeof where, "%.160s:%d: ", path, number);
         fine = take_line(run, line, where);
     }
+    if (fine && !feof(file)) { /* out of memory, or it is a directory */
+        if (errno == ENOMEM)
+            memory_note_lack();
+        fine = complain("cannot read %s: %s", path, strerror(errno));
+    }
     free(line);
     return fine;
 }
@@ -132,13 +138,17 @@ bool config_file_take_own(struct run_config *run)
     const char *home = getenv("HOME");
     char *path = NULL;
     const char *why;
-    if (!home || asprintf(&path, "%s/.ferryrc", home) < 0)
-        return true;
+    if (!home || text_print(&path, "%s/.ferryrc", home) < 0)
+        return !home || complain("out of memory");
     FILE *file = fopen(path, "r");
+    if (!file && errno == ENOMEM)
+        memory_note_lack();
     bool there = file != NULL;
     if (file)
         fclose(file);
     bool fine = !there || config_file_take(run, path, &why) == FLAG_FINE;
+    if (!fine && why[0] != '\0')
+        complain("%s is to be %s", path, why);
     free(path);
     return fine;
 }

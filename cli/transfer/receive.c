@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "exit_code.h"
+#include "memory.h"
 #include "request/conditions.h"
 #include "request/dates.h"
 #include "transfer/run.h"
@@ -104,7 +105,7 @@ static void pass_trailers_on(struct transfer *transfer, const ferry_response *re
         const char *name, *value;
         char *line = NULL;
         ferry_response_trailer_at(res, i, &name, &value);
-        if (!value || asprintf(&line, "%s: %s\r\n", name, value) < 0)
+        if (!value || text_print(&line, "%s: %s\r\n", name, value) < 0)
             continue;
         if (transfer->group->heads)
             fputs(line, transfer->group->heads);

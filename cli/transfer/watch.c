@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
 #include "transfer/tracer.h"
 
 struct watch {
@@ -185,7 +186,7 @@ static void got_head_text(void *arg, const char *head, size_t len)
     if (!transfer)
         return;
     struct result *result = &transfer->result;
-    char *copy = realloc(result->head, len + 1);
+    char *copy = memory_resize(result->head, len + 1);
     if (copy) {
         memcpy(copy, head, len);
         copy[len] = '\0';
