@@ -34,9 +34,9 @@ PATIENCE = 30  # seconds; only ends what hangs
 class Terminal:
     """Runs the command with standard error, or all three, on a pseudo-terminal."""
 
-    def __init__(self, args, directory, everything=False):
+    def __init__(self, args, directory, everything=False, columns=100):
         self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.text = ""
         self.process = subprocess.Popen(
             [FERRY, *args], cwd=directory, stdin=subprocess.DEVNULL, stderr=slave,
@@ -101,8 +101,8 @@ class Case(unittest.TestCase):
         self.servers.stop()
         shutil.rmtree(self.directory)
 
-    def terminal(self, *args, everything=False):
-        terminal = Terminal(args, self.directory, everything)
+    def terminal(self, *args, everything=False, columns=100):
+        terminal = Terminal(args, self.directory, everything, columns)
         self.addCleanup(terminal.close)
         return terminal
 
@@ -150,6 +150,19 @@ class Progress(Case):
         terminal.wait_for(r"first +\[=+> +\] +50%[^\n]*\n[^\n]*second +\[=+> +\] +50%")
         self.go_on.set()
         self.assertEqual(terminal.end(), 0)
+
+    def test_no_line_is_longer_than_the_window(self):
+        for columns in (1, 12, 60):
+            with self.subTest(columns=columns):
+                self.go_on.clear()
+                terminal = self.terminal("-Z", "-o", "first", self.http + "/half/1", "-o", "second",
+                                         self.http + "/half/2", columns=columns)
+                terminal.wait_for("\033\\[2A")
+                self.go_on.set()
+                self.assertEqual(terminal.end(), 0)
+                drawn = re.sub("\033\\[[0-9]*[A-Z]", "", terminal.text)
+                longest = max(len(line) for line in re.split("[\r\n]+", drawn))
+                self.assertLess(longest, columns)
 
     def shows_nothing(self, args, everything=False):
         terminal = self.terminal(*args, self.http + "/half", everything=everything)
