@@ -31,16 +31,26 @@
 
 /* ---- What the flags must not say together ---- */
 
-static bool is_readable_twice(const struct config *config)
+static bool has_data(const struct config *config)
 {
     return !config->get && config->data_count > 0;
 }
 
+/* -T "" is none. */
+static bool has_upload(const struct config *config)
+{
+    for (size_t i = 0; i < config->uploads.count; i++) {
+        if (config->uploads.items[i][0] != '\0')
+            return true;
+    }
+    return false;
+}
+
 static bool check_config(const struct config *config)
 {
-    int bodies = is_readable_twice(config) + (config->form_count > 0) + config->head;
-    if (bodies > 1)
-        return complain("a request has one body: -d, -F and -I do not go together%s",
+    int bodies = has_data(config) + (config->form_count > 0) + has_upload(config);
+    if (bodies + config->head > 1)
+        return complain("a request has one body: -d, -F, -T and -I do not go together%s",
                         config->data_count > 0 && config->head ? "; -G puts -d into the URL" : "");
     if (config->include && config->remote_header_name)
         return complain("-i and -J do not go together: the head comes before the file has a name");

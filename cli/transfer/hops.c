@@ -265,11 +265,31 @@ static bool wants_basic(struct transfer *transfer, const ferry_response *res)
     return transfer->basic_after_all = basic && !digest;
 }
 
+/* -L, and a Location that leads nowhere: its text is no URL, or one of another world. */
+static bool is_astray(struct transfer *transfer, const ferry_response *res)
+{
+    const char *field = ferry_response_header(res, "Location");
+    ferry_error err = {0};
+    char scheme[16] = "";
+    if (!transfer->config->location || transfer->result.redirect_url || !field || !field[0] ||
+        !is_redirect(transfer->result.response_code))
+        return false;
+    char *url = ferry_response_location(res, &err);
+    free(url); /* there is none */
+    url_scheme(field, scheme, sizeof scheme);
+    bool other = scheme[0] != '\0' && strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0;
+    transfer_failed(transfer, other ? CLI_PROTOCOL : exit_code_of(&err), "a redirect to %s: %s",
+                    field, other ? "its scheme is not known" : err.message);
+    return true;
+}
+
 static void take_response(struct transfer *transfer, ferry_response *res, bool *again)
 {
     struct result *result = &transfer->result;
     if (memory_lacked()) {
         transfer_failed(transfer, CLI_NO_MEMORY, "out of memory"); /* where it leads, perhaps */
+        ferry_response_close(res);
+    } else if (is_astray(transfer, res)) {
         ferry_response_close(res);
     } else if (wants_basic(transfer, res) || wants_no_expect(transfer)) {
         read_away(res);

@@ -127,7 +127,9 @@ static int with_body(struct transfer *transfer, ferry_response *res)
 {
     const struct config *config = transfer->config;
     int64_t length = ferry_response_length(res);
-    if (config->max_filesize > 0 && length > config->max_filesize && !config->head)
+    if (config->head) /* -I -X GET: the head of that, and not more */
+        return CLI_OK;
+    if (config->max_filesize > 0 && length > config->max_filesize)
         return too_big(transfer, length);
     if (condition_unmet(transfer, res)) {
         watch_say(transfer->run, "the body is left: it is not what -z asks for");

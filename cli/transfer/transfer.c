@@ -33,7 +33,9 @@ int transfer_failed(struct transfer *transfer, int status, const char *format, .
 
 static int add_query(struct transfer *transfer, char *more)
 {
-    char *url = more ? url_with_query(transfer->url, more) : NULL;
+    char *url = !more             ? NULL
+                : more[0] == '\0' ? text_copy(transfer->url)
+                                  : url_with_query(transfer->url, more);
     bool fine = url != NULL;
     if (url) {
         free(transfer->url);
