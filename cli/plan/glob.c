@@ -12,6 +12,8 @@
 
 #include "memory.h"
 
+#define MOST_DIGITS 40 /* of a number in a range, zeros before it included */
+
 enum part_kind { PART_TEXT, PART_SET, PART_LETTERS, PART_NUMBERS };
 
 struct glob_part {
@@ -166,6 +168,8 @@ static int read_numbers(struct reader *reader)
         return fail(reader, "a range is [1-100], [001-100], [a-z], or [1-100:10] with a step");
     if (open[1] == '0')
         part->digits = (int)(end - open - 1);
+    if (end - open - 1 > MOST_DIGITS)
+        return fail(reader, "a number that is too long");
     int64_t last = strtoll(end + 1, &end, 10);
     if (errno != 0)
         return fail(reader, "a number that is too large");
