@@ -208,6 +208,53 @@ static void test_with_tls(void **state)
     tls_server_stop(server);
 }
 
+/* More than shake hands at a time. */
+#define HANDSHAKES 20
+
+static void serve_silence(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    origin_wait_eof(conn, -1);
+}
+
+struct silence {
+    ferry_transport *transport;
+    const char *url;
+    int timeouts;
+};
+
+static void *shake_hands_in_vain(void *arg)
+{
+    struct silence *silence = arg;
+    struct call calls[HANDSHAKES];
+    for (int i = 0; i < HANDSHAKES; i++) {
+        calls[i] =
+            (struct call){.transport = silence->transport, .url = silence->url, .timeout_ms = 10};
+    }
+    run_calls(calls, HANDSHAKES);
+    for (int i = 0; i < HANDSHAKES; i++) {
+        silence->timeouts += calls[i].outcome.err.code == FERRY_ETIMEOUT;
+    }
+    return NULL;
+}
+
+/* Their requests have given up, some of them while their handshakes waited for their turn. */
+static void test_handshakes_end_with_the_thread(void **state)
+{
+    struct origin *origin = serve_with(state, serve_silence, NULL);
+    struct silence silence = {.transport = https_transport(state, TRUSTING()),
+                              .url = https_url(origin_port(origin), "/")};
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, shake_hands_in_vain, &silence), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(silence.timeouts, HANDSHAKES);
+    assert_int_equal(stats_of(silence.transport).connections, 0);
+    assert_int_equal(ferry_num_tasks(), 1);
+    assert_true(origin_await_open(origin, 0, SOON_MS));
+    transport_done(state, silence.transport);
+}
+
 /* --------------------------------------------------------------------------- watched, and let go */
 
 static void test_server_closes(void **state)
@@ -320,6 +367,7 @@ int main(void)
         TRANSPORT_TEST(test_a_promise_of_a_thread_that_ends),
         TRANSPORT_TEST(test_a_promise_that_comes_home),
         TRANSPORT_TEST(test_with_tls),
+        TRANSPORT_TEST(test_handshakes_end_with_the_thread),
         TRANSPORT_TEST(test_server_closes),
         TRANSPORT_TEST(test_idle_for_too_long),
         TRANSPORT_TEST(test_closed_by_others),
