@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
+
 #define DEFAULT_REDIRECTS 50
 
 struct config *config_new(void)
@@ -36,7 +38,7 @@ void config_free_all(struct config *first)
 /* Room for one more of size bytes at the end of an array of count; NULL when out of memory. */
 static void *grow(void **items, size_t *count, size_t size)
 {
-    void *grown = realloc(*items, (*count + 1) * size);
+    void *grown = memory_resize(*items, (*count + 1) * size);
     if (!grown)
         return NULL;
     *items = grown;

@@ -14,6 +14,7 @@ enum cli_exit {
     CLI_USAGE = 2,    /* the command line */
     CLI_URL = 3,
     CLI_PROXY_NOT_FOUND = 5,
+    CLI_PARTIAL = 18,
     CLI_STATUS = 22,       /* -f, and the status is 400 or more */
     CLI_WRITE_FAILED = 23, /* the body could not be written where it should go */
     CLI_READ_FAILED = 26,  /* what is to be sent could not be read */

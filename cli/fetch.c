@@ -19,6 +19,7 @@
 #include "flags/values.h"
 #include "flags/words.h"
 #include "help/help.h"
+#include "memory.h"
 #include "message.h"
 #include "transfer/run.h"
 #include "transfer/tracer.h"
@@ -30,16 +31,26 @@
 
 /* ---- What the flags must not say together ---- */
 
-static bool is_readable_twice(const struct config *config)
+static bool has_data(const struct config *config)
 {
     return !config->get && config->data_count > 0;
 }
 
+/* -T "" is none. */
+static bool has_upload(const struct config *config)
+{
+    for (size_t i = 0; i < config->uploads.count; i++) {
+        if (config->uploads.items[i][0] != '\0')
+            return true;
+    }
+    return false;
+}
+
 static bool check_config(const struct config *config)
 {
-    int bodies = is_readable_twice(config) + (config->form_count > 0) + config->head;
-    if (bodies > 1)
-        return complain("a request has one body: -d, -F and -I do not go together%s",
+    int bodies = has_data(config) + (config->form_count > 0) + has_upload(config);
+    if (bodies + config->head > 1)
+        return complain("a request has one body: -d, -F, -T and -I do not go together%s",
                         config->data_count > 0 && config->head ? "; -G puts -d into the URL" : "");
     if (config->include && config->remote_header_name)
         return complain("-i and -J do not go together: the head comes before the file has a name");
@@ -156,10 +167,11 @@ static bool reads_own_file(int argc, char **argv)
 static int run_command(struct run_config *flags, int argc, char **argv)
 {
     struct run run = {.flags = flags};
-    if (reads_own_file(argc, argv) && !config_file_take_own(flags))
-        return CLI_USAGE;
-    if (!flags_parse(flags, argc, argv))
-        return flags->unreadable ? CLI_READ_FAILED : CLI_USAGE;
+    bool fine = !reads_own_file(argc, argv) || config_file_take_own(flags);
+    if (!fine || !flags_parse(flags, argc, argv))
+        return memory_lacked()             ? CLI_NO_MEMORY
+               : fine && flags->unreadable ? CLI_READ_FAILED
+                                           : CLI_USAGE;
     if (flags->help || flags->version || flags->manual)
         return help_asked(flags);
     message_hush(flags->silent, flags->show_error);
@@ -181,6 +193,10 @@ int fetch_main(int argc, char **argv)
         status = run_command(&flags, argc, argv);
     else
         complain("out of memory");
+    if (status == CLI_OK && memory_lacked()) {
+        complain("(27) out of memory");
+        status = CLI_NO_MEMORY;
+    }
     config_free_all(flags.first);
     words_forget();
     return status;

@@ -195,8 +195,10 @@ static int run_line(const struct lab_target *target, struct lab_line *line, int 
         char *text = NULL;
         bool wanted = !ledger->text && !line->row.closed;
         struct lab_result *result = &line->result[drain];
-        if (lab_run(target, &line->row, (enum lab_drain)drain, result, wanted ? &text : NULL) < 0)
+        if (lab_run(target, &line->row, (enum lab_drain)drain, result, wanted ? &text : NULL) < 0) {
+            free(text);
             return -1;
+        }
         line->ran[drain] = true;
         if (text && lab_outcome(&line->row, result) == LAB_LEAKED)
             *ledger = (struct lab_ledger){line, (enum lab_drain)drain, text};

@@ -55,12 +55,19 @@ static void format_bar(char *text, size_t size, const struct progress_line *line
     snprintf(text, size, "[%s] %3d%%  ", bar, (int)(part * 100));
 }
 
+/* A line that wrapped would be two, and go_up() would find only one of them. */
+static void print_line(const char *text)
+{
+    int most = cli_columns(stderr) - 1;
+    fprintf(stderr, "\r%.*s\033[K\n", most, text);
+}
+
 static void draw_line(const struct progress *progress, const struct progress_line *line,
                       int64_t now)
 {
     double seconds = (double)(now - line->started_ms) / 1000;
     double rate = seconds > 0 ? (double)(line->done - line->skipped) / seconds : 0;
-    char bar[MAX_BAR + 16], done[24], speed[24], left[32] = "", name[24] = "";
+    char bar[MAX_BAR + 16], done[24], speed[24], left[32] = "", name[24] = "", text[200];
     const char *slash = line->name ? strrchr(line->name, '/') : NULL;
     if (progress->several && line->name)
         snprintf(name, sizeof name, "%-18.18s ", slash ? slash + 1 : line->name);
@@ -70,9 +77,10 @@ static void draw_line(const struct progress *progress, const struct progress_lin
     if (line->total > line->done && rate > 0)
         snprintf(left, sizeof left, ", %.0f s left", (double)(line->total - line->done) / rate);
     if (progress->bar_only && bar[0] != '\0')
-        fprintf(stderr, "\r%s%s\033[K\n", name, bar);
+        snprintf(text, sizeof text, "%s%s", name, bar);
     else
-        fprintf(stderr, "\r%s%s%s, %s/s%s\033[K\n", name, bar, done, speed, left);
+        snprintf(text, sizeof text, "%s%s%s, %s/s%s", name, bar, done, speed, left);
+    print_line(text);
 }
 
 static void go_up(struct progress *progress)
@@ -90,7 +98,7 @@ static void draw(struct progress *progress, int64_t now)
         if (now - line->started_ms < MOMENT_MS)
             continue;
         if (progress->drawn == MOST_LINES) {
-            fprintf(stderr, "\r...\033[K\n");
+            print_line("...");
             progress->drawn++;
             break;
         }

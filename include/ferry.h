@@ -447,8 +447,8 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_cookie_jar_free)
 FERRY_API int ferry_cookie_jar_load(ferry_cookie_jar *jar, const char *path, ferry_error *err);
 
 /* Writes a file in the Netscape format, session cookies included, readable by its owner only; a
- * file that is there is replaced at once or not at all. (SameSite has no place in the format.) 0,
- * or -1. */
+ * file that is there is replaced at once or not at all, a device or a pipe is written to. (SameSite
+ * has no place in the format.) 0, or -1. */
 FERRY_API int ferry_cookie_jar_save(ferry_cookie_jar *jar, const char *path, ferry_error *err);
 
 /* Does what a Set-Cookie field with this value does in a response from the URL: stores, replaces,
@@ -516,7 +516,7 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_hsts_free) ferry_hsts *ferry_hsts
 FERRY_API int ferry_hsts_load(ferry_hsts *hsts, const char *path, ferry_error *err);
 
 /* Writes a file in curl's format, readable by its owner only; a file that is there is replaced at
- * once or not at all. 0, or -1. */
+ * once or not at all, a device or a pipe is written to. 0, or -1. */
 FERRY_API int ferry_hsts_save(ferry_hsts *hsts, const char *path, ferry_error *err);
 
 /* Does what a Strict-Transport-Security field with this value does in a response from the https

@@ -11,6 +11,7 @@
 
 #include "flags/parse.h"
 #include "flags/words.h"
+#include "memory.h"
 #include "message.h"
 
 #define DEEPEST 8 /* files that name files */
@@ -48,6 +49,7 @@ void config_line_parse(char *line, struct config_line *parsed)
     if (*line == '\0' || *line == '#')
         return;
     bool dashed = *line == '-';
+    parsed->letters = dashed && line[1] != '-';
     while (*line == '-')
         line++;
     parsed->name = line;
@@ -83,9 +85,10 @@ static bool take_line(struct run_config *run, char *line, const char *where)
         warn("%swhat has blanks in it belongs in quotes; only \"%s\" is taken for %s", where,
              parsed.value, parsed.name);
     const char *value = parsed.value;
-    if (value && !(value = word_keep(value, strlen(value))))
+    const char *name = word_keep(parsed.name, strlen(parsed.name)); /* "-ofile" has a value in it */
+    if (!name || (value && !(value = word_keep(value, strlen(value)))))
         return complain("out of memory");
-    return flags_take_long(run, parsed.name, value, where);
+    return flags_take_line(run, name, value, parsed.letters, where);
 }
 
 static bool take_file(struct run_config *run, FILE *file, const char *path)
@@ -97,6 +100,11 @@ static bool take_file(struct run_config *run, FILE *file, const char *path)
         char where[200];
         snprintf(where, sizeof where, "%.160s:%d: ", path, number);
         fine = take_line(run, line, where);
+    }
+    if (fine && !feof(file)) { /* out of memory, or it is a directory */
+        if (errno == ENOMEM)
+            memory_note_lack();
+        fine = complain("cannot read %s: %s", path, strerror(errno));
     }
     free(line);
     return fine;
@@ -130,13 +138,17 @@ bool config_file_take_own(struct run_config *run)
     const char *home = getenv("HOME");
     char *path = NULL;
     const char *why;
-    if (!home || asprintf(&path, "%s/.ferryrc", home) < 0)
-        return true;
+    if (!home || text_print(&path, "%s/.ferryrc", home) < 0)
+        return !home || complain("out of memory");
     FILE *file = fopen(path, "r");
+    if (!file && errno == ENOMEM)
+        memory_note_lack();
     bool there = file != NULL;
     if (file)
         fclose(file);
     bool fine = !there || config_file_take(run, path, &why) == FLAG_FINE;
+    if (!fine && why[0] != '\0')
+        complain("%s is to be %s", path, why);
     free(path);
     return fine;
 }

@@ -12,6 +12,7 @@
 struct config_line {
     const char *name;  /* without its dashes; NULL: nothing stands in the line */
     const char *value; /* NULL: none */
+    bool letters;      /* the name stands behind one dash: letters, as in -sSLo */
     bool bare;         /* the value was not in quotes and goes on behind a blank */
 };
 

@@ -5,11 +5,21 @@
 
 #include <string.h>
 
+#include "flags/values.h"
+
 static enum flag_word take_output(struct run_config *run, const char *value, const char **why)
 {
     enum output_kind kind = strcmp(value, "-") == 0 ? OUTPUT_STDOUT : OUTPUT_FILE;
     (void)why;
     return config_add_output(run->last, kind, value) ? FLAG_FINE : FLAG_NO_MEMORY;
+}
+
+static enum flag_word take_continue_at(struct run_config *run, const char *value, const char **why)
+{
+    int64_t offset;
+    *why = "a number of bytes, or - for what the file has";
+    run->last->continue_at = value;
+    return strcmp(value, "-") == 0 || value_number(value, &offset) ? FLAG_FINE : FLAG_BAD;
 }
 
 static enum flag_word take_remote_name(struct run_config *run, const char *value, const char **why)
@@ -46,7 +56,7 @@ const struct flag flags_output[] = {
     {"skip-existing", 0, FLAG_SWITCH, AT(skip_existing), .in = IN_CURL | IN_OUTPUT,
      .help = "ask for nothing whose file is there already",
      .example = "--skip-existing -O 'https://example.com/[1-100].jpg'"},
-    {"continue-at", 'C', FLAG_TEXT, AT(continue_at), .in = IN_CONNECTION | IN_OUTPUT,
+    {"continue-at", 'C', FLAG_TAKES, .take = take_continue_at, .in = IN_CONNECTION | IN_OUTPUT,
      .argument = "OFFSET", .help = "go on from this byte; -: from where the file ends",
      .example = "-C - -O https://example.com/big.iso"},
     {"include", 'i', FLAG_SWITCH, AT(include), .in = IN_VERBOSE | IN_IMPORTANT,

@@ -147,18 +147,15 @@ static bool take_word(struct words *words, const char *word)
     return word[1] == '-' ? take_long(words, word + 2) : take_letters(words, word + 1);
 }
 
-bool flags_take_long(struct run_config *run, const char *name, const char *value, const char *where)
+bool flags_take_line(struct run_config *run, const char *name, const char *value, bool letters,
+                     const char *where)
 {
-    struct words words = {.run = run, .where = where};
-    const struct flag *flag = flag_by_name(name, strlen(name));
-    if (!flag && strlen(name) == 1)
-        flag = flag_by_letter(name[0]);
-    if (flag && flag_takes_argument(flag))
-        return take(&words, flag, value ? value : "");
-    if (flag)
-        return take(&words, flag, value && value[0] != '\0' ? value : NULL);
-    flag = opposite_of(name, strlen(name));
-    return flag ? apply(&words, flag, NULL, false) : unknown(&words, name);
+    char *argument = (char *)value; /* a word of argv is no more const than that */
+    struct words words = {.run = run, .where = where, .left = value != NULL, .next = &argument};
+    bool fine = letters || strlen(name) == 1 ? take_letters(&words, name) : take_long(&words, name);
+    if (fine && words.left > 0 && value[0] != '\0')
+        return complain("%s%s takes no argument, and got \"%s\"", where, name, value);
+    return fine;
 }
 
 bool flags_parse(struct run_config *run, int argc, char **argv)

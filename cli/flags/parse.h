@@ -12,9 +12,9 @@
  * error in one line. */
 bool flags_parse(struct run_config *run, int argc, char **argv);
 
-/* One flag by its long name, as a config file has it. value NULL: there is none. where: what the
- * complaint begins with ("flags.txt:3: "), or "". */
-bool flags_take_long(struct run_config *run, const char *name, const char *value,
+/* What stands in a line of a config file: a long name, or letters, as behind one dash; and a value
+ * (NULL: there is none). They are kept. where: what the complaint begins with ("flags.txt:3: "). */
+bool flags_take_line(struct run_config *run, const char *name, const char *value, bool letters,
                      const char *where);
 
 #endif

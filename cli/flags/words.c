@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
+
 struct word {
     struct word *next;
     char text[];
@@ -16,7 +18,7 @@ static struct word *words; /* the command's one thread only */
 /* Room for len bytes and a NUL. */
 static char *make_word(size_t len)
 {
-    struct word *word = malloc(sizeof *word + len + 1);
+    struct word *word = memory_resize(NULL, sizeof *word + len + 1);
     if (!word)
         return NULL;
     word->text[len] = '\0';

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "memory.h"
 #include "output/sink.h"
 
 /* The value of filename=, or NULL. Quotes and their backslashes are passed over. */
@@ -34,7 +35,7 @@ static const char *find_filename(const char *field)
 static char *take_value(const char *value)
 {
     bool quoted = *value == '"';
-    char *name = malloc(strlen(value) + 1), *to = name;
+    char *name = memory_resize(NULL, strlen(value) + 1), *to = name;
     if (!name)
         return NULL;
     value += quoted;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "memory.h"
 #include "output/write_out.h"
 
 const char *head_fields(const char *head)
@@ -43,7 +44,7 @@ char *head_field(const char *head, const char *name)
     size_t found_len, value_len;
     while (head_next_field(&at, &found, &found_len, &value, &value_len)) {
         if (found_len == strlen(name) && strncasecmp(found, name, found_len) == 0)
-            return strndup(value, value_len);
+            return text_copy_part(value, value_len);
     }
     return NULL;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "exit_code.h"
+#include "memory.h"
 #include "message.h"
 #include "request/url.h"
 
@@ -31,21 +32,27 @@ static int fail(struct sink *sink, const char *format, ...)
     return sink->status = CLI_WRITE_FAILED;
 }
 
+static int no_memory(struct sink *sink)
+{
+    fail(sink, "out of memory");
+    return sink->status = CLI_NO_MEMORY;
+}
+
 /* ---- Names ---- */
 
 static char *in_directory(const struct config *config, const char *name)
 {
     char *path = NULL;
     if (!config->output_directory)
-        return strdup(name);
-    return asprintf(&path, "%s/%s", config->output_directory, name) < 0 ? NULL : path;
+        return text_copy(name);
+    return text_print(&path, "%s/%s", config->output_directory, name) < 0 ? NULL : path;
 }
 
 static int name_file(struct sink *sink, const char *name)
 {
     free(sink->path);
     sink->path = in_directory(sink->config, name);
-    return sink->path ? CLI_OK : fail(sink, "out of memory");
+    return sink->path ? CLI_OK : no_memory(sink);
 }
 
 int sink_begin(struct sink *sink, const struct operation *operation, bool style)
@@ -62,7 +69,7 @@ int sink_begin(struct sink *sink, const struct operation *operation, bool style)
     }
     char *name = url_file_name(operation->url);
     if (!name)
-        status = fail(sink, "out of memory");
+        status = no_memory(sink);
     else if (name[0] == '\0')
         status = fail(sink, "-O finds no file name in %s; name the file with -o", operation->url);
     else
@@ -74,8 +81,10 @@ int sink_begin(struct sink *sink, const struct operation *operation, bool style)
 int sink_take_name(struct sink *sink, const char *content_disposition)
 {
     char *name = content_disposition ? disposition_name(content_disposition) : NULL;
-    if (!name || sink->open)
-        return free(name), CLI_OK;
+    if (!name || sink->open) {
+        free(name);
+        return name || !memory_lacked() ? CLI_OK : no_memory(sink);
+    }
     int status = name_file(sink, name);
     sink->from_header = true;
     free(name);
@@ -86,7 +95,7 @@ int sink_take_name(struct sink *sink, const char *content_disposition)
 
 static void make_directories(const char *path)
 {
-    char *copy = strdup(path);
+    char *copy = text_copy(path);
     for (char *slash = copy ? strchr(copy + 1, '/') : NULL; slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         mkdir(copy, 0750);
@@ -101,7 +110,7 @@ static int open_unused(struct sink *sink, int flags)
     int fd = open(sink->path, flags | O_EXCL, 0644);
     for (int number = 1; fd < 0 && errno == EEXIST && number <= MOST_NUMBERS; number++) {
         char *path = NULL;
-        if (asprintf(&path, "%s.%d", sink->path, number) < 0)
+        if (text_print(&path, "%s.%d", sink->path, number) < 0)
             break;
         fd = open(path, flags | O_EXCL, 0644);
         int error = errno;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
 #include "message.h"
 #include "request/data.h"
 
@@ -63,7 +64,7 @@ static void print_named(struct output *output, const char *name, size_t len)
 
 static void print_field(struct output *output, const char *name, size_t len)
 {
-    char *text = strndup(name, len);
+    char *text = text_copy_part(name, len);
     char *value = text && output->transfer->result.head
                       ? head_field(output->transfer->result.head, text)
                       : NULL;

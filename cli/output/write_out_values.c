@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "exit_code.h"
+#include "memory.h"
 #include "output/write_out.h"
 #include "request/url.h"
 
@@ -15,13 +16,13 @@ typedef char *value_fn(const struct transfer *transfer);
 
 static char *copy(const char *text)
 {
-    return text ? strdup(text) : NULL;
+    return text ? text_copy(text) : NULL;
 }
 
 static char *number(int64_t value)
 {
     char *text = NULL;
-    return asprintf(&text, "%" PRId64, value) < 0 ? NULL : text;
+    return text_print(&text, "%" PRId64, value) < 0 ? NULL : text;
 }
 
 /* Seconds since the try began; 0 for what has not been. */
@@ -30,7 +31,7 @@ static char *seconds(const struct transfer *transfer, int64_t when)
     const struct result *result = &transfer->result;
     char *text = NULL;
     int64_t us = when > result->started ? when - result->started : 0;
-    int len = asprintf(&text, "%" PRId64 ".%06" PRId64, us / 1000000, us % 1000000);
+    int len = text_print(&text, "%" PRId64 ".%06" PRId64, us / 1000000, us % 1000000);
     return len < 0 ? NULL : text;
 }
 
@@ -47,14 +48,14 @@ static char *host_of(const char *address)
     const char *colon = strrchr(address, ':');
     bool bracket = address[0] == '[';
     if (!colon)
-        return strdup("");
-    return strndup(address + bracket, (size_t)(colon - address) - (bracket ? 2 : 0));
+        return text_copy("");
+    return text_copy_part(address + bracket, (size_t)(colon - address) - (bracket ? 2 : 0));
 }
 
 static char *port_of(const char *address)
 {
     const char *colon = strrchr(address, ':');
-    return strdup(colon ? colon + 1 : "0");
+    return text_copy(colon ? colon + 1 : "0");
 }
 
 static char *scheme_of(const struct transfer *transfer)
@@ -64,7 +65,7 @@ static char *scheme_of(const struct transfer *transfer)
         url_scheme(transfer->result.url, scheme, sizeof scheme);
     for (char *at = scheme; *at; at++)
         *at = (char)toupper((unsigned char)*at);
-    return scheme[0] != '\0' ? strdup(scheme) : NULL;
+    return scheme[0] != '\0' ? text_copy(scheme) : NULL;
 }
 
 static char *count_fields(const struct transfer *transfer)
@@ -82,8 +83,8 @@ static char *count_fields(const struct transfer *transfer)
 static char *version_of(const char *proto)
 {
     if (proto[0] == '\0')
-        return strdup("0");
-    return strdup(strcmp(proto, "HTTP/1.0") == 0 ? "1" : proto + strlen("HTTP/"));
+        return text_copy("0");
+    return text_copy(strcmp(proto, "HTTP/1.0") == 0 ? "1" : proto + strlen("HTTP/"));
 }
 
 #define VALUE(function, expression)                 \
@@ -92,7 +93,7 @@ static char *version_of(const char *proto)
         return expression;                          \
     }
 
-VALUE(certs, ((void)t, strdup("")))
+VALUE(certs, ((void)t, text_copy("")))
 VALUE(content_type, t->result.head ? head_field(t->result.head, "Content-Type") : NULL)
 VALUE(errormsg, t->result.message[0] ? copy(t->result.message) : NULL)
 VALUE(exitcode, number(t->result.status))

@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
+
+#define MOST_DIGITS 40 /* of a number in a range, zeros before it included */
+
 enum part_kind { PART_TEXT, PART_SET, PART_LETTERS, PART_NUMBERS };
 
 struct glob_part {
@@ -37,7 +41,7 @@ static int fail(struct reader *reader, const char *why)
 static struct glob_part *add_part(struct reader *reader, enum part_kind kind)
 {
     struct glob *glob = reader->glob;
-    struct glob_part *grown = realloc(glob->parts, (glob->count + 1) * sizeof *grown);
+    struct glob_part *grown = memory_resize(glob->parts, (glob->count + 1) * sizeof *grown);
     if (!grown) {
         fail(reader, "");
         return NULL;
@@ -51,7 +55,7 @@ static struct glob_part *add_part(struct reader *reader, enum part_kind kind)
 static int add_byte(struct reader *reader, struct glob_part *part, char byte)
 {
     if ((part->used & (part->used + 1)) == 0) { /* grows at 0, 1, 3, 7 ... to the double */
-        char *grown = realloc(part->text, 2 * part->used + 2);
+        char *grown = memory_resize(part->text, 2 * part->used + 2);
         if (!grown)
             return fail(reader, "");
         part->text = grown;
@@ -164,6 +168,8 @@ static int read_numbers(struct reader *reader)
         return fail(reader, "a range is [1-100], [001-100], [a-z], or [1-100:10] with a step");
     if (open[1] == '0')
         part->digits = (int)(end - open - 1);
+    if (end - open - 1 > MOST_DIGITS)
+        return fail(reader, "a number that is too long");
     int64_t last = strtoll(end + 1, &end, 10);
     if (errno != 0)
         return fail(reader, "a number that is too large");
@@ -275,27 +281,20 @@ static void each_part(const struct glob *glob, uint64_t number,
 static void append(void *arg, const struct glob_part *part, const char *text)
 {
     (void)part;
-    fputs(text, arg);
+    text_add(arg, text, strlen(text));
 }
 
 char *glob_text(const struct glob *glob, uint64_t number)
 {
-    char *text = NULL;
-    size_t len;
-    FILE *out = open_memstream(&text, &len);
-    if (!out)
-        return NULL;
-    each_part(glob, number, append, out);
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
+    struct growing_text text = {0};
+    each_part(glob, number, append, &text);
+    return text_end(&text);
 }
 
 /* The n-th part that is no mere text, counted from 1. */
 struct search {
     unsigned long wanted, seen;
-    FILE *out;
+    struct growing_text *text;
     bool found;
 };
 
@@ -305,18 +304,14 @@ static void append_if_wanted(void *arg, const struct glob_part *part, const char
     if (part->kind == PART_TEXT || ++search->seen != search->wanted)
         return;
     search->found = true;
-    fputs(text, search->out);
+    text_add(search->text, text, strlen(text));
 }
 
 char *glob_name(const struct glob *glob, uint64_t number, const char *name)
 {
-    char *text = NULL;
-    size_t len;
-    FILE *out = open_memstream(&text, &len);
-    if (!out)
-        return NULL;
+    struct growing_text text = {0};
     while (*name) {
-        struct search search = {.out = out};
+        struct search search = {.text = &text};
         char *end = NULL;
         if (*name == '#' && isdigit((unsigned char)name[1])) {
             search.wanted = strtoul(name + 1, &end, 10);
@@ -325,12 +320,9 @@ char *glob_name(const struct glob *glob, uint64_t number, const char *name)
         if (search.found)
             name = end;
         else
-            fputc(*name++, out);
+            text_add(&text, name++, 1);
     }
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
+    return text_end(&text);
 }
 
 void glob_free(struct glob *glob)

@@ -43,9 +43,9 @@ static int begin_at(struct body *body, const char *where)
     if (!where || strcmp(where, "-") == 0 || body->kind != BODY_FILE)
         return CLI_OK;
     body->offset = strtoll(where, NULL, 10);
-    if (body->offset > body->length) {
-        complain("(26) -C begins behind the end of the file");
-        return CLI_READ_FAILED;
+    if (body->offset > 0 && body->offset >= body->length) {
+        complain("(18) -C begins at the end of the file, or behind it: nothing is left to send");
+        return CLI_PARTIAL;
     }
     body->length -= body->offset;
     return CLI_OK;

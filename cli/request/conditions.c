@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "exit_code.h"
+#include "memory.h"
 #include "message.h"
 #include "request/data.h"
 #include "request/dates.h"
@@ -22,9 +23,9 @@ char *condition_range(const struct transfer *transfer)
     if (transfer->operation->upload)
         return NULL;
     if (transfer->resume > 0)
-        len = asprintf(&text, "bytes=%lld-", (long long)transfer->resume);
+        len = text_print(&text, "bytes=%lld-", (long long)transfer->resume);
     else if (transfer->config->range)
-        len = asprintf(&text, "bytes=%s", transfer->config->range);
+        len = text_print(&text, "bytes=%s", transfer->config->range);
     return len < 0 ? NULL : text;
 }
 
@@ -35,7 +36,7 @@ char *condition_content_range(const struct transfer *transfer)
     if (body->kind != BODY_FILE || body->offset == 0)
         return NULL;
     long long begin = body->offset, end = body->offset + body->length;
-    return asprintf(&text, "bytes %lld-%lld/%lld", begin, end - 1, end) < 0 ? NULL : text;
+    return text_print(&text, "bytes %lld-%lld/%lld", begin, end - 1, end) < 0 ? NULL : text;
 }
 
 /* A date, or a file whose date it is. */
@@ -62,7 +63,7 @@ static char *read_etag(const char *path)
     if (text && text[0] != '\0')
         return text;
     free(text);
-    return strdup("\"\"");
+    return text_copy("\"\"");
 }
 
 void conditions_put(struct transfer *transfer, ferry_request *req,

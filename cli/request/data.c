@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "exit_code.h"
+#include "memory.h"
 #include "message.h"
 #include "request/url.h"
 
@@ -17,11 +18,13 @@ char *data_read_file(const char *path, size_t *len)
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
     char *bytes = NULL;
     size_t used = 0, capacity = 0;
+    if (!file && errno == ENOMEM)
+        memory_note_lack();
     if (!file)
         return NULL;
     for (size_t n = 1; n > 0; used += n) {
         if (capacity - used < 2) {
-            char *grown = realloc(bytes, capacity = capacity * 2 + 16384);
+            char *grown = memory_resize(bytes, capacity = capacity * 2 + 16384);
             if (!grown) {
                 free(bytes);
                 bytes = NULL;
@@ -103,7 +106,7 @@ static char *urlencoded(const char *text, bool plus, size_t *len, int *status)
         return NULL;
     char *encoded = encode(bytes ? bytes : value, *len, plus);
     if (!encoded ||
-        asprintf(&joined, "%.*s%s%s", (int)name, text, name > 0 ? "=" : "", encoded) < 0)
+        text_print(&joined, "%.*s%s%s", (int)name, text, name > 0 ? "=" : "", encoded) < 0)
         joined = NULL;
     free(encoded);
     free(bytes);
@@ -124,55 +127,55 @@ static char *piece_bytes(const struct data_piece *piece, size_t *len, int *statu
         return bytes;
     }
     *len = strlen(piece->text);
-    char *copy = strdup(piece->text);
+    char *copy = text_copy(piece->text);
     if (!copy)
         return no_memory(status);
     return copy;
 }
 
-/* What was written to the stream (NULL: there was no memory for one), or NULL with *status. fine:
- * all pieces were to be had, and else *status tells. */
-static char *end_joining(FILE *out, char **joined, bool fine, int *status)
+/* What has been joined, or NULL with *status. fine: all pieces were to be had, and else *status
+ * tells. */
+static char *end_joining(struct growing_text *text, bool fine, int *status)
 {
-    if (out && fclose(out) == 0 && fine)
-        return *joined;
-    free(*joined);
-    return !out || fine ? no_memory(status) : NULL;
+    char *joined = text_end(text);
+    if (joined && fine)
+        return joined;
+    free(joined);
+    return fine ? no_memory(status) : NULL;
 }
 
 char *data_join(const struct config *config, size_t *len, int *status)
 {
-    char *joined = NULL;
-    FILE *out = open_memstream(&joined, len);
-    bool fine = out != NULL;
+    struct growing_text text = {0};
+    bool fine = true;
     for (size_t i = 0; fine && i < config->data_count; i++) {
         size_t piece_len;
         char *bytes = piece_bytes(&config->data[i], &piece_len, status);
         if (bytes && i > 0 && config->data[i].kind != DATA_JSON)
-            fputc('&', out);
+            text_add(&text, "&", 1);
         if (bytes)
-            fwrite(bytes, 1, piece_len, out);
+            text_add(&text, bytes, piece_len);
         fine = bytes != NULL;
         free(bytes);
     }
-    return end_joining(out, &joined, fine, status);
+    *len = text.len;
+    return end_joining(&text, fine, status);
 }
 
 char *data_url_query(const struct config *config, int *status)
 {
-    char *joined = NULL;
-    size_t len;
-    FILE *out = open_memstream(&joined, &len);
-    bool fine = out != NULL;
+    struct growing_text joined = {0};
+    bool fine = true;
     for (size_t i = 0; fine && i < config->url_queries.count; i++) {
         const char *text = config->url_queries.items[i];
-        size_t piece_len;
-        char *piece =
-            text[0] == '+' ? strdup(text + 1) : urlencoded(text, true, &piece_len, status);
+        size_t len;
+        char *piece = text[0] == '+' ? text_copy(text + 1) : urlencoded(text, true, &len, status);
+        if (piece && i > 0)
+            text_add(&joined, "&", 1);
         if (piece)
-            fprintf(out, "%s%s", i > 0 ? "&" : "", piece);
+            text_add(&joined, piece, strlen(piece));
         fine = piece != NULL;
         free(piece);
     }
-    return end_joining(out, &joined, fine, status);
+    return end_joining(&joined, fine, status);
 }

@@ -12,6 +12,7 @@
 
 #include "exit_code.h"
 #include "flags/words.h"
+#include "memory.h"
 #include "message.h"
 #include "request/conditions.h"
 #include "request/data.h"
@@ -108,7 +109,7 @@ static void put_text(struct transfer *transfer, ferry_request *req, const char *
 static char *joined(const char *first, const char *between, const char *second)
 {
     char *text = NULL;
-    return asprintf(&text, "%s%s%s", first, between, second) < 0 ? NULL : text;
+    return text_print(&text, "%s%s%s", first, between, second) < 0 ? NULL : text;
 }
 
 /* Credentials go to the origin that the user named, and to no other unless all are trusted. */
@@ -148,9 +149,9 @@ static void put_referer(struct transfer *transfer, ferry_request *req)
     bool automatic = len >= 5 && strcmp(referer + len - 5, ";auto") == 0;
     char *value = NULL;
     if (referer && automatic && transfer->result.redirects > 0)
-        value = strdup(transfer->result.url);
+        value = text_copy(transfer->result.url);
     else if (referer)
-        value = strndup(referer, automatic ? len - 5 : len);
+        value = text_copy_part(referer, automatic ? len - 5 : len);
     free(transfer->result.referer);
     transfer->result.referer = NULL;
     if (value && value[0] != '\0') {
@@ -165,15 +166,19 @@ static void put_referer(struct transfer *transfer, ferry_request *req)
 static void put_cookies(struct transfer *transfer, ferry_request *req)
 {
     const struct config *config = transfer->config;
+    ferry_error err = {0};
     char *all = transfer->group->cookies
-                    ? ferry_cookie_jar_get(transfer->run->jar, transfer->url, NULL)
+                    ? ferry_cookie_jar_get(transfer->run->jar, transfer->url, &err)
                     : NULL;
+    if (err.code == FERRY_ENOMEM)
+        memory_note_lack();
     bool given = false; /* curl puts nothing but ";" between those of several -b */
     for (size_t i = 0; i < config->cookies.count; i++) {
         const char *text = config->cookies.items[i];
         if (!strchr(text, '=') || !credentials_may(transfer))
             continue;
-        char *more = all && all[0] != '\0' ? joined(all, given ? ";" : "; ", text) : strdup(text);
+        char *more =
+            all && all[0] != '\0' ? joined(all, given ? ";" : "; ", text) : text_copy(text);
         free(all);
         all = more;
         given = true;
@@ -196,7 +201,7 @@ static bool is_framing(const char *name)
 
 static bool put_own(struct transfer *transfer, ferry_request *req, const char *text)
 {
-    char *copy = strdup(text), *name, *value;
+    char *copy = text_copy(text), *name, *value;
     bool fine = copy && field_parse(copy, &name, &value);
     if (!copy)
         return false;
@@ -215,10 +220,19 @@ static bool put_own(struct transfer *transfer, ferry_request *req, const char *t
     return fine;
 }
 
+/* -H "Transfer-Encoding: chunked"; without a value it asks for the opposite. */
 static bool wants_chunked(const struct transfer *transfer)
 {
-    return fields_have(&transfer->group->headers, "Transfer-Encoding") &&
-           transfer->body.kind != BODY_NONE;
+    static const char name[] = "Transfer-Encoding";
+    const struct texts *headers = &transfer->group->headers;
+    for (size_t i = 0; i < headers->count; i++) {
+        const char *text = headers->items[i];
+        size_t len = name_length(text);
+        if (len == strlen(name) && strncasecmp(text, name, len) == 0 &&
+            strcasestr(text + len, "chunked"))
+            return true;
+    }
+    return false;
 }
 
 static void put_body(struct transfer *transfer, ferry_request *req)
@@ -272,6 +286,11 @@ ferry_request *request_make(struct transfer *transfer)
         return NULL;
     }
     put_fields(transfer, req);
+    if (memory_lacked()) { /* it would be another one than was asked for */
+        transfer_failed(transfer, CLI_NO_MEMORY, "out of memory");
+        ferry_request_free(req);
+        return NULL;
+    }
     ferry_request_set_context(req, transfer->context);
     return req;
 }

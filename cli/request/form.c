@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "exit_code.h"
+#include "memory.h"
 #include "message.h"
 #include "request/data.h"
 
@@ -121,7 +122,9 @@ void form_part_parse(char *text, struct form_part *part)
             part->fields[part->field_count++] =
                 take_word(&text, part->kind == '@' ? ",;" : ";", &end);
         } else {
-            part->unknown = take_word(&text, ";", &end);
+            const char *word = take_word(&text, ";", &end);
+            if (word[0] != '\0') /* "@file;" says nothing */
+                part->unknown = word;
         }
     }
     if (end == ',')
@@ -171,7 +174,7 @@ static int add_field(ferry_form *form, const char *text, int *status)
 {
     ferry_error err = {0};
     const char *colon = strchr(text, ':');
-    char *name = strndup(text, colon ? (size_t)(colon - text) : strlen(text));
+    char *name = text_copy_part(text, colon ? (size_t)(colon - text) : strlen(text));
     int result = -1;
     if (name)
         result =
@@ -235,10 +238,12 @@ static int add_part(ferry_form *form, const char *name, const struct form_part *
 
 static int add_piece(ferry_form *form, const struct form_piece *piece, int *status)
 {
-    char *text = strdup(piece->text);
+    char *text = text_copy(piece->text);
     int result = text ? 0 : -1;
-    if (!text)
+    if (!text) {
+        complain("(27) out of memory");
         *status = CLI_NO_MEMORY;
+    }
     char *equals = text ? strchr(text, '=') : NULL;
     if (equals) {
         struct form_part part = {.content = equals + 1};

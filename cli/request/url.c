@@ -9,13 +9,25 @@
 #include <string.h>
 #include <strings.h>
 
+#include "memory.h"
+
+/* "host/?to=http://elsewhere" has none: a scheme is letters, digits, "+", "-" and "." (RFC 3986
+ * section 3.1), and something has to stand before the "://". */
+static bool has_scheme(const char *text)
+{
+    size_t len = 0;
+    while (isalnum((unsigned char)text[len]) || (text[len] && strchr("+-.", text[len])))
+        len++;
+    return strncmp(text + len, "://", 3) == 0;
+}
+
 char *url_with_scheme(const char *text, const char *default_scheme)
 {
     char *url = NULL;
-    if (strstr(text, "://"))
-        return strdup(text);
-    return asprintf(&url, "%s://%s", default_scheme ? default_scheme : "http", text) < 0 ? NULL
-                                                                                         : url;
+    if (has_scheme(text))
+        return text_copy(text);
+    return text_print(&url, "%s://%s", default_scheme ? default_scheme : "http", text) < 0 ? NULL
+                                                                                           : url;
 }
 
 void url_scheme(const char *url, char *scheme, size_t size)
@@ -56,8 +68,8 @@ char *url_with_query(const char *url, const char *more)
     size_t path = site ? strcspn(site + 3, "/?#") : 0;
     bool bare = site && site[3 + path] != '/'; /* "http://host" wants its "/" before the "?" */
     const char *between = mark ? (url[len - 1] == '?' ? "" : "&") : bare ? "/?" : "?";
-    return asprintf(&joined, "%.*s%s%s%s", (int)len, url, between, more, url + len) < 0 ? NULL
-                                                                                        : joined;
+    return text_print(&joined, "%.*s%s%s%s", (int)len, url, between, more, url + len) < 0 ? NULL
+                                                                                          : joined;
 }
 
 /* Where the path begins: at a "/", or where one would be. */
@@ -71,7 +83,7 @@ static const char *path_of(const char *url)
 char *url_encode(const char *text, size_t len)
 {
     static const char digits[] = "0123456789ABCDEF";
-    char *encoded = malloc(3 * len + 1), *to = encoded;
+    char *encoded = memory_resize(NULL, 3 * len + 1), *to = encoded;
     if (!encoded)
         return NULL;
     for (size_t i = 0; i < len; i++) {
@@ -94,12 +106,12 @@ char *url_with_file(const char *url, const char *file)
     size_t len = strcspn(path, "?#");
     char *joined = NULL;
     if ((len > 0 && path[len - 1] != '/') || memchr(path, '?', strcspn(path, "#")))
-        return strdup(url);
+        return text_copy(url);
     const char *name = strrchr(file, '/');
     name = name ? name + 1 : file;
     char *encoded = url_encode(name, strlen(name));
-    if (encoded && asprintf(&joined, "%.*s%s%s%s", (int)(path + len - url), url, len > 0 ? "" : "/",
-                            encoded, path + len) < 0)
+    if (encoded && text_print(&joined, "%.*s%s%s%s", (int)(path + len - url), url,
+                              len > 0 ? "" : "/", encoded, path + len) < 0)
         joined = NULL;
     free(encoded);
     return joined;
@@ -112,7 +124,7 @@ char *url_file_name(const char *url)
     size_t begin = len;
     while (begin > 0 && path[begin - 1] != '/')
         begin--;
-    return strndup(path + begin, len - begin);
+    return text_copy_part(path + begin, len - begin);
 }
 
 static int hex_digit(char digit)
@@ -124,7 +136,7 @@ static int hex_digit(char digit)
 
 static char *decoded(const char *text, size_t len)
 {
-    char *out = malloc(len + 1), *to = out;
+    char *out = memory_resize(NULL, len + 1), *to = out;
     for (size_t i = 0; out && i < len; i++) {
         if (text[i] == '%' && i + 2 < len && hex_digit(text[i + 1]) >= 0 &&
             hex_digit(text[i + 2]) >= 0) {
@@ -153,7 +165,7 @@ bool url_credentials(const char *url, char **user, char **password)
     const char *colon = memchr(site, ':', (size_t)(at - site));
     const char *end = colon ? colon : at;
     *user = decoded(site, (size_t)(end - site));
-    *password = colon ? decoded(colon + 1, (size_t)(at - colon - 1)) : strdup("");
+    *password = colon ? decoded(colon + 1, (size_t)(at - colon - 1)) : text_copy("");
     return *user && *password;
 }
 

@@ -12,6 +12,7 @@
 
 #include "exit_code.h"
 #include "flags/words.h"
+#include "memory.h"
 #include "message.h"
 #include "request/data.h"
 #include "transfer/watch.h"
@@ -129,11 +130,14 @@ int cookies_save(const struct run *run, const struct group *group)
         return CLI_OK;
     if (strcmp(path, "-") == 0) {
         printf("# Netscape HTTP Cookie File\n\n");
-        ferry_cookie_jar_each(run->jar, print_cookie, stdout);
+        if (ferry_cookie_jar_each(run->jar, print_cookie, stdout) < 0)
+            memory_note_lack();
         return CLI_OK;
     }
     /* As in curl, a jar that cannot be written is no reason to fail. */
     if (ferry_cookie_jar_save(run->jar, path, &err) < 0)
         warn("%s", err.message);
+    if (err.code == FERRY_ENOMEM)
+        memory_note_lack();
     return CLI_OK;
 }

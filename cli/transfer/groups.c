@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "exit_code.h"
+#include "memory.h"
 #include "message.h"
 #include "prompt.h"
 #include "request/fields.h"
@@ -47,6 +48,8 @@ static int open_hsts(struct group *group)
     }
     if (path[0] != '\0' && access(path, R_OK) == 0 && ferry_hsts_load(group->hsts, path, &err) < 0)
         warn("%s", err.message);
+    if (err.code == FERRY_ENOMEM)
+        memory_note_lack();
     return CLI_OK;
 }
 
@@ -92,6 +95,10 @@ int groups_open(struct run *run)
         run->group_count = i + 1;
         status = open_group(run, &run->groups[i]);
     }
+    if (status == CLI_OK && memory_lacked()) { /* without its proxy, perhaps */
+        complain("(27) out of memory");
+        status = CLI_NO_MEMORY;
+    }
     return status;
 }
 
@@ -102,7 +109,10 @@ static int close_group(struct run *run, struct group *group)
     int status = cookies_save(run, group);
     if (group->hsts && hsts[0] != '\0' && ferry_hsts_save(group->hsts, hsts, &err) < 0)
         warn("%s", err.message);
-    if (group->heads && group->heads != stdout && fclose(group->heads) != 0) {
+    if (err.code == FERRY_ENOMEM)
+        memory_note_lack();
+    bool lost = group->heads && ferror(group->heads);
+    if (group->heads && group->heads != stdout && (fclose(group->heads) != 0 || lost)) {
         complain("(23) cannot write to %s: %s", group->config->dump_header, strerror(errno));
         status = CLI_WRITE_FAILED;
     }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "exit_code.h"
+#include "memory.h"
 #include "request/fields.h"
 #include "request/url.h"
 #include "transfer/run.h"
@@ -106,6 +107,15 @@ static int status_of(const struct transfer *transfer, const ferry_error *err)
     return exit_code_of(err);
 }
 
+static bool set_cookie(struct transfer *transfer, const char *url, const char *field)
+{
+    ferry_error err = {0};
+    bool fine = ferry_cookie_jar_set(transfer->run->jar, url, field, &err) == 0;
+    if (err.code == FERRY_ENOMEM)
+        memory_note_lack();
+    return fine;
+}
+
 static void keep_cookies(struct transfer *transfer, const ferry_response *res)
 {
     if (!transfer->group->cookies)
@@ -114,7 +124,7 @@ static void keep_cookies(struct transfer *transfer, const ferry_response *res)
         const char *name, *value;
         ferry_response_header_at(res, i, &name, &value);
         if (strcasecmp(name, "Set-Cookie") == 0 &&
-            ferry_cookie_jar_set(transfer->run->jar, ferry_response_url(res), value, NULL) < 0)
+            !set_cookie(transfer, ferry_response_url(res), value))
             watch_say(transfer->run, "a cookie is refused: %s", value);
     }
 }
@@ -123,12 +133,15 @@ static void keep_cookies(struct transfer *transfer, const ferry_response *res)
 static char *location_of(const ferry_response *res)
 {
     const char *field = ferry_response_header(res, "Location");
-    char *url = field ? ferry_response_location(res, NULL) : NULL;
+    ferry_error err = {0};
+    char *url = field ? ferry_response_location(res, &err) : NULL;
+    if (err.code == FERRY_ENOMEM)
+        memory_note_lack();
     const char *fragment = field ? strchr(field, '#') : NULL;
     char *whole = NULL;
     if (!url || !fragment || strchr(url, '#'))
         return url;
-    if (asprintf(&whole, "%s%s", url, fragment) < 0)
+    if (text_print(&whole, "%s%s", url, fragment) < 0)
         whole = NULL;
     free(url);
     return whole;
@@ -142,7 +155,7 @@ static void note_response(struct transfer *transfer, const ferry_response *res)
     snprintf(result->proto, sizeof result->proto, "%s", ferry_response_proto(res));
     const char *fragment = strchr(transfer->url, '#');
     free(result->url);
-    if (asprintf(&result->url, "%s%s", ferry_response_url(res), fragment ? fragment : "") < 0)
+    if (text_print(&result->url, "%s%s", ferry_response_url(res), fragment ? fragment : "") < 0)
         result->url = NULL;
     free(result->redirect_url);
     result->redirect_url =
@@ -160,7 +173,7 @@ static ferry_response *send_with(struct transfer *transfer, ferry_client *client
     ferry_error err = {0};
     struct result *result = &transfer->result;
     free(result->url);
-    result->url = strdup(ferry_request_url(req));
+    result->url = text_copy(ferry_request_url(req));
     ferry_response *res = ferry_client_do(client, req, &err);
     if (res) {
         note_response(transfer, res);
@@ -205,7 +218,7 @@ static void follow(struct transfer *transfer, bool *again)
                         result->redirect_url);
         return;
     }
-    if (!url_same_origin(result->redirect_url, transfer->url))
+    if (!url_same_origin(result->redirect_url, result->url)) /* both normalised by the library */
         transfer->own_origin = false;
     result->redirects++;
     watch_say(transfer->run, "follows the redirect to %s", result->redirect_url);
@@ -252,10 +265,33 @@ static bool wants_basic(struct transfer *transfer, const ferry_response *res)
     return transfer->basic_after_all = basic && !digest;
 }
 
+/* -L, and a Location that leads nowhere: its text is no URL, or one of another world. */
+static bool is_astray(struct transfer *transfer, const ferry_response *res)
+{
+    const char *field = ferry_response_header(res, "Location");
+    ferry_error err = {0};
+    char scheme[16] = "";
+    if (!transfer->config->location || transfer->result.redirect_url || !field || !field[0] ||
+        !is_redirect(transfer->result.response_code))
+        return false;
+    char *url = ferry_response_location(res, &err);
+    free(url); /* there is none */
+    url_scheme(field, scheme, sizeof scheme);
+    bool other = scheme[0] != '\0' && strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0;
+    transfer_failed(transfer, other ? CLI_PROTOCOL : exit_code_of(&err), "a redirect to %s: %s",
+                    field, other ? "its scheme is not known" : err.message);
+    return true;
+}
+
 static void take_response(struct transfer *transfer, ferry_response *res, bool *again)
 {
     struct result *result = &transfer->result;
-    if (wants_basic(transfer, res) || wants_no_expect(transfer)) {
+    if (memory_lacked()) {
+        transfer_failed(transfer, CLI_NO_MEMORY, "out of memory"); /* where it leads, perhaps */
+        ferry_response_close(res);
+    } else if (is_astray(transfer, res)) {
+        ferry_response_close(res);
+    } else if (wants_basic(transfer, res) || wants_no_expect(transfer)) {
         read_away(res);
         *again = true;
         ferry_response_close(res);
@@ -302,8 +338,7 @@ void transfer_hops(struct transfer *transfer)
 {
     bool again = true;
     for (size_t i = 0; i < transfer->group->set_cookies.count; i++)
-        (void)ferry_cookie_jar_set(transfer->run->jar, transfer->url,
-                                   transfer->group->set_cookies.items[i], NULL);
+        (void)set_cookie(transfer, transfer->url, transfer->group->set_cookies.items[i]);
     transfer->method = first_method(transfer);
     transfer->own_origin = true;
     transfer->body_dropped = false;

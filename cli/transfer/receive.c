@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "exit_code.h"
+#include "memory.h"
 #include "request/conditions.h"
 #include "request/dates.h"
 #include "transfer/run.h"
@@ -104,7 +105,7 @@ static void pass_trailers_on(struct transfer *transfer, const ferry_response *re
         const char *name, *value;
         char *line = NULL;
         ferry_response_trailer_at(res, i, &name, &value);
-        if (!value || asprintf(&line, "%s: %s\r\n", name, value) < 0)
+        if (!value || text_print(&line, "%s: %s\r\n", name, value) < 0)
             continue;
         if (transfer->group->heads)
             fputs(line, transfer->group->heads);
@@ -126,7 +127,9 @@ static int with_body(struct transfer *transfer, ferry_response *res)
 {
     const struct config *config = transfer->config;
     int64_t length = ferry_response_length(res);
-    if (config->max_filesize > 0 && length > config->max_filesize && !config->head)
+    if (config->head) /* -I -X GET: the head of that, and not more */
+        return CLI_OK;
+    if (config->max_filesize > 0 && length > config->max_filesize)
         return too_big(transfer, length);
     if (condition_unmet(transfer, res)) {
         watch_say(transfer->run, "the body is left: it is not what -z asks for");

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "exit_code.h"
+#include "memory.h"
 #include "message.h"
 #include "output/write_out.h"
 #include "request/dates.h"
@@ -140,14 +141,15 @@ static void look_at_speed(void *arg)
 struct speed_watch *speed_watch_begin(struct transfer *transfer)
 {
     struct speed_watch *watch = calloc(1, sizeof *watch);
-    if (!watch)
-        return NULL;
-    watch->transfer = transfer;
-    watch->group = ferry_group_new();
-    if (watch->group && ferry_group_go(watch->group, look_at_speed, watch) == 0)
-        return watch;
-    ferry_group_free(watch->group);
+    if (watch) {
+        watch->transfer = transfer;
+        watch->group = ferry_group_new();
+        if (watch->group && ferry_group_go(watch->group, look_at_speed, watch) == 0)
+            return watch;
+        ferry_group_free(watch->group);
+    }
     free(watch);
+    memory_note_lack();
     return NULL;
 }
 

@@ -21,7 +21,7 @@ void retry_wait(struct retry *retry, struct transfer *transfer);
 struct speed_watch;
 
 /* A task that cancels the try when it has been slower than --speed-limit for --speed-time. NULL
- * when out of memory: then there is none. */
+ * when out of memory, which is noted. */
 struct speed_watch *speed_watch_begin(struct transfer *transfer);
 
 /* NULL is fine. */

@@ -30,8 +30,10 @@ int tracer_open(struct run *run)
 
 void tracer_close(struct run *run)
 {
-    if (run->trace && run->trace != stdout && run->trace != message_file())
-        fclose(run->trace);
+    bool lost = run->trace && ferror(run->trace);
+    if (run->trace && run->trace != stdout && run->trace != message_file() &&
+        (fclose(run->trace) != 0 || lost))
+        warn("the trace is not whole: %s", strerror(errno));
     run->trace = NULL;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "exit_code.h"
+#include "memory.h"
 #include "message.h"
 #include "output/write_out.h"
 #include "request/data.h"
@@ -32,7 +33,9 @@ int transfer_failed(struct transfer *transfer, int status, const char *format, .
 
 static int add_query(struct transfer *transfer, char *more)
 {
-    char *url = more ? url_with_query(transfer->url, more) : NULL;
+    char *url = !more             ? NULL
+                : more[0] == '\0' ? text_copy(transfer->url)
+                                  : url_with_query(transfer->url, more);
     bool fine = url != NULL;
     if (url) {
         free(transfer->url);
@@ -61,7 +64,7 @@ static int make_url(struct transfer *transfer)
         strcmp(operation->upload, "-") != 0 && strcmp(operation->upload, ".") != 0)
         transfer->url = url_with_file(url, operation->upload);
     else if (url)
-        transfer->url = strdup(url);
+        transfer->url = text_copy(url);
     free(url);
     if (!transfer->url)
         return transfer_failed(transfer, CLI_NO_MEMORY, "out of memory");
@@ -111,32 +114,22 @@ static int take_credentials(struct transfer *transfer)
         const char *colon = strchr(config->user, ':');
         free(transfer->user);
         free(transfer->password);
-        transfer->user = strndup(config->user, strcspn(config->user, ":"));
-        transfer->password = strdup(colon ? colon + 1 : "");
+        transfer->user = text_copy_part(config->user, strcspn(config->user, ":"));
+        transfer->password = text_copy(colon ? colon + 1 : "");
         fine = transfer->user && transfer->password;
     }
     return fine ? CLI_OK : transfer_failed(transfer, CLI_NO_MEMORY, "out of memory");
 }
 
 /* -C: a number, or as much as is in the file. */
-static int find_resume(struct transfer *transfer)
+static void find_resume(struct transfer *transfer)
 {
     const char *where = transfer->config->continue_at;
     struct stat stat_of_file;
-    char *end;
-    if (!where)
-        return CLI_OK;
-    if (strcmp(where, "-") == 0) {
-        if (transfer->sink.path && stat(transfer->sink.path, &stat_of_file) == 0)
-            transfer->resume = stat_of_file.st_size;
-        return CLI_OK;
-    }
-    transfer->resume = strtoll(where, &end, 10);
-    if (end == where || *end != '\0' || transfer->resume < 0)
-        return transfer_failed(transfer, CLI_USAGE,
-                               "-C takes a number of bytes, or - for what the file has, not \"%s\"",
-                               where);
-    return CLI_OK;
+    if (where && strcmp(where, "-") != 0)
+        transfer->resume = strtoll(where, NULL, 10);
+    else if (where && transfer->sink.path && stat(transfer->sink.path, &stat_of_file) == 0)
+        transfer->resume = stat_of_file.st_size;
 }
 
 /* --skip-existing: whatever has that name stays as it is, and nothing is asked for. */
@@ -162,9 +155,8 @@ static int prepare(struct transfer *transfer)
         if (status != CLI_OK)
             return transfer_failed(transfer, status, "%s", transfer->sink.message);
     }
-    if (status == CLI_OK)
-        status = find_resume(transfer);
     if (status == CLI_OK) {
+        find_resume(transfer);
         status = body_open(&transfer->body, transfer->config, operation->upload);
         if (status != CLI_OK)
             return failed_silently(transfer, status);
@@ -197,7 +189,10 @@ static void try_once(struct transfer *transfer)
     }
     if (config->speed_limit > 0 || config->speed_time_ms > 0)
         speed = speed_watch_begin(transfer);
-    transfer_hops(transfer);
+    if (memory_lacked())
+        transfer_failed(transfer, CLI_NO_MEMORY, "out of memory");
+    else
+        transfer_hops(transfer);
     speed_watch_end(speed);
     transfer->result.ended = clock_us();
     ferry_context_free(transfer->context);
@@ -208,7 +203,7 @@ static void try_once(struct transfer *transfer)
 static bool begin_again(struct transfer *transfer, char *first_url)
 {
     free(transfer->url);
-    transfer->url = strdup(first_url);
+    transfer->url = text_copy(first_url);
     transfer->too_slow = transfer->basic_after_all = transfer->no_expect = false;
     return transfer->url && sink_again(&transfer->sink) == CLI_OK;
 }
@@ -217,7 +212,7 @@ static void try_as_often_as_it_takes(struct transfer *transfer)
 {
     const struct config *config = transfer->config;
     struct retry retry = {.left = config->retry, .started_us = clock_us()};
-    char *first_url = strdup(transfer->url);
+    char *first_url = text_copy(transfer->url);
     for (bool again = first_url != NULL; again;) {
         forget_try(transfer);
         try_once(transfer);
@@ -227,6 +222,8 @@ static void try_as_often_as_it_takes(struct transfer *transfer)
             again = begin_again(transfer, first_url);
         }
     }
+    if (!first_url || !transfer->url)
+        transfer_failed(transfer, CLI_NO_MEMORY, "out of memory");
     free(first_url);
 }
 
@@ -263,9 +260,16 @@ static void finish(struct transfer *transfer)
     free(type);
     if (result->ended == 0)
         result->ended = clock_us();
+    bool lacked = memory_lacked();
+    if (lacked && result->status == CLI_OK)
+        transfer_failed(transfer, CLI_NO_MEMORY, "out of memory");
     complain_of(transfer);
     if (transfer->config->write_out)
         write_out(transfer->config->write_out, transfer);
+    if (!lacked && memory_lacked() && result->status == CLI_OK) {
+        transfer_failed(transfer, CLI_NO_MEMORY, "out of memory: -w is not all there");
+        complain_of(transfer);
+    }
 }
 
 int transfer_run(struct run *run, struct operation *operation)

@@ -13,6 +13,7 @@
 
 #include "exit_code.h"
 #include "flags/words.h"
+#include "memory.h"
 #include "message.h"
 #include "request/fields.h"
 #include "request/url.h"
@@ -134,10 +135,10 @@ static char *proxy_credentials(const char *user)
     const char *colon = user ? strchr(user, ':') : NULL;
     char *text = NULL;
     if (!user)
-        return strdup("");
+        return text_copy("");
     char *name = url_encode(user, colon ? (size_t)(colon - user) : strlen(user));
     char *password = url_encode(colon ? colon + 1 : "", colon ? strlen(colon + 1) : 0);
-    if (!name || !password || asprintf(&text, "%s:%s@", name, password) < 0)
+    if (!name || !password || text_print(&text, "%s:%s@", name, password) < 0)
         text = NULL;
     free(name);
     free(password);
@@ -162,12 +163,12 @@ static const char *proxy_url(const struct config *config, const char *proxy)
     if (mark)
         url_scheme(proxy, scheme, sizeof scheme);
     char *given = config->proxy_user ? proxy_credentials(config->proxy_user)
-                                     : strndup(site, (size_t)(host - site));
+                                     : text_copy_part(site, (size_t)(host - site));
     char *url = NULL;
-    if (!given || asprintf(&url, "%s://%s%.*s%s", scheme, given, (int)host_len, host,
-                           has_port                       ? ""
-                           : strcmp(scheme, "https") == 0 ? ":443"
-                                                          : ":1080") < 0)
+    if (!given || text_print(&url, "%s://%s%.*s%s", scheme, given, (int)host_len, host,
+                             has_port                       ? ""
+                             : strcmp(scheme, "https") == 0 ? ":443"
+                                                            : ":1080") < 0)
         url = NULL;
     free(given);
     const char *kept = url ? word_keep(url, strlen(url)) : NULL;
@@ -236,7 +237,9 @@ static int proxy_fields(struct group *group)
         group->proxy_fields[group->proxy_field_count++] =
             (ferry_field){"Proxy-Connection", "Keep-Alive"};
     free(texts.items);
-    return group->proxy_fields ? CLI_OK : CLI_NO_MEMORY;
+    if (!group->proxy_fields)
+        memory_note_lack(); /* groups_open() says so */
+    return CLI_OK;
 }
 
 /* ---- Connections ---- */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
 #include "transfer/tracer.h"
 
 struct watch {
@@ -16,7 +17,9 @@ struct watch {
     struct run *run;
     struct watch *next;  /* in the run's late ones */
     uint64_t connection; /* the number of the one that serves */
-    bool awaits_put;     /* its fate is still to be told */
+    int awaited;  /* connections whose fate is still to be told: Digest asks twice, and so does
+                            a request whose connection turned out to be dead */
+    bool several; /* there was more than one at a time: whose fate it is, is not known */
 };
 
 void watch_say(struct run *run, const char *format, ...)
@@ -96,7 +99,7 @@ static void got_connection(void *arg, const ferry_connection_info *info)
 {
     struct watch *watch = arg;
     watch->connection = info->number;
-    watch->awaits_put = true;
+    watch->several |= ++watch->awaited > 1;
     if (info->requests == 0)
         watch_say(watch->run, "goes over connection %" PRIu64 ", which is new: %s to %s%s%s",
                   info->number, info->local[0] != '\0' ? info->local : "here", info->remote,
@@ -183,7 +186,7 @@ static void got_head_text(void *arg, const char *head, size_t len)
     if (!transfer)
         return;
     struct result *result = &transfer->result;
-    char *copy = realloc(result->head, len + 1);
+    char *copy = memory_resize(result->head, len + 1);
     if (copy) {
         memcpy(copy, head, len);
         copy[len] = '\0';
@@ -197,8 +200,10 @@ static void got_head_text(void *arg, const char *head, size_t len)
 static void put_idle_conn(void *arg, int put_result)
 {
     struct watch *watch = arg;
-    watch->awaits_put = false;
-    if (put_result == FERRY_PUT_OK)
+    watch->awaited--;
+    if (watch->several)
+        watch_say(watch->run, "one of its connections: %s", ferry_put_result_string(put_result));
+    else if (put_result == FERRY_PUT_OK)
         watch_say(watch->run, "connection %" PRIu64 " is kept for the next request",
                   watch->connection);
     else
@@ -232,7 +237,7 @@ void watch_end(struct watch *watch)
     if (!watch)
         return;
     watch->transfer = NULL;
-    if (watch->awaits_put) {
+    if (watch->awaited > 0) {
         watch->next = watch->run->late;
         watch->run->late = watch;
     } else {

@@ -1,12 +1,15 @@
 /*
- * Files of lines. A file is written beside and renamed, so that it is never half of one.
+ * Files of lines. A file is written beside and renamed, so that it is never half of one; what is no
+ * file is never replaced.
  */
 #include "client/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -31,15 +34,38 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
-int fy_replace_file(const char *path, const struct fy_buffer *text, const char *doing,
-                    ferry_error *err)
+/* Where a link leads, which is to stay one; what is not there is itself. NULL, and errno, when out of
+ * memory. */
+static char *target_of(const char *path)
+{
+    char *target = realpath(path, NULL);
+    return target != NULL || errno == ENOMEM ? target : strdup(path);
+}
+
+/* A device or a pipe is written to: with a file in its place, /dev/null would be gone for everybody.
+ * Returns 0 or an errno. */
+static int write_in_place(const char *path, const struct fy_buffer *text)
+{
+    int cause = 0;
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 || write_all(fd, text->bytes, text->len) != 0) {
+        cause = errno;
+    }
+    if (fd >= 0 && close(fd) != 0 && cause == 0) {
+        cause = errno;
+    }
+    return cause;
+}
+
+/* Likewise for a file, or where there is none. */
+static int write_beside_and_rename(const char *path, const struct fy_buffer *text)
 {
     struct fy_buffer name = {0};
     int fd = -1;
     int cause = 0;
     fy_buffer_printf(&name, "%s.XXXXXX", path);
     fy_buffer_append_byte(&name, '\0');
-    if (name.failed || text->failed) {
+    if (name.failed) {
         cause = ENOMEM;
         goto done;
     }
@@ -62,6 +88,20 @@ int fy_replace_file(const char *path, const struct fy_buffer *text, const char *
     }
 done:
     fy_buffer_free(&name);
+    return cause;
+}
+
+int fy_replace_file(const char *path, const struct fy_buffer *text, const char *doing,
+                    ferry_error *err)
+{
+    struct stat there;
+    int cause = ENOMEM;
+    char *target = text->failed ? NULL : target_of(path);
+    if (target != NULL) {
+        bool special = stat(target, &there) == 0 && !S_ISREG(there.st_mode);
+        cause = special ? write_in_place(target, text) : write_beside_and_rename(target, text);
+    }
+    free(target);
     return cause == 0 ? 0 : fy_fail_file(err, FERRY_EWRITE, cause, doing, path);
 }
 

@@ -9,8 +9,8 @@
 
 #include "base/buffer.h"
 
-/* Gives a file this content, readable by its owner alone. -1 and *err: it is as it was. doing, for
- * the message: "saving cookies to". */
+/* Gives a file (or what a link leads to) this content, readable by its owner alone. -1 and *err: it
+ * is as it was. A device or a pipe gets it written. doing, for the message: "saving cookies to". */
 int fy_replace_file(const char *path, const struct fy_buffer *text, const char *doing,
                     ferry_error *err);
 

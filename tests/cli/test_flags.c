@@ -120,19 +120,22 @@ static void lines_of_a_config_file(void **state)
 {
     static const struct {
         const char *line, *name, *value;
+        bool letters;
     } cases[] = {
-        {"", NULL, NULL},
-        {"  # a comment", NULL, NULL},
-        {"silent", "silent", NULL},
-        {"--silent\r\n", "silent", NULL},
-        {"-o file\n", "o", "file"},
-        {"output = file", "output", "file"},
-        {"output=file", "output", "file"},
-        {"output: file # why", "output", "file"},
-        {"header \"X: a \\\"b\\\"\\t\\\\\"", "header", "X: a \"b\"\t\\"},
-        {"user-agent = \"\"", "user-agent", ""},
-        {"--data a=b", "data", "a=b"},
-        {"data \"unended", "data", "unended"},
+        {"", NULL, NULL, false},
+        {"  # a comment", NULL, NULL, false},
+        {"silent", "silent", NULL, false},
+        {"--silent\r\n", "silent", NULL, false},
+        {"-o file\n", "o", "file", true},
+        {"-sSo file\n", "sSo", "file", true},
+        {"-ofile\n", "ofile", NULL, true},
+        {"output = file", "output", "file", false},
+        {"output=file", "output", "file", false},
+        {"output: file # why", "output", "file", false},
+        {"header \"X: a \\\"b\\\"\\t\\\\\"", "header", "X: a \"b\"\t\\", false},
+        {"user-agent = \"\"", "user-agent", "", false},
+        {"--data a=b", "data", "a=b", false},
+        {"data \"unended", "data", "unended", false},
     };
 
     (void)state;
@@ -151,6 +154,7 @@ static void lines_of_a_config_file(void **state)
         else
             assert_null(found.value);
         assert_false(found.bare);
+        assert_int_equal(found.letters, cases[i].letters);
     }
 }
 

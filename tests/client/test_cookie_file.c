@@ -1,6 +1,7 @@
 /*
  * The cookie jar's files, and its use from many threads.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <pthread.h>
 #include <cmocka.h>
@@ -121,6 +123,53 @@ static void test_files_that_cannot_be(void **state)
     ferry_cookie_jar_free(jar);
 }
 
+/* As root, a jar saved to /dev/null must not become /dev/null. */
+static void test_what_is_no_file_is_written_to(void **state)
+{
+    static const char line[] = "\nhost.test\tFALSE\t/\tFALSE\t0\ta\t1\n";
+    const char *path = path_in(state, "pipe");
+    ferry_cookie_jar *jar = ferry_cookie_jar_new();
+    ferry_error err = {0};
+    struct stat status;
+    char text[500] = "";
+    assert_non_null(jar);
+    assert_int_equal(ferry_cookie_jar_set(jar, "http://host.test/", "a=1", NULL), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+    assert_int_equal(ferry_cookie_jar_save(jar, path, &err), 0);
+    assert_int_equal(lstat(path, &status), 0);
+    assert_true(S_ISFIFO(status.st_mode));
+    assert_true(read(reader, text, sizeof text - 1) > 0);
+    assert_non_null(strstr(text, line));
+    close(reader);
+    assert_int_equal(ferry_cookie_jar_save(jar, *state, &err), -1);
+    assert_int_equal(err.code, FERRY_EWRITE);
+    ferry_cookie_jar_free(jar);
+}
+
+static void test_a_link_stays_one(void **state)
+{
+    char link[TEMP_DIR_SIZE + 32];
+    ferry_cookie_jar *jar = ferry_cookie_jar_new();
+    ferry_error err = {0};
+    struct stat status;
+    assert_non_null(jar);
+    assert_int_equal(ferry_cookie_jar_set(jar, "http://host.test/", "a=1", NULL), 0);
+    snprintf(link, sizeof link, "%s", path_in(state, "link"));
+    const char *path = path_in(state, "behind");
+    assert_true(temp_file_write(path, "", 0));
+    assert_int_equal(symlink("behind", link), 0);
+    assert_int_equal(ferry_cookie_jar_save(jar, link, &err), 0);
+    assert_int_equal(lstat(link, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    char *text = temp_file_read(path, NULL);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "\nhost.test\tFALSE\t/\tFALSE\t0\ta\t1\n"));
+    free(text);
+    ferry_cookie_jar_free(jar);
+}
+
 struct threads {
     ferry_cookie_jar *jar;
     const char *path;
@@ -172,6 +221,8 @@ int main(void)
         cmocka_unit_test(test_save_and_load),
         cmocka_unit_test(test_odd_lines),
         cmocka_unit_test(test_files_that_cannot_be),
+        cmocka_unit_test(test_what_is_no_file_is_written_to),
+        cmocka_unit_test(test_a_link_stays_one),
         cmocka_unit_test(test_many_threads),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -3,6 +3,7 @@ what they were sent. Everything listens on loopback only."""
 
 import base64
 import os
+import select
 import socket
 import ssl
 import threading
@@ -10,6 +11,7 @@ import threading
 import paths
 from wire import Gone, Request, Wire
 
+PATIENCE = 30  # seconds; only ends what hangs
 ACCEPTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
@@ -30,10 +32,12 @@ class Servers:
         self.sockets = {}
         self.numbers = {}  # ports by their servers' names
         self.connections = []
-        self.threads = []
+        self.accepting = []  # threads, one for each listener
+        self.threads = []  # one for each connection
         self.counts = {}
         self.lock = threading.Lock()
         self.over = False
+        self.ending, self.end = socket.socketpair()  # readable once no more clients will come
 
     # ------------------------------------------------------------------------- names and ports
 
@@ -66,7 +70,10 @@ class Servers:
 
     def listen(self, name, listener):
         listener.listen(64)
-        self.start(self.accept, name, listener)
+        listener.setblocking(False)  # a client that waited in the row may have gone again
+        thread = threading.Thread(target=self.accept, args=(name, listener), daemon=True)
+        self.accepting.append(thread)
+        thread.start()
 
     def start(self, target, *args):
         thread = threading.Thread(target=target, args=args, daemon=True)
@@ -75,18 +82,21 @@ class Servers:
         thread.start()
 
     def accept(self, name, listener):
+        """Everybody who has come by the time of the end gets in."""
         while True:
+            ready = select.select([listener, self.ending], [], [])[0]
+            if listener not in ready:
+                return
             try:
                 sock, _ = listener.accept()
             except OSError:
-                return
+                continue
+            sock.setblocking(True)
             if sock.family == socket.AF_INET:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(name, Wire(sock))
             with self.lock:
                 self.connections.append(connection)
-                if self.over:
-                    connection.wire.close()
             self.start(self.serve, name, connection)
 
     def serve(self, name, connection):
@@ -214,22 +224,21 @@ class Servers:
     # ---------------------------------------------------------------------------------- the end
 
     def stop(self):
-        """The client has ended: what it sent is read to its end, and everything is closed."""
+        """The client has ended. What it sent is read to its end, however long a busy machine takes to
+        get to it, and everything is closed."""
+        if self.over:
+            return
+        self.over = True
+        self.end.close()
+        for thread in self.accepting:
+            thread.join(PATIENCE)
         for listener in self.sockets.values():
-            try:
-                listener.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             listener.close()
-        with self.lock:
-            self.over = True
-            connections = list(self.connections)
         for thread in list(self.threads):
-            thread.join(0.5 if thread.is_alive() else None)
-        for connection in connections:
+            thread.join(PATIENCE)
+        for connection in self.connections:
             connection.wire.close()
-        for thread in list(self.threads):
-            thread.join(5)
+        self.ending.close()
 
 
 def relay(source, target):

@@ -34,9 +34,9 @@ PATIENCE = 30  # seconds; only ends what hangs
 class Terminal:
     """Runs the command with standard error, or all three, on a pseudo-terminal."""
 
-    def __init__(self, args, directory, everything=False):
+    def __init__(self, args, directory, everything=False, columns=100):
         self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.text = ""
         self.process = subprocess.Popen(
             [FERRY, *args], cwd=directory, stdin=subprocess.DEVNULL, stderr=slave,
@@ -101,8 +101,8 @@ class Case(unittest.TestCase):
         self.servers.stop()
         shutil.rmtree(self.directory)
 
-    def terminal(self, *args, everything=False):
-        terminal = Terminal(args, self.directory, everything)
+    def terminal(self, *args, everything=False, columns=100):
+        terminal = Terminal(args, self.directory, everything, columns)
         self.addCleanup(terminal.close)
         return terminal
 
@@ -150,6 +150,19 @@ class Progress(Case):
         terminal.wait_for(r"first +\[=+> +\] +50%[^\n]*\n[^\n]*second +\[=+> +\] +50%")
         self.go_on.set()
         self.assertEqual(terminal.end(), 0)
+
+    def test_no_line_is_longer_than_the_window(self):
+        for columns in (1, 12, 60):
+            with self.subTest(columns=columns):
+                self.go_on.clear()
+                terminal = self.terminal("-Z", "-o", "first", self.http + "/half/1", "-o", "second",
+                                         self.http + "/half/2", columns=columns)
+                terminal.wait_for("\033\\[2A")
+                self.go_on.set()
+                self.assertEqual(terminal.end(), 0)
+                drawn = re.sub("\033\\[[0-9]*[A-Z]", "", terminal.text)
+                longest = max(len(line) for line in re.split("[\r\n]+", drawn))
+                self.assertLess(longest, columns)
 
     def shows_nothing(self, args, everything=False):
         terminal = self.terminal(*args, self.http + "/half", everything=everything)
@@ -217,6 +230,60 @@ class Verbose(Case):
         done = run([f"http://127.0.0.1:{self.servers.port('dead')}/"], self.directory)
         self.assertEqual(done.returncode, 7)
         self.assertRegex(done.stderr, r"^ferry: \(7\) .*connection refused")
+
+
+    def test_a_challenge_whose_body_stays_away(self):
+        """Its connection's fate is told when the request is long over."""
+        gone = threading.Event()
+
+        def late(x):
+            if (x.request.get("Authorization") or "").startswith("Digest "):
+                x.answer(200, "welcome\n")
+                return
+            x.head(401, 'WWW-Authenticate: Digest realm="here", qop="auth", nonce="0123"',
+                   "Content-Length: 100000")
+            x.wire.wait_for_end()
+            gone.set()
+            x.keep = False
+
+        def after(x):
+            gone.wait(PATIENCE)
+            x.answer(200, "after\n")
+
+        paths.PATHS.update(late=late, after=after)
+        done = run(["-sv", "--digest", "-u", "user:secret", self.http + "/late",
+                    self.http + "/after"], self.directory)
+        self.assertEqual((done.returncode, done.stdout), (0, "welcome\nafter\n"), done.stderr)
+        self.assertIn("* one of its connections: the body was closed before its end", done.stderr)
+
+
+class Nobody(Case):
+    """Nobody listens: standard places are closed, or full."""
+
+    def test_what_is_closed_is_not_the_server(self):
+        subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", FERRY, "-v",
+                        self.http + "/hello"], cwd=self.directory, timeout=PATIENCE, check=False,
+                       env={**kept_environment(), "HOME": self.directory})
+        self.servers.stop()
+        received = [connection.wire.received for connection in self.servers.connections]
+        self.assertEqual(len(received), 1)
+        self.assertRegex(received[0], rb"^GET /hello HTTP/1\.1\r\n(?:[^\r\n]+\r\n)*\r\n$")
+
+    def fails_on_a_full_disk(self, *args):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([FERRY, *args], cwd=self.directory, stdout=full,
+                                  stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False,
+                                  env={**kept_environment(), "HOME": self.directory})
+        self.assertEqual(done.returncode, 23)
+        self.assertRegex(done.stderr, r"^ferry: \(23\) cannot write to (standard output|/dev/full): ")
+
+    def test_a_full_disk(self):
+        for args in (["-w", "%{http_code}"], ["-D", "-"], ["-D", "/dev/full"], ["-c", "-"]):
+            with self.subTest(args=args):
+                self.fails_on_a_full_disk("-o", "out", *args, self.http + "/cookie?a=b")
+        self.fails_on_a_full_disk("--help")
+        self.fails_on_a_full_disk("help", "output")
+        self.fails_on_a_full_disk("completion", "bash")
 
 
 class Completions(Case):
