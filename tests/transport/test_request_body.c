@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "temp_dir.h"
@@ -569,26 +568,6 @@ static void test_done_whatever_comes_of_it(void **state)
     ferry_context_free(context);
     ferry_request_free(req);
     assert_int_equal(source.done, 3);
-
-    /* An empty one is one, too: a file to be closed, memory to be freed. None is none. */
-    int fd = memfd_create("empty", MFD_CLOEXEC);
-    req = wire_request("POST", origin, "/");
-    ferry_request_set_body_done(req, source_done, &source);
-    assert_int_equal(ferry_request_set_body_fd(req, fd, 0, -1), 0);
-    wire_expect(client, req, 204, "");
-    assert_int_equal(source.done, 4);
-    ferry_response *res =
-        ferry_transport_round_trip(transport_with(state, NULL), req, NULL); /* without a client */
-    assert_int_equal(source.done, 5);
-    ferry_response_close(res);
-    assert_int_equal(ferry_request_set_body(req, "", 0), 0);
-    wire_expect(client, req, 204, "");
-    assert_int_equal(source.done, 6);
-    assert_int_equal(ferry_request_set_body(req, NULL, 0), 0);
-    wire_expect(client, req, 204, "");
-    assert_int_equal(source.done, 6);
-    ferry_request_free(req);
-    close(fd);
     ferry_client_free(failing);
     ferry_client_free(client);
 }
