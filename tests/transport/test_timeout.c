@@ -12,7 +12,7 @@
 struct stalled {
     const char *reply;
     struct gate ended;
-    enum origin_end end;
+    atomic_int end; /* enum origin_end, of the last connection that ended; each has a thread */
 };
 
 static void serve_stalled(struct origin_conn *conn, void *arg)
