@@ -1,7 +1,7 @@
 /*
  * Content decoding: any bytes, in any list of codings, in one piece and in small ones. What must
- * hold: both ways end alike and give the same bytes, never more than the limit, and what has ended
- * stays ended.
+ * hold: both ways end alike and give the same bytes, never more than the limit, which changes nothing
+ * else; a step without a limit comes to an end, too; and what has ended stays ended.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,13 +27,14 @@ struct outcome {
     uint64_t hash;
 };
 
-static struct outcome decode(const struct fy_codings *codings, const uint8_t *data, size_t size,
-                             size_t in_step, size_t out_step)
+/* With a limit or without; no further than the limit, either way. */
+static struct outcome decode(const struct fy_codings *codings, int64_t max, const uint8_t *data,
+                             size_t size, size_t in_step, size_t out_step)
 {
     struct outcome outcome = {.result = FY_DECODE_MORE, .hash = 5381};
     unsigned char out[4096];
     ferry_error err = {0};
-    struct fy_decoder *decoder = fy_decoder_new(codings, MOST, &err);
+    struct fy_decoder *decoder = fy_decoder_new(codings, max, &err);
     if (decoder == NULL) {
         outcome.result = FY_DECODE_FAILED;
         outcome.code = err.code;
@@ -53,8 +54,9 @@ static struct outcome decode(const struct fy_codings *codings, const uint8_t *da
             outcome.hash = outcome.hash * 33 + out[i];
         }
         outcome.bytes += (int64_t)given;
-        MUST(outcome.bytes <= MOST);
-    } while (outcome.result != FY_DECODE_FAILED && (given == out_step || at < size));
+        MUST(max < 0 || outcome.bytes <= max);
+    } while (outcome.result != FY_DECODE_FAILED && outcome.bytes <= MOST &&
+             (given == out_step || at < size));
     if (outcome.result == FY_DECODE_END) {
         struct fy_decode_io io = {data, 0, out, sizeof out};
         MUST(fy_decoder_step(decoder, &io, &err) == FY_DECODE_END && io.out_len == sizeof out);
@@ -76,9 +78,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     data++;
     size--;
-    struct outcome whole = decode(&codings, data, size, SIZE_MAX, 4096);
+    struct outcome whole = decode(&codings, MOST, data, size, SIZE_MAX, 4096);
+    struct outcome endless = decode(&codings, -1, data, size, SIZE_MAX, 4096);
+    MUST(whole.code == FERRY_ETOOBIG ||
+         (endless.result == whole.result && endless.bytes == whole.bytes &&
+          endless.hash == whole.hash));
     if (size < 2000 && whole.bytes < 10000) {
-        struct outcome sliced = decode(&codings, data, size, 1, 7);
+        struct outcome sliced = decode(&codings, MOST, data, size, 1, 7);
         MUST(sliced.result == whole.result);
         MUST(sliced.result != FY_DECODE_END || whole.result != FY_DECODE_END ||
              (sliced.bytes == whole.bytes && sliced.hash == whole.hash));

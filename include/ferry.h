@@ -192,7 +192,8 @@ FERRY_API int ferry_response_tls(const ferry_response *res, ferry_tls_info *info
 FERRY_API const char *ferry_response_trailer(const ferry_response *res, const char *name);
 
 /* Number of trailer fields: those that have come, repeated ones counted each time, and the names
- * that the head's Trailer field announces (section 6.6.2) and that have not, or not yet. */
+ * that the head's Trailer field announces (section 6.6.2) and that have not, or not yet. Of names no
+ * more are noted than may come, which is the transport's max_header_fields. */
 FERRY_API size_t ferry_response_trailer_count(const ferry_response *res);
 
 /* The i-th of them (from 0 on): first those that have come, in order; then, with the value NULL,
@@ -378,9 +379,9 @@ FERRY_API int ferry_request_set_trailer(ferry_request *req, const char *name, co
  * Valid until the next setter. */
 FERRY_API const char *ferry_request_trailer(const ferry_request *req, const char *name);
 
-/* Called once when ferry is done with the body of a send: written, failed or not needed; for
- * readers that hold something. A body that is rewound and sent again still gets one call. NULL:
- * none. */
+/* Called once when ferry is done with the body of a send, if only an empty one: written, failed or
+ * not needed; for readers that hold something. A body that is rewound and sent again still gets one
+ * call. NULL: none. */
 FERRY_API void ferry_request_set_body_done(ferry_request *req, void (*done)(void *arg), void *arg);
 
 /* Deadline for everything from the send on, reading the body included; 0: none. */
@@ -428,9 +429,10 @@ FERRY_API int ferry_request_add_cookie(ferry_request *req, const char *name, con
 
 /* A jar keeps the cookies that servers set, and gives each request those that are for it, as
  * RFC 6265bis has it: a client with a cookie_jar does both by itself. Free to share between clients
- * and threads. Kept: 180 cookies for a domain, 3000 in all, 4096 bytes for a name and its value;
- * the ones not used for longest go first. Cookies for a whole public suffix ("co.uk") are refused
- * by the list of libpsl; a build without it only refuses those for names without a dot. */
+ * and threads. Kept: 180 cookies for a domain, 3000 in all, 4096 bytes for a name and its value and
+ * as many for a path; the ones not used for longest go first. Cookies for a whole public suffix
+ * ("co.uk") are refused by the list of libpsl; a build without it only refuses those for names
+ * without a dot. */
 typedef struct ferry_cookie_jar ferry_cookie_jar;
 
 /* Frees a jar, which no client may use any more. NULL is fine. */
@@ -764,7 +766,8 @@ FERRY_API void ferry_context_free(ferry_context *context);
 
 /* Anything that can take a request and bring a response: what a client sends through when it is not
  * a transport. round_trip returns a response, which becomes the caller's, or NULL with *err filled
- * (err is never NULL). */
+ * (err is never NULL, and empty). The request keeps its body: another one goes into a request of the
+ * round tripper's own. */
 typedef struct ferry_round_tripper {
     ferry_response *(*round_trip)(void *self, ferry_request *req, ferry_error *err);
     void *self;
@@ -845,8 +848,8 @@ typedef struct ferry_client_options {
     const char *netrc;
 
     /* How often, in one send and over all its redirects, a request is sent again that failed in a
-     * way that may pass: no connection, one that broke, a timeout of the transport's, or a response
-     * with one of retry_statuses. Only if its method is idempotent (GET, HEAD, OPTIONS, TRACE, PUT,
+     * way that may pass: no connection, one that broke (in the TLS handshake, too), a timeout of the
+     * transport's, or a response with one of retry_statuses. Only if its method is idempotent (GET, HEAD, OPTIONS, TRACE, PUT,
      * DELETE: RFC 9110 section 9.2.2) or it has an Idempotency-Key field; but any after
      * FERRY_ERESOLVE, FERRY_ECONNECT and the status 429, since the request has not been acted upon.
      * And only if its body can be sent again. The last response is returned as it is, the last

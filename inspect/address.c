@@ -23,14 +23,15 @@ union address {
 
 /* ---- Unix sockets ---- */
 
-/* A socket that nobody listens on any more is left over from a program that ended early. */
+/* A socket that nobody listens on any more is left over from a program that ended early. One whose
+ * listener has as many waiting as it wants is not waited for. */
 static bool is_dead(const struct sockaddr_un *place)
 {
     struct stat status;
     if (lstat(place->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) {
         return false;
     }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool dead = fd >= 0 && connect(fd, (const struct sockaddr *)place, sizeof *place) != 0 &&
                 errno == ECONNREFUSED;
     if (fd >= 0) {

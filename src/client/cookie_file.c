@@ -85,6 +85,12 @@ static bool take_expires(const char *text, int64_t now, int64_t *expires)
     return true;
 }
 
+/* Not every program that writes these files shouts. */
+static bool is_true(const char *flag)
+{
+    return fy_text_is(flag, strlen(flag), "TRUE");
+}
+
 /* A line that is no cookie, or one that may not be, is passed over: other programs write here, too.
  * -1 only when out of memory. */
 static int load_line(void *jar, char *line, ferry_error *err)
@@ -116,11 +122,12 @@ static int load_line(void *jar, char *line, ferry_error *err)
         value++;
     }
     cookie.value = value;
-    cookie.host_only = strcmp(fields[1], "TRUE") != 0;
-    cookie.secure = strcmp(fields[3], "TRUE") == 0;
+    cookie.host_only = !is_true(fields[1]);
+    cookie.secure = is_true(fields[3]);
     const char *name_end = cookie.name + strlen(cookie.name);
     if (!take_expires(fields[4], now, &cookie.expires) || cookie.expires <= now ||
-        cookie.path[0] != '/' || !fy_cookie_host(domain, name, strlen(name)) ||
+        cookie.path[0] != '/' || strlen(cookie.path) > FY_COOKIE_MAX ||
+        !fy_cookie_host(domain, name, strlen(name)) ||
         strlen(cookie.name) + value_len > FY_COOKIE_MAX || strlen(cookie.name) + value_len == 0 ||
         strpbrk(cookie.name, ";=") != NULL || strchr(value, ';') != NULL ||
         fy_find_control(cookie.name, name_end) != name_end ||

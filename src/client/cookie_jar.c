@@ -137,6 +137,9 @@ static const char *make_cookie(struct fy_cookie *cookie, const struct fy_set_coo
     size_t path_len = fy_cookie_default_path_len(url->target);
     const char *path = path_len > 0 ? url->target : "/";
     path_len = path_len > 0 ? path_len : 1;
+    if (!set->has_path && path_len > FY_COOKIE_MAX) {
+        return "the path that it would be for has more than 4096 bytes";
+    }
     cookie->path = strings;
     fy_cookie_put_string(strings, set->has_path ? set->path.at : path,
                          set->has_path ? set->path.len : path_len);

@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Name and value together, and each attribute's value (section 5.6). */
+/* Name and value together, and a path that is the URL's, which nobody else bounds; and each
+ * attribute's value (section 5.6). */
 #define FY_COOKIE_MAX 4096
 #define FY_COOKIE_ATTRIBUTE_MAX 1024
 

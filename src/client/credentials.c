@@ -146,14 +146,15 @@ void fy_credentials_free(struct fy_credentials *credentials)
 
 /* --------------------------------------------------------------------------------------- Digest */
 
-/* The request has none of its own, and has not been told to send none. */
-static bool wants_credentials(const struct fy_hops *hops)
+/* The request has none of its own, and has not been told to send none: by its caller, or for this
+ * hop by the redirect function. lent: those that it has are the client's. */
+static bool wants_credentials(const struct fy_hops *hops, bool lent)
 {
     const ferry_request *first = fy_hops_first(hops);
     const ferry_request *req = hops->req;
     return fy_header_get(&first->header, "Authorization") == NULL &&
-           (hops->lent_before || fy_header_get(&req->header, "Authorization") == NULL) &&
-           !first->no_authorization && req->url.user == NULL && req->url.password == NULL;
+           (lent || fy_header_get(&req->header, "Authorization") == NULL) &&
+           !req->no_authorization && req->url.user == NULL && req->url.password == NULL;
 }
 
 /* Digest credentials are for the site that the caller has named, not for one that a redirect leads
@@ -257,10 +258,8 @@ int fy_credentials_answer(struct fy_credentials *credentials, struct fy_hops *ho
 {
     struct fy_digest_challenge challenge;
     struct fy_buffer value = {0};
-    const ferry_request *first = fy_hops_first(hops);
-    if (!is_for_digest(credentials, hops) || first->no_authorization ||
-        fy_header_get(&first->header, "Authorization") != NULL || hops->req->url.user != NULL ||
-        hops->req->url.password != NULL || !fy_hops_may_repeat(hops)) {
+    if (!is_for_digest(credentials, hops) || !wants_credentials(hops, hops->lent) ||
+        !fy_hops_may_repeat(hops)) {
         return 0;
     }
     enum fy_digest_found found = find_challenge(res, &challenge, err);
@@ -309,7 +308,13 @@ static int lend_basic(struct fy_hops *hops, const struct fy_netrc_entry *entry, 
     return failed;
 }
 
-/* The entry of another machine than the caller's own counts only when the file names it. */
+/* "default" is for the machine that the caller has named, not for where a redirect leads to: another
+ * one's entry counts only when the file names it. */
+static bool is_by_default(const struct fy_hops *hops)
+{
+    return !hops->secrets_gone && strcmp(fy_hops_site(hops)->host, hops->req->url.host) == 0;
+}
+
 static int apply_netrc(struct fy_credentials *credentials, struct fy_hops *hops, ferry_error *err)
 {
     struct fy_netrc_entry entry;
@@ -322,7 +327,7 @@ static int apply_netrc(struct fy_credentials *credentials, struct fy_hops *hops,
         return found == 0 ? 0 : fy_fail_memory(err);
     }
     int failed = 0;
-    if (entry.login != NULL && !(hops->secrets_gone && entry.is_default)) {
+    if (entry.login != NULL && (!entry.is_default || is_by_default(hops))) {
         failed = lend_basic(hops, &entry, err);
     }
     fy_netrc_free(&entry);
@@ -339,7 +344,7 @@ static bool is_downgrade(const struct fy_hops *hops)
 int fy_credentials_apply(struct fy_credentials *credentials, struct fy_hops *hops, ferry_error *err)
 {
     int done = 0;
-    if (!wants_credentials(hops)) {
+    if (!wants_credentials(hops, hops->lent_before)) {
         return 0;
     }
     if (is_for_digest(credentials, hops)) {

@@ -123,20 +123,13 @@ static bool is_event_stream(const ferry_response *res)
 }
 
 /* What no further try will change: the caller's mistakes and decisions. */
-static bool is_final(const ferry_event_stream *stream, int code)
+static bool is_final(const ferry_event_stream *stream, const ferry_error *err)
 {
-    switch (code) {
-    case FERRY_ERESOLVE:
-    case FERRY_ECONNECT:
-    case FERRY_ETRUNCATED:
-    case FERRY_ESERVERCLOSED:
-    case FERRY_EREAD:
-    case FERRY_EWRITE: return false;
-    case FERRY_ETIMEOUT: /* a connection's, or everything's */
+    if (err->code == FERRY_ETIMEOUT) { /* a connection's, or everything's */
         return stream->req != NULL && stream->req->context != NULL &&
                ferry_context_error(stream->req->context) != 0;
-    default: return true;
     }
+    return !fy_retry_other_connection(err->code, err->os_errno);
 }
 
 /* What a server, or what stands before it, says when it is busy or restarting. A browser gives up
@@ -196,7 +189,7 @@ static int connect_once(ferry_event_stream *stream, bool *final, ferry_error *er
     (void)ferry_request_set_header(stream->req, "Last-Event-ID", sent ? id : NULL);
     stream->res = (ferry_client_do)(stream->client, stream->req, err);
     if (stream->res == NULL) {
-        *final = is_final(stream, err->code);
+        *final = is_final(stream, err);
         return -1;
     }
     int status = ferry_response_status(stream->res);
@@ -248,7 +241,7 @@ static int more_input(ferry_event_stream *stream, ferry_error *err)
             stream->input_len = (size_t)got;
             return 1;
         }
-        bool final = got < 0 && is_final(stream, err->code);
+        bool final = got < 0 && is_final(stream, err);
         bool again = goes_on(stream, final);
         drop(stream);
         if (!again) {

@@ -40,6 +40,9 @@ struct ferry_form {
 
     /* As the request has it: what is added later is for its next one. */
     size_t sent_count;
+    char *
+        head; /* owned: that of the last part in it, with fields that were added later; NULL: none */
+    size_t head_len;
     char last_line[48];  /* CR LF, boundary with its four dashes, CR LF, NUL */
     size_t at;           /* the piece that is read; sent_count: the last line; beyond: the end */
     int64_t offset;      /* in it */
@@ -88,6 +91,7 @@ FERRY_API void ferry_form_free(ferry_form *form)
         piece_free(&form->pieces[i]);
     }
     free(form->pieces);
+    free(form->head);
     free(form);
 }
 
@@ -278,15 +282,27 @@ FERRY_API int ferry_form_add_field(ferry_form *form, const char *name, const cha
                        "control byte in it");
     }
     struct piece *head = &form->pieces[form->count - 2]; /* its content is the last one */
+    bool is_sent = form->count == form->sent_count;
+    bool again = is_sent && form->head != NULL;
+    const char *old = again ? form->head : head->bytes;
+    size_t old_len = again ? form->head_len : (size_t)head->len;
     size_t more = strlen(name) + strlen(": ") + strlen(value) + strlen("\r\n");
-    size_t end = (size_t)head->len - strlen("\r\n"); /* where its empty line begins */
-    char *bytes = realloc(head->bytes, (size_t)head->len + more + 1);
+    size_t end = old_len - strlen("\r\n"); /* where its empty line begins */
+    char *bytes = malloc(old_len + more + 1);
     if (bytes == NULL) {
         return fy_fail_memory(err);
     }
+    memcpy(bytes, old, end);
     snprintf(bytes + end, more + 3, "%s: %s\r\n\r\n", name, value);
-    head->bytes = bytes;
-    head->len += (int64_t)more;
+    if (is_sent) {
+        free(form->head);
+        form->head = bytes;
+        form->head_len = old_len + more;
+    } else {
+        free(head->bytes);
+        head->bytes = bytes;
+        head->len += (int64_t)more;
+    }
     form->len = form->len < 0 ? -1 : form->len + (int64_t)more;
     return 0;
 }
@@ -422,6 +438,19 @@ static bool is_begun(const ferry_form *form)
     return false;
 }
 
+/* What was added since the last request becomes the form. */
+static void take_added(ferry_form *form)
+{
+    if (form->head != NULL) {
+        struct piece *head = &form->pieces[form->sent_count - 2];
+        free(head->bytes);
+        head->bytes = form->head;
+        head->len = (int64_t)form->head_len;
+        form->head = NULL;
+    }
+    form->sent_count = form->count;
+}
+
 FERRY_API int ferry_request_set_form(ferry_request *req, ferry_form *form)
 {
     char type[80];
@@ -441,7 +470,7 @@ FERRY_API int ferry_request_set_form(ferry_request *req, ferry_form *form)
     }
     snprintf(form->last_line, sizeof form->last_line, "%s--%s--\r\n", form->count > 0 ? "\r\n" : "",
              form->boundary);
-    form->sent_count = form->count;
+    take_added(form);
     form->at = 0;
     form->offset = 0;
     int64_t len = form->len < 0 ? -1 : form->len + (int64_t)strlen(form->last_line);

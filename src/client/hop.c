@@ -70,7 +70,7 @@ static void tell_body_done(struct fy_hops *hops)
     if (entered) {
         fy_leave();
     }
-    if (over && req->body.kind != FY_REQUEST_NO_BODY) {
+    if (over && req->body.given) {
         req->body.done(req->body.done_arg);
     }
 }
@@ -79,11 +79,12 @@ void fy_hops_end(struct fy_hops *hops)
 {
     ferry_request *req = hops->req;
     if (hops->changed) {
-        if (req->body.kind == FY_REQUEST_NO_BODY) {
+        if (req->body.kind == FY_REQUEST_NO_BODY || req->own_body != NULL) {
             await_writing(hops); /* only a head; else it would go on with the first one's body */
         }
         struct ferry_request last = *req;
         drop_own(hops);
+        free(last.own_body);
         *req = hops->first;
         req->writing = last.writing;
         req->trailer = last.trailer; /* went along, and may have been changed on the way */
@@ -174,6 +175,7 @@ int fy_hops_own(struct fy_hops *hops, ferry_error *err)
     }
     hops->first = *req;
     hops->changed = true;
+    req->own_body = NULL; /* the first one's: who gives the hop another does not free that */
     req->target = target;
     req->url = url;
     return copy_fields(hops, true, true, err);
@@ -255,29 +257,47 @@ int fy_hops_add_cookies(struct fy_hops *hops, ferry_cookie_jar *jar, ferry_error
     return failed;
 }
 
-/* Takes every pair of that name out of the caller's cookies. */
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Whether a pair, up to its semicolon, is of that name. Without '=' it has none. */
+static bool is_named(const char *pair, size_t pair_len, const char *name, size_t len)
+{
+    const char *equals = memchr(pair, '=', pair_len);
+    const char *end = equals != NULL ? equals : pair;
+    while (end > pair && is_blank(end[-1])) {
+        end--;
+    }
+    return (size_t)(end - pair) == len && memcmp(pair, name, len) == 0;
+}
+
+/* Takes every pair of that name out of the caller's cookies. What stands between the others is the
+ * caller's own, too: it may be no more than a semicolon. */
 static void drop_cookie(struct fy_buffer *cookies, const char *name, size_t len)
 {
     size_t kept = 0;
-    for (size_t at = 0; at < cookies->len;) {
+    size_t at = 0;
+    while (at < cookies->len) {
+        size_t from = at;
+        while (at < cookies->len && is_blank(cookies->bytes[at])) {
+            at++;
+        }
         const char *pair = cookies->bytes + at;
-        const char *end = memchr(pair, ';', cookies->len - at);
-        size_t pair_len = end != NULL ? (size_t)(end - pair) : cookies->len - at;
-        at += pair_len + (end != NULL ? 1 : 0);
-        while (pair_len > 0 && *pair == ' ') {
-            pair++;
-            pair_len--;
+        const char *semicolon = memchr(pair, ';', cookies->len - at);
+        size_t pair_len = semicolon != NULL ? (size_t)(semicolon - pair) : cookies->len - at;
+        size_t end = at + pair_len + (semicolon != NULL ? 1 : 0);
+        if (!is_named(pair, pair_len, name, len)) {
+            from = kept > 0 ? from : at;
+            memmove(cookies->bytes + kept, cookies->bytes + from, end - from);
+            kept += end - from;
         }
-        const char *equals = memchr(pair, '=', pair_len);
-        size_t name_len = equals != NULL ? (size_t)(equals - pair) : 0;
-        if (pair_len > 0 && (name_len != len || memcmp(pair, name, len) != 0)) {
-            if (kept > 0) {
-                memcpy(cookies->bytes + kept, "; ", 2);
-                kept += 2;
-            }
-            memmove(cookies->bytes + kept, pair, pair_len);
-            kept += pair_len;
-        }
+        at = end;
+    }
+    while (kept < cookies->len && kept > 0 &&
+           (is_blank(cookies->bytes[kept - 1]) || cookies->bytes[kept - 1] == ';')) {
+        kept--;
     }
     cookies->len = kept;
 }
@@ -322,6 +342,17 @@ bool fy_hops_may_repeat(const struct fy_hops *hops)
     return fy_request_rewindable(hops->req);
 }
 
+/* Whether the caller's Host goes along: it went with this hop, and still names the server. The hop
+ * may have one of the redirect function's, which was for it alone. */
+static bool keeps_own_host(const struct fy_hops *hops, const struct fy_url *next,
+                           const char *location)
+{
+    const char *own = fy_header_get(&hops->first.header, "Host");
+    const char *sent = fy_header_get(&hops->req->header, "Host");
+    return own != NULL && sent != NULL && strcmp(own, sent) == 0 &&
+           fy_redirect_keeps_host(&hops->req->url, next, location);
+}
+
 /* The URL that a Location leads to. */
 static int locate(const struct fy_hops *hops, struct fy_url *url, const char *location,
                   ferry_error *err)
@@ -360,8 +391,7 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
         fy_fail_memory(err);
         goto fail;
     }
-    bool keeps_host = fy_header_get(&req->header, "Host") != NULL &&
-                      fy_redirect_keeps_host(&req->url, &url, location);
+    bool keeps_host = keeps_own_host(hops, &url, location);
     hops->secrets_gone = hops->secrets_gone || !fy_redirect_same_site(fy_hops_site(hops), &url);
     drop_own(hops);
     req->method = redirect->method;
@@ -395,6 +425,8 @@ void fy_hops_put_body(struct fy_hops *hops, bool with_body)
     await_writing(hops);
     hops->body_read = hops->body_read || req->body_read;
     req->body_dropped = !with_body;
+    free(req->own_body);
+    req->own_body = NULL;
     if (with_body) {
         req->body = hops->first.body;
         req->body_read = hops->body_read;

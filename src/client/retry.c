@@ -57,6 +57,7 @@ static int64_t decide(const struct fy_retry *retry, const struct fy_hops *hops,
         .number = hops->retries + 1,
         .status = res != NULL ? res->status : 0,
         .code = res != NULL ? 0 : err->code,
+        .os_errno = res != NULL ? 0 : err->os_errno,
         .retry_after = res != NULL ? fy_header_get(&res->header, "Retry-After") : NULL,
         .idempotent = fy_retry_idempotent(req->method) || fy_request_replayable(req),
         /* Without a response the send is over: a body that was not begun by then is as good as new. */

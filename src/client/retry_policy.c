@@ -106,19 +106,26 @@ static bool status_passes(const struct fy_retry_policy *policy, int status)
     return *passing != 0;
 }
 
-/* What another connection may cure. What the caller has done or decided, it does not. */
-static bool error_passes(int code)
+bool fy_retry_other_connection(int code, int os_errno)
 {
     switch (code) {
     case FERRY_ERESOLVE:
     case FERRY_ECONNECT:
-    case FERRY_ETIMEOUT: /* one of the transport's: after the send's own nobody asks */
     case FERRY_ETRUNCATED:
     case FERRY_ESERVERCLOSED:
     case FERRY_EREAD:
     case FERRY_EWRITE: return true;
+    case FERRY_ETLS: return os_errno != 0; /* in the handshake, which TLS had nothing against */
     default: return false;
     }
+}
+
+/* What another connection may cure. What the caller has done or decided, it does not. A timeout is
+ * one of the transport's: after the send's own nobody asks. */
+static bool error_passes(const struct fy_retry_attempt *attempt)
+{
+    return attempt->code == FERRY_ETIMEOUT ||
+           fy_retry_other_connection(attempt->code, attempt->os_errno);
 }
 
 bool fy_retry_idempotent(const char *method)
@@ -144,7 +151,7 @@ int64_t fy_retry_decide(const struct fy_retry_policy *policy,
                         const struct fy_retry_attempt *attempt)
 {
     bool passes =
-        attempt->status != 0 ? status_passes(policy, attempt->status) : error_passes(attempt->code);
+        attempt->status != 0 ? status_passes(policy, attempt->status) : error_passes(attempt);
     if (attempt->number >= policy->attempts || !passes || !attempt->rewindable ||
         !(attempt->idempotent || policy->any_method || not_acted_upon(attempt))) {
         return -1;

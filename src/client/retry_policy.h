@@ -24,6 +24,7 @@ struct fy_retry_attempt {
     int number;              /* 1 for the first */
     int status;              /* of the response; 0: none came */
     int code;                /* of the error when none came */
+    int os_errno;            /* likewise */
     const char *retry_after; /* the field, or NULL */
     bool idempotent;         /* fy_retry_idempotent(), or an Idempotency-Key */
     bool rewindable;         /* the body can be sent again */
@@ -37,6 +38,9 @@ int64_t fy_retry_decide(const struct fy_retry_policy *policy,
 
 /* Whether to do it twice is to do it once: the methods of RFC 9110 section 9.2.2. */
 bool fy_retry_idempotent(const char *method);
+
+/* Whether an error is one of a connection that was not made, or broke: another may do better. */
+bool fy_retry_other_connection(int code, int os_errno);
 
 /* Exponential with full jitter: a wait between 0 and base * 2^(number - 1), at most max. */
 int64_t fy_backoff_ms(int64_t base_ms, int64_t max_ms, int number, uint64_t random);

@@ -19,14 +19,18 @@
 #include "task/clock.h"
 #include "task/sched.h"
 
-/* The nearer of the client's and the request's timeouts, from now. */
+/* The nearest of the client's and the request's timeouts, from now, and of the send's that this one
+ * is a part of, if it is: a round tripper may send the request through a client of its own. */
 static void set_deadline(const ferry_client *client, ferry_request *req)
 {
     struct fy_send *send = &req->send;
-    send->deadline = FY_NEVER;
-    send->deadline_of = "request timeout";
-    if (req->timeout_ms > 0) {
+    if (send->deadline_of == NULL) {
+        send->deadline = FY_NEVER;
+        send->deadline_of = "request timeout";
+    }
+    if (req->timeout_ms > 0 && fy_after_ms(req->timeout_ms) < send->deadline) {
         send->deadline = fy_after_ms(req->timeout_ms);
+        send->deadline_of = "request timeout";
     }
     if (client->timeout_ms > 0 && fy_after_ms(client->timeout_ms) < send->deadline) {
         send->deadline = fy_after_ms(client->timeout_ms);
@@ -63,6 +67,7 @@ static ferry_response *round_trip(ferry_client *client, ferry_request *req, ferr
         return ferry_transport_round_trip_at(client->transport, req, err, req->send.file,
                                              req->send.line);
     }
+    *err = (ferry_error){0};
     res = client->round_tripper.round_trip(client->round_tripper.self, req, err);
     if (res != NULL) {
         complete(res, req);
@@ -103,6 +108,7 @@ static int may_follow(const ferry_client *client, const struct fy_hops *hops,
     if (client->on_redirect == NULL) {
         return FERRY_REDIRECT_FOLLOW;
     }
+    *err = (ferry_error){0};
     int word = client->on_redirect(client->on_redirect_arg, hops->req, res, count, err);
     if (word != FERRY_REDIRECT_FOLLOW && word != FERRY_REDIRECT_STOP) {
         word = FERRY_REDIRECT_FAIL;
@@ -229,8 +235,7 @@ FERRY_API ferry_response *ferry_client_do_at(ferry_client *client, ferry_request
         fy_hops_end(&hops); /* whose body it is is told that it is not needed */
         return NULL;
     }
-    struct fy_send outer =
-        req->send;     /* a round tripper may send the request through a client of its own */
+    struct fy_send outer = req->send;
     ferry_error cause; /* large, and seldom more than its code */
     cause.code = client->refused.code;
     set_deadline(client, req);

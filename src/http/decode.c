@@ -1,7 +1,8 @@
 /*
  * Several codings are stages in a row, the last one applied in front: each takes its input from the
  * buffer that the one before it fills. The limits are here, the same for every coding: how much
- * comes out of each stage, and how much a stage may take without giving anything.
+ * comes out of each stage, how much a stage may take without giving anything, and how much work in
+ * between may come to little.
  */
 #include "http/decode.h"
 
@@ -18,6 +19,11 @@
 /* Input without a byte of output: a name in a gzip header, empty blocks, skippable frames. Inside a
  * row of codings a few kilobytes from the wire can become any amount of that. */
 #define BARREN_MAX ((size_t)16 << 20)
+
+/* What comes out in the end excuses so many times its bytes between the stages. An honest row has few
+ * more there than come out; one in which each stage wastes as much as it may by itself has a thousand
+ * times more with every stage, and a few hundred bytes would keep a reader busy for hours. */
+#define ROW_ALLOWANCE ((size_t)32)
 
 struct known {
     const char *name;
@@ -123,6 +129,7 @@ struct stage {
 struct fy_decoder {
     int64_t max; /* -1: none */
     int count;
+    size_t row_excess; /* bytes taken between stages beyond what came out in the end excuses */
     struct stage stages[FY_CODINGS_MAX]; /* the first takes what comes from the wire */
 };
 
@@ -193,9 +200,23 @@ static enum fy_decode_result fail_stage(const struct stage *stage, const char *r
     return FY_DECODE_FAILED;
 }
 
+/* Whether a stage has taken, or the row has, too much for what came of it. */
+static bool is_barren(struct fy_decoder *decoder, struct stage *stage, size_t taken, size_t given)
+{
+    bool first = stage == &decoder->stages[0];
+    bool last = stage == &decoder->stages[decoder->count - 1];
+    size_t excess = decoder->row_excess + (first ? 0 : taken);
+    if (last) {
+        excess = given < excess / ROW_ALLOWANCE ? excess - given * ROW_ALLOWANCE : 0;
+    }
+    decoder->row_excess = excess;
+    stage->barren = given > 0 ? 0 : stage->barren + taken;
+    return stage->barren > BARREN_MAX || excess > BARREN_MAX;
+}
+
 /* One step of one stage, within its limits: it is offered room for one byte too many, and if that
  * one comes, it is taken back. */
-static enum fy_decode_result step_stage(const struct fy_decoder *decoder, struct stage *stage,
+static enum fy_decode_result step_stage(struct fy_decoder *decoder, struct stage *stage,
                                         struct fy_decode_io *io, ferry_error *err)
 {
     struct fy_decode_io offered = *io;
@@ -211,7 +232,7 @@ static enum fy_decode_result step_stage(const struct fy_decoder *decoder, struct
     io->in = offered.in;
     io->in_len = offered.in_len;
     stage->given += (int64_t)given;
-    stage->barren = given > 0 ? 0 : stage->barren + taken;
+    bool barren = is_barren(decoder, stage, taken, given);
     bool too_big = decoder->max >= 0 && stage->given > decoder->max;
     given -= too_big ? 1 : 0;
     io->out += given;
@@ -221,7 +242,7 @@ static enum fy_decode_result step_stage(const struct fy_decoder *decoder, struct
                 (long long)decoder->max);
         return FY_DECODE_FAILED;
     }
-    if (stage->barren > BARREN_MAX) {
+    if (barren) {
         return fail_stage(stage, "too much of it decodes to nothing", err);
     }
     return result == FY_DECODE_FAILED ? fail_stage(stage, reason, err) : result;

@@ -354,6 +354,7 @@ int ferry_request_set_body(ferry_request *req, const void *data, size_t len)
     }
     return put_body(
         req, (struct fy_request_body){.kind = len == 0 ? FY_REQUEST_NO_BODY : FY_REQUEST_MEMORY,
+                                      .given = data != NULL,
                                       .len = (int64_t)len,
                                       .data = data,
                                       .fd = -1});
@@ -387,6 +388,7 @@ int ferry_request_set_body_fd(ferry_request *req, int fd, int64_t offset, int64_
     }
     return put_body(
         req, (struct fy_request_body){.kind = len == 0 ? FY_REQUEST_NO_BODY : FY_REQUEST_FILE,
+                                      .given = true,
                                       .len = len,
                                       .fd = fd,
                                       .offset = offset});
@@ -405,6 +407,7 @@ int ferry_request_set_body_reader(ferry_request *req, ferry_read_fn read, int (*
         REFUSE(req, "a body of %lld bytes", (long long)len);
     }
     return put_body(req, (struct fy_request_body){.kind = FY_REQUEST_READER,
+                                                  .given = true,
                                                   .len = len,
                                                   .fd = -1,
                                                   .read = read,

@@ -25,6 +25,7 @@ enum fy_request_body_kind {
 /* Borrowed from the caller. */
 struct fy_request_body {
     enum fy_request_body_kind kind;
+    bool given;  /* there is one, if only an empty one, which is of no kind */
     int64_t len; /* bytes; -1: unknown (reader only; a file's is found when it is set) */
     const void *data;
     int fd;

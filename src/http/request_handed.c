@@ -63,8 +63,13 @@ static ssize_t read_reader(ferry_request *req, void *buf, size_t len, ferry_erro
     req->body_read = true;
     errno = 0;
     ssize_t got = req->body.read(req->body.arg, buf, len);
+    int cause = errno;
+    if (got < 0 && req->body.failure != NULL) {
+        *err = *req->body.failure(req->body.arg);
+        fy_error_prefix(err, "reading the request's body");
+        return -1;
+    }
     if (got < 0) {
-        int cause = errno;
         return fy_fail(err, FERRY_EBODY, cause, "reading the request's body: %s",
                        cause != 0 ? fy_errno_text(cause) : "its reader reported an error");
     }

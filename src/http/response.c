@@ -16,6 +16,10 @@
 
 FY_SLAB_STATIC(responses, FY_RESPONSE_BYTES, FY_SLAB_CHUNK)
 
+/* The failure of a read for which there was no memory. */
+static const ferry_error failure_not_kept = {
+    .code = FERRY_ENOMEM, .os_errno = ENOMEM, .message = "out of memory"};
+
 static void forget_users(struct fy_exit_hook *hook);
 static void forget_lost_users(struct fy_exit_hook *hook);
 
@@ -55,7 +59,9 @@ void fy_response_free(ferry_response *res)
     if (res->tls_release != NULL) {
         res->tls_release(res->tls_held);
     }
-    free(res->failure);
+    if (res->failure != &failure_not_kept) {
+        free((void *)res->failure);
+    }
     fy_arena_free(&res->arena);
     fy_spare_give(&res->sched->responses, res);
 }
@@ -199,15 +205,15 @@ void fy_response_end_use(ferry_response *res)
     fy_leave();
 }
 
-/* A failure is told again by every later read. */
+/* A failure is told again by every later read. This read's caller has it; where there is no memory to
+ * tell it twice, the next one is told that, and of no clean end. */
 static void keep_failure(ferry_response *res, const ferry_error *err)
 {
-    res->failure = malloc(sizeof *res->failure);
-    if (res->failure != NULL) {
-        *res->failure = *err;
-    } else {
-        res->ended = true; /* this read's caller has it; there is no memory to tell it twice */
+    ferry_error *copy = malloc(sizeof *copy);
+    if (copy != NULL) {
+        *copy = *err;
     }
+    res->failure = copy != NULL ? copy : &failure_not_kept;
 }
 
 /* Another task, or another thread, has closed what this one is in the middle of using. */

@@ -29,6 +29,9 @@ struct fy_body_ops {
     /* Likewise, for at most ms milliseconds: FY_READ_LATER when they have passed without a byte,
      * which is no failure. NULL: this body never lets its reader wait. */
     ssize_t (*read_within)(void *body, void *buf, size_t len, int64_t ms, ferry_error *err);
+    /* Where no read is needed yet: 0, or -1 and *err as the next read would have it because the request
+     * was cancelled, or its time is over. NULL: neither happens. */
+    int (*check)(void *body, ferry_error *err);
     /* Up to len bytes into an empty pipe, by the kernel; else as read, or FY_MOVE_NOT. NULL: never. */
     ssize_t (*move)(void *body, int pipe, size_t len, ferry_error *err);
     /* As ferry_response_write; NULL: this body cannot. */
@@ -60,12 +63,12 @@ struct ferry_response {
     const ferry_tls_info *tls;
     void *tls_held;
     void (*tls_release)(void *held);
-    ferry_error *failure; /* the first failed read's, told again by the next; NULL: none */
-    bool decoded;         /* a content coding is taken off on the way */
-    bool ended;           /* a read has returned 0 */
-    bool closed;          /* ferry_response_close has been called */
-    bool reading;         /* a task is in a read of the body */
-    int users;            /* calls that are in it: the last to leave a closed one frees it */
+    const ferry_error *failure; /* the first failed read's, told again by the next; NULL: none */
+    bool decoded;               /* a content coding is taken off on the way */
+    bool ended;                 /* a read has returned 0 */
+    bool closed;                /* ferry_response_close has been called */
+    bool reading;               /* a task is in a read of the body */
+    int users;                  /* calls that are in it: the last to leave a closed one frees it */
     struct fy_exit_hook leftover; /* in sched->leftovers while there are users: a thread may end */
     struct fy_ledger_entry entry;
     _Alignas(max_align_t) char room[]; /* up to FY_RESPONSE_BYTES in all: most heads fit */
@@ -88,8 +91,8 @@ ssize_t fy_response_move_body(ferry_response *res, int pipe, size_t len, ferry_e
 /* An empty response on the running scheduler, not in the ledger yet. NULL when out of memory. */
 ferry_response *fy_response_new(void);
 
-/* Notes the trailer names that the head announces. -1 when out of memory. */
-int fy_response_announce_trailers(ferry_response *res);
+/* Notes the trailer names that the head announces, the first 'most' of them. -1 when out of memory. */
+int fy_response_announce_trailers(ferry_response *res, size_t most);
 
 /* Frees the memory, nothing else, under its scheduler's lock: for one that never reached the ledger,
  * and by the close. */

@@ -19,15 +19,17 @@ static bool is_in(const struct fy_header *header, const char *name, size_t len)
     return false;
 }
 
-/* Names that cannot come, or that are no names, are passed over: it is only an announcement. */
-int fy_response_announce_trailers(ferry_response *res)
+/* Names that cannot come, or that are no names, are passed over: it is only an announcement. So are
+ * those beyond the number that may come: each is compared with all before it, and a head has room for
+ * a hundred thousand. */
+int fy_response_announce_trailers(ferry_response *res, size_t most)
 {
     const struct fy_field *field = NULL;
     while ((field = fy_header_find(&res->header, "Trailer", field)) != NULL) {
         const char *rest = field->value;
         const char *name;
         size_t len;
-        while (fy_next_element(&rest, &name, &len)) {
+        while (res->announced.count < most && fy_next_element(&rest, &name, &len)) {
             if (fy_is_token(name, len) && fy_trailer_allows(name, len) &&
                 !is_in(&res->announced, name, len) &&
                 fy_header_add(&res->announced, &res->arena, name, len, "", 0) != 0) {

@@ -337,6 +337,9 @@ static char *resolve_target(const char *base_target, const char *reference, ferr
     }
     if (code == URI_SUCCESS) {
         const char *path = text + strlen(STAND_IN);
+        if (strncmp(path, "/.//", 4) == 0 && strcspn(reference, "?") > 0) {
+            path += 2; /* uriparser's, for URIs where "//" would begin a host: not so behind one */
+        }
         target = strdup(*path == '\0' ? "/" : path);
         code = target == NULL ? URI_ERROR_MALLOC : URI_SUCCESS;
     }

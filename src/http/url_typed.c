@@ -91,13 +91,13 @@ enum fy_reference_kind fy_url_reference_kind(const char *text)
     return text[0] == '/' && text[1] == '/' ? FY_REFERENCE_OTHER_HOST : FY_REFERENCE_RELATIVE;
 }
 
-/* The user info that text seems to hold, for masking: from after "://" (or the beginning) to the
- * last @ before the path; where there is none, to the last @ at all, because a password with a
- * slash in it is a password still. */
+/* The user info that text seems to hold, for masking: from after the slashes of "http://", "//" and
+ * the like (or the beginning) to the last @ before the path; where there is none, to the last @ at
+ * all, because a password with a slash in it is a password still. */
 static size_t mask_password(struct fy_buffer *out, const char *text)
 {
-    const char *start = strstr(text, "://");
-    start = start == NULL ? text : start + 3;
+    const char *slashes = text + strcspn(text, "/?#");
+    const char *start = strncmp(slashes, "//", 2) == 0 ? slashes + strspn(slashes, "/") : text;
     const char *at = memrchr(start, '@', strcspn(start, "/?#"));
     if (at == NULL && memchr(start, ':', strcspn(start, "/?#")) != NULL) {
         at = strrchr(start, '@');

@@ -128,16 +128,41 @@ static struct fy_stream *through_socks(const struct fy_dial *dial, const struct 
     return ask_socks(dial, through, NULL, &unreachable, err);
 }
 
+/* SOCKS4 has no room for those of IPv6: they are left out, unless there are no others. */
+static void leave_ipv6_out(struct fy_addresses *addresses)
+{
+    const struct fy_local_end four = {.family = AF_INET};
+    bool has_four = false;
+    for (size_t i = 0; i < addresses->count; i++) {
+        has_four = has_four || addresses->list[i].sockaddr.ss_family == AF_INET;
+    }
+    if (has_four) {
+        fy_local_end_choose(&four, addresses);
+    }
+}
+
 /* What the target is asked for by: addresses, or if there are none its name. A name that is a
- * literal goes as the address that it is, whoever looks names up. */
+ * literal goes as the address that it is, whoever looks names up. It is the proxy that connects to
+ * them, so this machine's own address does not matter; ip_version does, for what a name is found to
+ * have. */
 static int target_addresses(const struct fy_dial *dial, const struct fy_proxy *proxy,
                             struct fy_addresses *addresses, ferry_error *err)
 {
     struct fy_address literal;
+    bool is_literal = fy_address_parse(&literal, dial->host, dial->port);
+    const struct fy_local_end far = {
+        .family = is_literal || dial->local == NULL ? AF_UNSPEC : dial->local->ip_version};
+    struct fy_dial target = *dial;
     *addresses = (struct fy_addresses){0};
-    if (proxy->kind == FY_PROXY_SOCKS5 || proxy->kind == FY_PROXY_SOCKS4 ||
-        fy_address_parse(&literal, dial->host, dial->port)) {
-        return fy_dial_resolve(dial, addresses, err);
+    if (!is_literal && proxy->kind != FY_PROXY_SOCKS5 && proxy->kind != FY_PROXY_SOCKS4) {
+        return 0;
+    }
+    target.local = &far;
+    if (fy_dial_resolve(&target, addresses, err) != 0) {
+        return -1;
+    }
+    if (fy_proxy_is_socks4(proxy)) {
+        leave_ipv6_out(addresses);
     }
     return 0;
 }

@@ -49,11 +49,12 @@ int fy_local_end_init(struct fy_local_end *end, const ferry_transport_options *o
     *end = (struct fy_local_end){.delays = options->delay_small_writes != 0};
     switch (options->ip_version) {
     case 0: break;
-    case 4: end->family = AF_INET; break;
-    case 6: end->family = AF_INET6; break;
+    case 4: end->ip_version = AF_INET; break;
+    case 6: end->ip_version = AF_INET6; break;
     default:
         fy_fail(&end->refused, FERRY_EINVAL, 0, "the transport's ip_version is neither 4 nor 6");
     }
+    end->family = end->ip_version;
     take_ports(end, options->local_port, options->last_local_port);
     if (options->local_address != NULL) {
         take_address(end, options->local_address);
@@ -182,7 +183,8 @@ bool fy_local_end_explains(const struct fy_local_end *end, int error, char text[
     char address[FY_ADDRESS_TEXT] = "";
     char ports[32] = "";
     bool ours = error == EADDRNOTAVAIL || error == EADDRINUSE || error == ENODEV ||
-                error == EPERM || error == EACCES;
+                error == EPERM || error == EACCES ||
+                error == EINVAL; /* a loopback address, and one elsewhere */
     if (end == NULL || !ours ||
         (end->address.len == 0 && end->interface == NULL && end->first_port == 0)) {
         return false;

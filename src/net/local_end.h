@@ -19,7 +19,8 @@ struct fy_local_end {
     struct fy_address address;      /* len 0: any */
     char *interface;                /* allocated; NULL: any */
     uint16_t first_port, last_port; /* 0: any */
-    int family;                     /* AF_INET or AF_INET6; AF_UNSPEC: both */
+    int ip_version;                 /* the option: AF_INET or AF_INET6; AF_UNSPEC: not set */
+    int family;                     /* likewise, of what is dialed: the option's, or the address' */
     bool delays;                    /* small writes wait for their acknowledgements (Nagle) */
     ferry_error refused;            /* why the options cannot be used; code 0: they can */
 };

@@ -258,27 +258,37 @@ int fy_proxy_choose(const struct fy_proxy_settings *settings, const char *scheme
     return 0;
 }
 
-char *fy_proxy_url(const char *setting, ferry_error *err)
+/* What stands before "://" in a setting: 0; or -1 and *err, with nothing of a password in it. */
+static int check_scheme(const char *setting, size_t len, ferry_error *err)
 {
-    static const char *const schemes[] = {"http://",    "https://",  "socks5://",
-                                          "socks5h://", "socks4://", "socks4a://"};
-    const char *end = strstr(setting, "://");
-    bool known = end == NULL;
-    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0] && !known; i++) {
-        size_t len = (size_t)(end - setting) + 3;
-        char scheme[16];
-        if (len < sizeof scheme) {
-            memcpy(scheme, setting, len);
-            scheme[len] = '\0';
-            known = equal_fold(scheme, schemes[i]);
+    static const char *const schemes[] = {"http",    "https",  "socks5",
+                                          "socks5h", "socks4", "socks4a"};
+    char scheme[40];
+    size_t valid =
+        strspn(setting, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.");
+    if (len == 0 || valid < len) {
+        return fy_fail(err, FERRY_EURL, 0,
+                       "it has a \"://\" where none can be: percent-encode what is no letter or "
+                       "digit in the name and the password");
+    }
+    len = len < sizeof scheme ? len : sizeof scheme - 1;
+    memcpy(scheme, setting, len);
+    scheme[len] = '\0';
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        if (equal_fold(scheme, schemes[i])) {
+            return 0;
         }
     }
-    if (!known) {
-        fy_fail(err, FERRY_EUNSUPPORTED, 0, "a proxy cannot have the scheme \"%.*s\"",
-                (int)(end - setting < 40 ? end - setting : 40), setting);
+    return fy_fail(err, FERRY_EUNSUPPORTED, 0, "a proxy cannot have the scheme \"%s\"", scheme);
+}
+
+char *fy_proxy_url(const char *setting, ferry_error *err)
+{
+    const char *end = strstr(setting, "://");
+    if (end != NULL && check_scheme(setting, (size_t)(end - setting), err) != 0) {
         return NULL;
     }
-    const char *prefix = end == NULL ? schemes[0] : "";
+    const char *prefix = end != NULL ? "" : strncmp(setting, "//", 2) == 0 ? "http:" : "http://";
     size_t size = strlen(prefix) + strlen(setting) + 1;
     char *url = malloc(size);
     if (url == NULL) {

@@ -32,8 +32,9 @@ void fy_proxy_from_environment(struct fy_proxy_settings *settings, char *(*get)(
 int fy_proxy_choose(const struct fy_proxy_settings *settings, const char *scheme, const char *host,
                     uint16_t port, const char **proxy, ferry_error *err);
 
-/* The setting as a URL: "http://" is put before a bare host or host:port. From malloc(). NULL and
- * *err: out of memory, or a scheme that no proxy has (http, https, socks4, socks4a, socks5, socks5h do). */
+/* The setting as a URL: "http://" is put before a bare host or host:port, "http:" before "//host".
+ * From malloc(). NULL and *err: out of memory, or a scheme that no proxy has (http, https, socks4,
+ * socks4a, socks5, socks5h do), or that is none. */
 char *fy_proxy_url(const char *setting, ferry_error *err);
 
 /* Whether a no_proxy list names the host. Its entries, separated by commas or blanks: "*"; a name,

@@ -145,7 +145,8 @@ static void wait_for_connect(void *arg)
     fy_chan_send(&attempt->race->reports, attempt, "reporting a connect");
 }
 
-static void begin_next(struct race *race)
+/* False: it is over already. */
+static bool begin_next(struct race *race)
 {
     struct attempt *attempt = &race->attempts[race->begun++];
     if (is_traced(race->dial)) {
@@ -161,11 +162,12 @@ static void begin_next(struct race *race)
             NULL) {
             attempt->running = true;
             race->running++;
-            return;
+            return true;
         }
         attempt->result = -ENOMEM;
     }
     conclude(race, attempt);
+    return false;
 }
 
 static void reported(struct race *race, struct attempt *attempt)
@@ -215,8 +217,7 @@ static void run(struct race *race)
     int64_t next = INT64_MIN; /* when the next address has its turn, if none has failed before */
     while (race->winner == NULL) {
         if (race->begun < race->count && (race->running == 0 || fy_now() >= next)) {
-            begin_next(race);
-            next = fy_after_ms(delay_ms);
+            next = begin_next(race) ? fy_after_ms(delay_ms) : INT64_MIN;
             continue;
         }
         if (race->running == 0) {

@@ -119,6 +119,7 @@ struct flight {
     struct fy_link link;      /* in sched->lookups while it is under way */
     struct fy_exit_hook exit; /* a thread that ends may have discarded them all */
     const struct fy_resolver *resolver;
+    uint64_t flushes;    /* of the resolver's cache, when it began */
     char *name;          /* allocated */
     int holds;           /* the leader's and each follower's */
     struct fy_chan over; /* closes, and from then on this is valid: */
@@ -148,6 +149,11 @@ static void flight_exit(struct fy_exit_hook *hook)
     flight_free(FY_CONTAINER(hook, struct flight, exit));
 }
 
+static uint64_t flushes_of(const struct fy_resolver *resolver)
+{
+    return resolver->cache != NULL ? fy_dns_cache_flushes(resolver->cache) : 0;
+}
+
 static struct flight *flight_new(const struct fy_resolver *resolver, const char *name)
 {
     struct fy_sched *sched = fy_sched_running();
@@ -161,6 +167,7 @@ static struct flight *flight_new(const struct fy_resolver *resolver, const char 
         return NULL;
     }
     flight->resolver = resolver;
+    flight->flushes = flushes_of(resolver);
     flight->holds = 1;
     flight->exit.run = flight_exit;
     fy_chan_init(&flight->over, NULL, 0);
@@ -169,12 +176,15 @@ static struct flight *flight_new(const struct fy_resolver *resolver, const char 
     return flight;
 }
 
+/* What began before a flush may ask whom nobody is to ask any more. */
 static struct flight *flight_find(const struct fy_resolver *resolver, const char *name)
 {
+    const uint64_t flushes = flushes_of(resolver);
     FY_LIST_EACH(link, &fy_sched_running()->lookups)
     {
         struct flight *flight = FY_CONTAINER(link, struct flight, link);
-        if (flight->resolver == resolver && strcasecmp(flight->name, name) == 0) {
+        if (flight->resolver == resolver && flight->flushes == flushes &&
+            strcasecmp(flight->name, name) == 0) {
             return flight;
         }
     }
@@ -196,7 +206,6 @@ static int lead(struct fy_resolver *resolver, struct fy_addresses *addresses, co
                 uint16_t port, int64_t deadline, struct fy_chan *canceled, ferry_error *err)
 {
     struct fy_dns_cache *cache = resolver->cache;
-    uint64_t flushes = cache != NULL ? fy_dns_cache_flushes(cache) : 0;
     int64_t ttl = 0;
     struct flight *flight = flight_new(resolver, host);
     if (flight == NULL) {
@@ -207,7 +216,8 @@ static int lead(struct fy_resolver *resolver, struct fy_addresses *addresses, co
     if (flight->result == 0) {
         fy_addresses_interleave(&flight->addresses);
         if (cache != NULL) {
-            fy_dns_cache_keep(cache, host, fy_dns_cache_now(), &flight->addresses, ttl, flushes);
+            fy_dns_cache_keep(cache, host, fy_dns_cache_now(), &flight->addresses, ttl,
+                              flight->flushes);
         }
     }
     fy_list_remove(&flight->link);

@@ -139,7 +139,8 @@ static int fail_handshake(struct fy_tls_stream *self)
     return fy_tls_failed(self);
 }
 
-/* below failed, or ended, with the handshake still going on. */
+/* below failed, or ended, with the handshake still going on. An errno tells this from a handshake that
+ * TLS itself has ended: another try may do better. */
 static int fail_below(int error, ferry_error *err)
 {
     switch (error) {
@@ -147,7 +148,8 @@ static int fail_below(int error, ferry_error *err)
     case ECANCELED: return fy_fail(err, FERRY_ECANCELED, 0, "canceled");
     case ENOMEM: return fy_fail(err, FERRY_ENOMEM, ENOMEM, "out of memory");
     case FY_TRUNCATED:
-        return fy_fail(err, FERRY_ETLS, 0, "the server closed the connection during the handshake");
+        return fy_fail(err, FERRY_ETLS, ECONNRESET,
+                       "the server closed the connection during the handshake");
     default: return fy_fail(err, FERRY_ETLS, error, "handshake: %s", fy_errno_text(error));
     }
 }

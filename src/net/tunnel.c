@@ -201,13 +201,33 @@ static int write_request(struct fy_buffer *out, const struct fy_tunnel *tunnel, 
 
 /* ----------------------------------------------------------------------------- what it leads to */
 
+/* Whether a challenge of that scheme may be among those of a 407 (RFC 9110 section 11.6.1), which
+ * commas separate; in a quoted string there might be one that is none. */
+static bool offers(const struct fy_header *header, const char *scheme)
+{
+    const size_t len = strlen(scheme);
+    const struct fy_field *field = NULL;
+    while ((field = fy_header_find(header, "Proxy-Authenticate", field)) != NULL) {
+        for (const char *at = field->value; *at != '\0'; at += strcspn(at, ",")) {
+            at += strspn(at, ", \t");
+            if (strnlen(at, len) == len && fy_equal_fold(at, scheme, len) &&
+                strchr(" \t,", at[len]) != NULL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* 407 (RFC 9110 section 15.5.8): what to do about it. */
 static enum fy_tunnel_result judge_407(const struct fy_tunnel *tunnel,
                                        const struct fy_tunnel_answer *answer, ferry_error *err)
 {
     const struct fy_proxy *proxy = tunnel->proxy;
     bool known = proxy->user != NULL || proxy->password != NULL;
-    const char *offers = fy_header_get(&answer->header, "Proxy-Authenticate");
+    bool basic = offers(&answer->header, "Basic");
+    bool digest = offers(&answer->header, "Digest");
+    bool any = fy_header_get(&answer->header, "Proxy-Authenticate") != NULL;
     enum fy_digest_found found = fy_proxy_challenged(tunnel->proxy, &answer->header, err);
     if (found == FY_DIGEST_FAILED) {
         return FY_TUNNEL_FAILED;
@@ -217,11 +237,14 @@ static enum fy_tunnel_result judge_407(const struct fy_tunnel *tunnel,
     } else if (!known) {
         fy_fail(err, FERRY_EPROXY, 0,
                 "it wants credentials (407): put user:password@ into the proxy's URL");
+    } else if (any && !basic && !digest) {
+        fy_fail(err, FERRY_EPROXY, 0,
+                "it wants credentials of a kind that is not known here (407): neither Basic nor "
+                "Digest ones");
     } else if (proxy->digest && found == FY_DIGEST_NONE) {
         fy_fail(err, FERRY_EPROXY, 0,
                 "it wants other credentials than Digest ones (407): leave proxy_digest out");
-    } else if (!proxy->digest && offers != NULL && strlen(offers) > 6 &&
-               fy_equal_fold(offers, "Digest", 6)) {
+    } else if (!proxy->digest && digest && !basic) {
         fy_fail(err, FERRY_EPROXY, 0, "it wants Digest credentials (407): set proxy_digest");
     } else {
         fy_fail(err, FERRY_EPROXY, 0,

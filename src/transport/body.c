@@ -135,7 +135,8 @@ static int count_line(struct fy_exchange *exchange, size_t line_len, uint64_t si
     return 0;
 }
 
-/* Takes lines until chunk data is next (1) or the body has ended (0); -1; FY_BODY_WOULD_PARK. */
+/* Takes lines until chunk data is next (1) or the body has ended (0); -1; FY_BODY_WOULD_PARK, also where
+ * a raw body's reader has lines to be given first. */
 static int next_chunk(struct fy_exchange *exchange, bool may_park, ferry_error *err)
 {
     struct fy_persist_conn *conn = exchange->conn;
@@ -152,7 +153,8 @@ static int next_chunk(struct fy_exchange *exchange, bool may_park, ferry_error *
             return fail_chunk(&parse, err);
         }
         if (result == FY_PARSE_MORE) {
-            ssize_t got = fill_line(conn, FY_CHUNK_LINE_MAX, may_park, err);
+            ssize_t got =
+                fill_line(conn, FY_CHUNK_LINE_MAX, may_park && exchange->lines.len == 0, err);
             if (got < 0) {
                 return (int)got;
             }
@@ -389,6 +391,20 @@ static ssize_t body_read_within(void *self, void *buf, size_t len, int64_t ms, f
     return read_done(exchange, got, err);
 }
 
+/* A connection that is closed before the body's fate is decided was closed on purpose: the request was
+ * cancelled, or its time is over. */
+static int body_check(void *self, ferry_error *err)
+{
+    struct fy_exchange *exchange = self;
+    if (is_over(exchange)) {
+        return (int)read_over(exchange, err);
+    }
+    if (!exchange->conn->is_closed) {
+        return 0;
+    }
+    return (int)read_done(exchange, fail_read(exchange->conn, -ECANCELED, err), err);
+}
+
 static ssize_t body_move(void *self, int pipe, size_t len, ferry_error *err)
 {
     struct fy_exchange *exchange = self;
@@ -499,6 +515,7 @@ static void body_release(void *self)
 
 static const struct fy_body_ops ops = {.read = body_read,
                                        .read_within = body_read_within,
+                                       .check = body_check,
                                        .move = body_move,
                                        .close = body_close,
                                        .release = body_release};

@@ -16,6 +16,10 @@
 /* Where the last chunk comes behind the data it comes at once, or within a packet's time. */
 #define RAW_END_WAIT_MS 50
 
+/* A few bytes may become gigabytes, between two of which nothing ever parks: after so many that were
+ * given out, others have a turn, and the deadline is heeded. */
+#define BYTES_PER_TURN ((size_t)1024 * 1024)
+
 /* In the response's arena, all under the lock. */
 struct fy_decoded_body {
     ferry_response *res;            /* whose body this is; which outlives it */
@@ -27,6 +31,7 @@ struct fy_decoded_body {
     unsigned char *input;       /* INPUT bytes, likewise */
     size_t input_at;            /* what the decoder has not taken */
     size_t input_len;
+    size_t given; /* bytes that came out since others had a turn */
     bool begun;   /* the raw body has brought a byte */
     bool reading; /* a task is in a read */
     bool closed;  /* the other end of the house has closed it meanwhile */
@@ -127,6 +132,20 @@ static ssize_t read_decoded(struct fy_decoded_body *body, void *buf, size_t len,
     }
 }
 
+/* Others' turn, if it is. -1 and *err when the connection has gone meanwhile, or the response. */
+static int take_turn(struct fy_decoded_body *body, ferry_error *err)
+{
+    if (body->given < BYTES_PER_TURN) {
+        return 0;
+    }
+    body->given = 0;
+    fy_yield();
+    if (body->closed) {
+        return -1; /* res tells its reader so */
+    }
+    return body->over->check != NULL ? body->over->check(body->raw, err) : 0;
+}
+
 static ssize_t decoded_read(void *self, void *buf, size_t len, ferry_error *err)
 {
     struct fy_decoded_body *body = self;
@@ -138,7 +157,11 @@ static ssize_t decoded_read(void *self, void *buf, size_t len, ferry_error *err)
         return 0;
     }
     body->reading = true;
-    ssize_t got = read_decoded(body, buf, len, err);
+    ssize_t got = take_turn(body, err);
+    if (got == 0) {
+        got = read_decoded(body, buf, len < BYTES_PER_TURN ? len : BYTES_PER_TURN, err);
+    }
+    body->given += got > 0 ? (size_t)got : 0;
     body->reading = false;
     if (body->ended || body->closed || body->failed || got < 0) {
         let_go(body);

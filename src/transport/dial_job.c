@@ -36,6 +36,15 @@ static void job_free(struct fy_dial_job *job)
     fy_slab_give(&jobs, job);
 }
 
+/* The thread has ended in the middle of a dial function of the user's: its task is no more. */
+static void job_lost(struct fy_exit_hook *hook)
+{
+    struct fy_dial_job *job = FY_CONTAINER(hook, struct fy_dial_job, exit);
+    job->want->dial = NULL;
+    FY_HOST_COUNT(job->counts, dial_failures);
+    job_free(job);
+}
+
 /* The thread ends. A dial function of the user's may never come back: its place is freed now. */
 static void job_exit(struct fy_exit_hook *hook)
 {
@@ -44,6 +53,9 @@ static void job_exit(struct fy_exit_hook *hook)
     job->place_lost = true;
     fy_want_dial_over(job->want);
     fy_pool_free_place(job->transport, job->host);
+    hook->run = job_lost;
+    hook->forked = NULL;
+    fy_list_push_front(&fy_sched_running()->leftovers, &hook->link);
 }
 
 /* The request was served by another connection: this one joins the pool, and outlives the thread. */

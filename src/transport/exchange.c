@@ -76,7 +76,7 @@ void fy_exchange_settled(struct fy_exchange *exchange)
 void fy_exchange_body_done(const ferry_request *req)
 {
     const struct fy_request_body *body = &req->body;
-    if (body->done != NULL && body->kind != FY_REQUEST_NO_BODY) {
+    if (body->done != NULL && body->given) {
         fy_leave();
         body->done(body->done_arg);
         (void)fy_enter();

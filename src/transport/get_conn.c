@@ -19,6 +19,10 @@
  * until the rest of a short body, already on its way, is here and its connection can be had. */
 #define DRAIN_GRACE_MS 5
 
+/* How long a dial is put off since there is another's that nobody needs. That one is ahead; but it
+ * may be the one of all that goes nowhere, or its thread may be elsewhere. */
+#define RELIANCE_MS 250
+
 /* How old the last look at the descriptors may be before idle connections are taken at their word. */
 #define STALE_AFTER FY_MILLISECOND
 
@@ -68,7 +72,7 @@ static void want_end(struct fy_want *want, bool canceled)
 {
     want->over = true;
     fy_list_remove(&want->exit.link);
-    bool nobody_else = fy_want_leave(want);
+    bool nobody_else = fy_want_leave(want, canceled);
     if (want->dial != NULL) {
         want->dial->trace = (ferry_trace){0};
         if (canceled && nobody_else) {
@@ -177,6 +181,14 @@ static enum outcome wait_for(struct fy_want *want, struct fy_cancel *cancel, int
 static enum outcome await_conn(struct fy_want *want, int entry, struct fy_cancel *cancel,
                                struct fy_persist_conn **conn)
 {
+    if (entry == FY_WANT_RELIES) {
+        enum outcome outcome = wait_for(want, cancel, fy_after_ms(RELIANCE_MS), conn,
+                                        "waiting for a dial that another request has begun");
+        if (outcome != TIME_OVER) {
+            return outcome;
+        }
+        entry = fy_want_rely_no_more(want);
+    }
     if (entry == FY_WANT_QUEUED) {
         return wait_for(want, cancel, FY_NEVER, conn,
                         "waiting for a connection's place at its host");

@@ -197,7 +197,9 @@ static int frame(struct reading *r, ferry_response *res)
         framing->keep_alive = false; /* it answers with 1.1, but to a request that cannot persist */
     }
     res->length = framing->announced;
-    if (framing->kind == FY_BODY_CHUNKED && fy_response_announce_trailers(res) != 0) {
+    const size_t most_trailers = (size_t)r->exchange->transport->set.max_header_fields;
+    if (framing->kind == FY_BODY_CHUNKED &&
+        fy_response_announce_trailers(res, most_trailers) != 0) {
         return fy_fail_memory(r->err);
     }
     return 0;

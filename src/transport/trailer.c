@@ -56,7 +56,7 @@ int fy_trailer_read(struct fy_exchange *exchange, bool may_park, ferry_error *er
                                  .len = fy_conn_input_len(input)};
         switch (fy_parse_field(&parse, &field)) {
         case FY_PARSE_MORE: {
-            int filled = fill(exchange, may_park, err);
+            int filled = fill(exchange, may_park && exchange->lines.len == 0, err);
             if (filled < 0) {
                 return filled;
             }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "task/clock.h"
 #include "task/sched.h"
 #include "transport/idle_pool.h"
 #include "transport/persist_conn.h"
@@ -18,6 +19,14 @@
 static int64_t choose(int64_t given, int64_t standard)
 {
     return given == 0 ? standard : given < 0 ? -1 : given;
+}
+
+/* As nanoseconds added to any time it is still a time. */
+#define LONGEST_MS (INT64_MAX / FY_MILLISECOND / 2)
+
+static int64_t choose_ms(int64_t given, int64_t standard)
+{
+    return given > LONGEST_MS ? LONGEST_MS : choose(given, standard);
 }
 
 static int choose_limit(int given, int standard)
@@ -31,13 +40,13 @@ static int settle(struct fy_transport_settings *set, const ferry_transport_optio
         .max_idle = choose_limit(given->max_idle, 1024),
         .max_idle_per_host = given->max_idle_per_host == 0 ? 256 : given->max_idle_per_host,
         .max_per_host = choose_limit(given->max_per_host, INT_MAX),
-        .idle_timeout_ms = choose(given->idle_timeout_ms, 90000),
-        .dial_timeout_ms = choose(given->dial_timeout_ms, 30000),
-        .tls_handshake_timeout_ms = choose(given->tls_handshake_timeout_ms, 10000),
-        .response_header_timeout_ms = choose(given->response_header_timeout_ms, -1),
-        .expect_continue_timeout_ms = choose(given->expect_continue_timeout_ms, 1000),
-        .abandoned_ms = choose(given->abandoned_ms, -1),
-        .keep_alive_probe_ms = choose(given->keep_alive_probe_ms, 15000),
+        .idle_timeout_ms = choose_ms(given->idle_timeout_ms, 90000),
+        .dial_timeout_ms = choose_ms(given->dial_timeout_ms, 30000),
+        .tls_handshake_timeout_ms = choose_ms(given->tls_handshake_timeout_ms, 10000),
+        .response_header_timeout_ms = choose_ms(given->response_header_timeout_ms, -1),
+        .expect_continue_timeout_ms = choose_ms(given->expect_continue_timeout_ms, 1000),
+        .abandoned_ms = choose_ms(given->abandoned_ms, -1),
+        .keep_alive_probe_ms = choose_ms(given->keep_alive_probe_ms, 15000),
         .max_header_bytes =
             given->max_header_bytes == 0 ? (size_t)256 * 1024 : given->max_header_bytes,
         .max_header_fields = choose_limit(given->max_header_fields, 200),
@@ -45,10 +54,10 @@ static int settle(struct fy_transport_settings *set, const ferry_transport_optio
         .disable_compression = given->disable_compression != 0,
         .max_decoded_bytes = choose(given->max_decoded_bytes, -1),
         .drain_bytes = choose(given->drain_bytes, (int64_t)256 * 1024),
-        .drain_ms = choose(given->drain_ms, 50),
+        .drain_ms = choose_ms(given->drain_ms, 50),
         .dial = given->dial,
         .dial_arg = given->dial_arg,
-        .fallback_delay_ms = choose(given->fallback_delay_ms, 250),
+        .fallback_delay_ms = choose_ms(given->fallback_delay_ms, 250),
         .ignore_content_length = given->ignore_content_length != 0,
         .send_proxy_protocol = given->send_proxy_protocol != 0,
     };
@@ -92,8 +101,8 @@ FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *op
     if (fy_transport_tls_init(&transport->tls, given.tls) != 0) {
         goto no_settings;
     }
-    if (fy_resolver_init(&transport->resolver, given.resolve, choose(given.dns_cache_ms, 60000)) !=
-        0) {
+    if (fy_resolver_init(&transport->resolver, given.resolve,
+                         choose_ms(given.dns_cache_ms, 60000)) != 0) {
         goto no_resolver;
     }
     if (fy_proxies_init(&transport->proxies, &given) != 0) {

@@ -68,7 +68,8 @@ struct fy_host {
     int drains;      /* connections whose closed body is being read on */
     int dials;       /* under way, or about to be */
     int spare_dials; /* those of them that who began them does not need any more, less the requests
-                        that wait for one instead of dialing */
+                        that wait for one instead of dialing, less lost_dials */
+    int lost_dials;  /* how many of these were waited for in vain: they may never end */
     struct fy_host_counts *counts; /* of its key; set when the first request comes */
 };
 

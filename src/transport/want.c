@@ -30,6 +30,19 @@ static void unlist(struct fy_pool *pool, struct fy_want *want)
     }
 }
 
+/* Under pool.lock: it has relied on a spare dial in vain, which others are not to do after it: that
+ * dial may be a function of the user's that never comes back. */
+static void write_off(struct fy_want *want)
+{
+    struct fy_host *host = want->host;
+    want->relies = false;
+    if (host->spare_dials < 0) {
+        host->spare_dials++; /* it relied on one that has ended */
+    } else {
+        host->lost_dials++;
+    }
+}
+
 /* Under pool.lock and the lock of the scheduler that both are on. */
 static void hand_over(struct fy_persist_conn *conn, struct fy_want *want)
 {
@@ -129,12 +142,26 @@ void fy_want_dial_begins(struct fy_want *want)
     pthread_mutex_unlock(&want->transport->pool.lock);
 }
 
+/* Under pool.lock: it brings nothing any more that others could rely on. */
+static void take_spare_back(struct fy_want *want)
+{
+    if (!want->dial_is_spare) {
+        return;
+    }
+    want->dial_is_spare = false;
+    if (want->host->lost_dials > 0) {
+        want->host->lost_dials--; /* this one, or another, which may be relied on then */
+    } else {
+        want->host->spare_dials--;
+    }
+}
+
 /* Under pool.lock. */
 static void end_dial(struct fy_want *want)
 {
     want->dials = false;
     want->host->dials--;
-    want->host->spare_dials -= want->dial_is_spare;
+    take_spare_back(want);
 }
 
 void fy_want_dial_over(struct fy_want *want)
@@ -185,12 +212,33 @@ int fy_want_enter(struct fy_want *want, const struct fy_host_key *key)
         line_up(&host->queue, &want->queue_link, want->has_waited);
         want->queued = true;
         want->holds++;
-        entry = FY_WANT_QUEUED;
+        entry = want->relies ? FY_WANT_RELIES : FY_WANT_QUEUED;
     } else {
         host->conns++;
         want->has_place = true;
         if (entry == FY_WANT_DIAL) {
             set_dials(want);
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return entry;
+}
+
+int fy_want_rely_no_more(struct fy_want *want)
+{
+    struct fy_pool *pool = &want->transport->pool;
+    int entry = FY_WANT_QUEUED;
+    pthread_mutex_lock(&pool->lock);
+    if (want->relies) {
+        write_off(want);
+        if (want->host->conns < want->transport->set.max_per_host) {
+            fy_list_remove(&want->queue_link);
+            want->queued = false;
+            want->holds--; /* never the last: the request has one */
+            want->host->conns++;
+            want->has_place = true;
+            set_dials(want);
+            entry = FY_WANT_DIAL;
         }
     }
     pthread_mutex_unlock(&pool->lock);
@@ -218,15 +266,22 @@ static void withdraw(struct fy_want *want, struct fy_persist_conn **unkept)
     }
 }
 
-bool fy_want_leave(struct fy_want *want)
+bool fy_want_leave(struct fy_want *want, bool gives_up)
 {
     struct fy_pool *pool = &want->transport->pool;
     struct fy_persist_conn *unkept;
     pthread_mutex_lock(&pool->lock);
-    /* The host is there for sure only while the want is in its list, or has a place there. */
+    if (want->relies && gives_up) {
+        write_off(want);
+    }
+    /* The host is there for sure only while the want is in its list, or dials. (A thread that ends
+     * takes the dial from it first.) */
     bool listed = !fy_list_empty(&want->waiter_link);
     withdraw(want, &unkept);
-    bool alone = want->dial == NULL || fy_list_empty(&want->host->waiters);
+    bool alone = !want->dials || fy_list_empty(&want->host->waiters);
+    if (want->dials && alone && gives_up) {
+        take_spare_back(want); /* it is called off */
+    }
     if (listed) {
         fy_host_prune(pool, want->host);
     }

@@ -52,15 +52,18 @@ struct fy_want {
 struct fy_want *fy_want_alloc(void);
 
 /* Enters it: FY_WANT_DIAL when it is to dial now (a place is reserved), FY_WANT_QUEUED when it must
- * wait for a slot, or for a dial that others have begun and do not need, FY_WANT_DRAIN when it may
- * dial but a connection of the host may be free in a moment, FY_WANT_TAKE when there is one to be
- * taken: then it is not entered. -1 when out of memory. */
-enum fy_want_entry { FY_WANT_DIAL, FY_WANT_QUEUED, FY_WANT_DRAIN, FY_WANT_TAKE };
+ * wait for a slot, FY_WANT_RELIES when it should for a dial that others have begun and do not need,
+ * FY_WANT_DRAIN when it may dial but a connection of the host may be free in a moment, FY_WANT_TAKE
+ * when there is one to be taken: then it is not entered. -1 when out of memory. */
+enum fy_want_entry { FY_WANT_DIAL, FY_WANT_QUEUED, FY_WANT_RELIES, FY_WANT_DRAIN, FY_WANT_TAKE };
 int fy_want_enter(struct fy_want *want, const struct fy_host_key *key);
 
+/* It has relied on others' dial for long enough: FY_WANT_DIAL, or FY_WANT_QUEUED. */
+int fy_want_rely_no_more(struct fy_want *want);
+
 /* Leaves every list, and what was promised to it to the next. Returns true when nobody else waits
- * at its host. */
-bool fy_want_leave(struct fy_want *want);
+ * for its dial. gives_up: it is not served. */
+bool fy_want_leave(struct fy_want *want, bool gives_up);
 
 /* The want's dial has ended: whether the want is to be given what came of it, a connection (well)
  * or an error. It is over then, and out of every list. Not if it has been served, or if after a

@@ -94,6 +94,7 @@ static void test_odd_lines(void **state)
                                "host.test\tFALSE\t/\tFALSE\t0\ta;b\t1\n"
                                "10.0.0.1\tTRUE\t/\tFALSE\t0\tip\t1\n"
                                "host.test\tFALSE\t/\tFALSE\t0\tempty\n"
+                               "host.test\ttrue\t/\ttrue\t0\tsafe\t1\n"
                                "HOST.test\tFALSE\t/\tFALSE\t0\tgood\tv\r\n"
                                "host.test\tFALSE\t/\tFALSE\t0\tlast\tx\ty";
     const char *path = path_in(state, "odd");
@@ -103,6 +104,7 @@ static void test_odd_lines(void **state)
     assert_true(temp_file_write(path, text, sizeof text - 1));
     assert_int_equal(ferry_cookie_jar_load(jar, path, &err), 0);
     sends(jar, "http://host.test/", "empty=; good=v; last=x\ty");
+    sends(jar, "https://x.host.test/", "safe=1");
     sends(jar, "http://10.0.0.1/", "ip=1");
     sends(jar, "http://x.com/", "");
     ferry_cookie_jar_free(jar);

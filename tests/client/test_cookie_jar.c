@@ -390,6 +390,18 @@ static void test_limits(void **state)
     text[FY_COOKIE_MAX + 2] = '\0';
     refuses(jar, "http://host.test/", text, "4096");
     ferry_cookie_jar_clear(jar);
+    /* A server that redirects to a long path does not have each of its cookies keep that. */
+    char url[FY_COOKIE_MAX + 64] = "http://host.test/";
+    size_t site_len = strlen(url) - 1;
+    memset(url + site_len + 1, 'p', FY_COOKIE_MAX);
+    memcpy(url + site_len + FY_COOKIE_MAX, "/x", 3);
+    set(jar, url, "n=1");
+    sends(jar, url, "n=1");
+    memcpy(url + site_len + FY_COOKIE_MAX, "p/x", 4);
+    refuses(jar, url, "n=2", "4096");
+    set(jar, url, "n=2; path=/");
+    sends(jar, url, "n=2");
+    ferry_cookie_jar_clear(jar);
     assert_int_equal(ferry_cookie_jar_count(jar), 0);
 
     set(jar, "https://host.test/", "secure=1; secure");
@@ -402,7 +414,6 @@ static void test_limits(void **state)
     sends(jar, "http://host.test/never", "");
     sends(jar, "https://host.test/x", "secure=1");
     for (int host = 0; host < 40; host++) {
-        char url[64];
         snprintf(url, sizeof url, "http://h%d.test/", host);
         for (int i = 0; i < 80; i++) {
             snprintf(text, sizeof text, "c%d=1", i);

@@ -133,6 +133,37 @@ static void test_CL_046_altered_on_the_way(void **state)
     ferry_cookie_jar_free(jar);
 }
 
+/* A Cookie field that the caller has written himself, with no blank behind its semicolons: what is
+ * left of it goes along as it was. Of 512 bytes, none of which may be written behind. */
+static void test_own_cookies_without_blanks(void **state)
+{
+    static const struct origin_reply replies[] = {
+        {.bytes = HOP("Set-Cookie: a=new; path=/\r\nSet-Cookie: none=1; max-age=0\r\n")},
+        {.bytes = HOP("Set-Cookie: c=new; path=/\r\n")},
+        {.bytes = "HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n"},
+    };
+    struct origin *origin = serve_replies(state, replies, 3);
+    ferry_cookie_jar *jar = new_jar();
+    char value[512];
+    char many[513] = "x=12";
+    ferry_client *client =
+        client_with(transport_with(state, NULL), (ferry_client_options){.cookie_jar = jar});
+    ferry_request *req = request("GET", origin_url(origin, "/"));
+    assert_int_equal(ferry_request_set_header(req, "Cookie", "a=1;b=2;;\tc=3 ;d=4 ; e=5;"), 0);
+    assert_int_equal(do_request(client, req).status, 200);
+    assert_string_equal(field_of(origin, 0, "Cookie", value), "a=1;b=2;;\tc=3 ;d=4 ; e=5;");
+    assert_string_equal(field_of(origin, 1, "Cookie", value), "b=2;;\tc=3 ;d=4 ; e=5; a=new");
+    assert_string_equal(field_of(origin, 2, "Cookie", value), "b=2;;d=4 ; e=5; a=new; c=new");
+    for (size_t len = strlen(many); len < 512; len += 4) {
+        memcpy(many + len, ";y=2", 5);
+    }
+    assert_int_equal(ferry_request_set_header(req, "Cookie", many), 0);
+    assert_int_equal(do_request(client, req).status, 200);
+    ferry_request_free(req);
+    ferry_client_free(client);
+    ferry_cookie_jar_free(jar);
+}
+
 /* A server sets cookies for hosts that are not its own: none of them reaches their hosts, nor goes
  * back to it. "localhost" and "127.0.0.1" are one machine and two hosts. */
 static void test_injection_across_hosts(void **state)
@@ -206,6 +237,7 @@ int main(void)
         TRANSPORT_TEST(test_CL_014_every_request_carries_them),
         TRANSPORT_TEST(test_CL_015_redirects_and_the_jar),
         TRANSPORT_TEST(test_CL_046_altered_on_the_way),
+        TRANSPORT_TEST(test_own_cookies_without_blanks),
         TRANSPORT_TEST(test_injection_across_hosts),
         TRANSPORT_TEST(test_each_hop_its_own),
         TRANSPORT_TEST(test_no_jar),

@@ -3,6 +3,7 @@
  */
 #include "transport_test.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -165,6 +166,48 @@ static void test_goes_on_with_the_last_id(void **state)
     ferry_event_stream_free(stream);
     ferry_request_free(req);
     ferry_client_free(client);
+}
+
+/* Servers that are being started anew, behind TLS. */
+struct restarting {
+    int calls;
+    int os_errno; /* of the second call's error */
+};
+
+static ferry_response *restart(void *self, ferry_request *req, ferry_error *err)
+{
+    struct restarting *restarting = self;
+    (void)req;
+    if (++restarting->calls == 2) {
+        err->code = FERRY_ETLS;
+        err->os_errno = restarting->os_errno;
+        return NULL;
+    }
+    static const char events[] = "retry: 1\ndata: here\n\n";
+    ferry_response *res = ferry_response_new(200, events, strlen(events));
+    assert_int_equal(ferry_response_add_header(res, "Content-Type", "text/event-stream"), 0);
+    return res;
+}
+
+/* A handshake that breaks off is a connection that ended; one that is refused will be again. */
+static void test_broken_handshakes(void **state)
+{
+    (void)state;
+    for (int refused = 0; refused < 2; refused++) {
+        struct restarting restarting = {.os_errno = refused ? 0 : ECONNRESET};
+        const ferry_round_tripper tripper = {restart, &restarting};
+        ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper));
+        ferry_request *req = request("GET", "https://a.example/");
+        ferry_error err = {0};
+        ferry_event event;
+        ferry_event_stream *stream = ferry_event_stream_open(client, req, -1, &err);
+        assert_int_equal(ferry_event_stream_next(stream, &event, &err), 1);
+        assert_int_equal(ferry_event_stream_next(stream, &event, &err), refused ? -1 : 1);
+        assert_int_equal(restarting.calls, refused ? 2 : 3);
+        ferry_event_stream_free(stream);
+        ferry_request_free(req);
+        ferry_client_free(client);
+    }
 }
 
 static void test_what_is_no_event_stream(void **state)
@@ -505,6 +548,7 @@ int main(void)
         cmocka_unit_test(test_endless_event),
         TRANSPORT_TEST(test_over_a_response),
         TRANSPORT_TEST(test_goes_on_with_the_last_id),
+        TRANSPORT_TEST(test_broken_handshakes),
         TRANSPORT_TEST(test_what_is_no_event_stream),
         TRANSPORT_TEST(test_cancelled_while_waiting),
         TRANSPORT_TEST(test_refusal_can_be_read),

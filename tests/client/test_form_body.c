@@ -374,6 +374,13 @@ static void test_readers_that_fail(void **state)
         assert_int_equal(req->body.rewind(req->body.arg), 0);
         snprintf(message, sizeof message, "reading the request's body: %s", cases[i].message);
         fails(client, req, FERRY_EBODY, message);
+        char buf[100]; /* a round tripper that reads it is told the same */
+        ssize_t got;
+        while ((got = ferry_request_read_body(req, buf, sizeof buf, &err)) > 0) {}
+        assert_int_equal(got, -1);
+        assert_int_equal(err.code, FERRY_EBODY);
+        assert_int_equal(err.os_errno, cases[i].os_errno);
+        assert_string_equal(err.message, message);
         ferry_request_free(req);
         ferry_form_free(form);
     }
@@ -454,15 +461,21 @@ static void test_added_after_it_was_set(void **state)
     ferry_request *req = request("POST", origin_url(origin, "/"));
     assert_int_equal(ferry_form_add_text(form, "a", "1", &err), 0);
     assert_int_equal(ferry_request_set_form(req, form), 0);
+    assert_int_equal(ferry_form_add_field(form, "X-Late", "1", &err), 0);
+    assert_int_equal(ferry_form_add_field(form, "X-Later", "2", &err), 0);
     assert_int_equal(ferry_form_add_text(form, "b", "2", &err), 0);
+    assert_int_equal(ferry_form_add_field(form, "X-B", "3", &err), 0);
     assert_got(send_and_read(transport, req), 200, "");
     assert_int_equal(ferry_request_set_form(req, form), 0);
     assert_got(send_and_read(transport, req), 200, "");
     struct origin_request first = origin_request(origin, 0);
     struct origin_request second = origin_request(origin, 1);
     assert_null(strstr(first.body, "name=\"b\""));
+    assert_null(strstr(first.body, "X-Late"));
     assert_string_equal(first.body + first.body_len - 4, "--\r\n");
-    assert_non_null(strstr(second.body, "name=\"b\"\r\n\r\n2\r\n--"));
+    assert_non_null(strstr(second.body, "name=\"a\"\r\nX-Late: 1\r\nX-Later: 2\r\n\r\n1\r\n--"));
+    assert_non_null(strstr(second.body, "name=\"b\"\r\nX-B: 3\r\n\r\n2\r\n--"));
+    assert_string_equal(second.body + second.body_len - 4, "--\r\n");
     ferry_request_free(req);
     ferry_form_free(form);
 }

@@ -135,12 +135,92 @@ static void test_read_once(void **state)
     temp_dir_remove(dir);
 }
 
+/* Notes the credentials of the last request, and sends all but those to "/end" to another place. */
+struct recorder {
+    const char *location;
+    char authorization[64];
+};
+
+static ferry_response *record(void *self, ferry_request *req, ferry_error *err)
+{
+    struct recorder *recorder = self;
+    const char *authorization = ferry_request_header(req, "Authorization");
+    (void)err;
+    snprintf(recorder->authorization, sizeof recorder->authorization, "%s",
+             authorization != NULL ? authorization : "");
+    bool end = strstr(ferry_request_url(req), "/end") != NULL;
+    ferry_response *res = ferry_response_new(end ? 200 : 302, "", 0);
+    assert_non_null(res);
+    if (!end) {
+        assert_int_equal(ferry_response_add_header(res, "Location", recorder->location), 0);
+    }
+    return res;
+}
+
+/* Takes the credentials away from the next hop, or gives it some. */
+static int change_next(void *arg, ferry_request *next, const ferry_response *res, int count,
+                       ferry_error *err)
+{
+    (void)res;
+    (void)count;
+    (void)err;
+    assert_int_equal(ferry_request_set_header(next, "Authorization", arg), 0);
+    return FERRY_REDIRECT_FOLLOW;
+}
+
+static void test_redirects(void **state)
+{
+    static const char text[] = "machine sub.named.test login bob password pw\n"
+                               "default login anyone password leaked\n";
+    static const char theirs[] = "Basic YW55b25lOmxlYWtlZA==";
+    static const struct {
+        const char *from, *location, *expected;
+    } cases[] = {
+        {"http://a.test/", "/end", theirs},
+        {"http://a.test/", "http://A.test/end", theirs},
+        {"http://a.test/", "http://sub.a.test/end", ""}, /* another host, if a friendly one */
+        {"http://a.test/", "http://a.test:81/end", ""},
+        {"http://named.test/", "http://sub.named.test/end", "Basic Ym9iOnB3"},
+        {"https://named.test/", "http://sub.named.test/end", ""},
+    };
+    struct recorder recorder;
+    ferry_round_tripper tripper = {record, &recorder};
+    char dir[TEMP_DIR_SIZE];
+    char path[TEMP_DIR_SIZE + 8];
+    (void)state;
+    assert_true(temp_dir_make(dir));
+    snprintf(path, sizeof path, "%s/netrc", dir);
+    assert_true(temp_file_write(path, text, sizeof text - 1));
+    ferry_client *client =
+        ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper, .netrc = path));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        recorder.location = cases[i].location;
+        assert_int_equal(client_get(client, cases[i].from).status, 200);
+        assert_string_equal(recorder.authorization, cases[i].expected);
+    }
+    ferry_client_free(client);
+
+    /* What the redirect function says about a hop's credentials counts for that hop. */
+    static const char *const words[] = {NULL, "Bearer mine"};
+    recorder.location = "/end";
+    for (size_t i = 0; i < 2; i++) {
+        client = ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper, .netrc = path,
+                                                       .on_redirect = change_next,
+                                                       .on_redirect_arg = (void *)words[i]));
+        assert_int_equal(client_get(client, "http://a.test/").status, 200);
+        assert_string_equal(recorder.authorization, words[i] != NULL ? words[i] : "");
+        ferry_client_free(client);
+    }
+    temp_dir_remove(dir);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         TRANSPORT_TEST(test_entries),
         TRANSPORT_TEST(test_on_the_wire),
         TRANSPORT_TEST(test_read_once),
+        TRANSPORT_TEST(test_redirects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -306,6 +306,35 @@ static void test_broken_connections(void **state)
     ferry_client_free(client);
 }
 
+/* What is there has no TLS: it closes at once, or refuses in TLS' own words. */
+static void serve_no_tls(struct origin_conn *conn, void *alert)
+{
+    if (alert != NULL) {
+        origin_send(conn, alert, 7);
+        (void)origin_wait_eof(conn, -1);
+    }
+}
+
+static void test_broken_handshakes(void **state)
+{
+    static const char alert[] = "\x15\x03\x03\x00\x02\x02\x28"; /* fatal, handshake_failure */
+    for (int refuses = 0; refuses < 2; refuses++) {
+        struct origin *origin =
+            serve_with(state, serve_no_tls, refuses ? (void *)(uintptr_t)alert : NULL);
+        struct asked asked = {0};
+        char url[64];
+        ferry_client *client =
+            retrying(transport_with(state, NULL), &asked, (ferry_client_options){0});
+        snprintf(url, sizeof url, "https://127.0.0.1:%d/", origin_port(origin));
+        ferry_request *req = request("GET", url);
+        fails(client, req, FERRY_ETLS, refuses ? "refused" : "handshake");
+        assert_int_equal(asked.times, refuses ? 0 : 3);
+        assert_int_equal(origin_counts(origin).accepted, 1 + asked.times);
+        ferry_request_free(req);
+        ferry_client_free(client);
+    }
+}
+
 /* Answers on every connection but the first. */
 static void serve_second(struct origin_conn *conn, void *arg)
 {
@@ -525,6 +554,7 @@ int main(void)
         TRANSPORT_TEST(test_retry_after),
         TRANSPORT_TEST(test_no_connection),
         TRANSPORT_TEST(test_broken_connections),
+        TRANSPORT_TEST(test_broken_handshakes),
         TRANSPORT_TEST(test_a_timeout_of_the_transports),
         TRANSPORT_TEST(test_bodies_from_readers),
         TRANSPORT_TEST(test_not_past_the_deadline),

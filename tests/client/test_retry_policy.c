@@ -1,6 +1,7 @@
 /*
  * The retry decision: what is sent again, and when.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,6 +31,9 @@ static void test_what_is_sent_again(void **state)
     assert_int_equal(fy_retry_decide(&policy, ATTEMPT(.code = FERRY_ECONNECT, SAFE)), 0);
     assert_int_equal(fy_retry_decide(&policy, ATTEMPT(.code = FERRY_ESERVERCLOSED, SAFE)), 0);
     assert_int_equal(fy_retry_decide(&policy, ATTEMPT(.code = FERRY_ETIMEOUT, SAFE)), 0);
+    assert_int_equal(
+        fy_retry_decide(&policy, ATTEMPT(.code = FERRY_ETLS, .os_errno = ECONNRESET, SAFE)), 0);
+    assert_int_equal(fy_retry_decide(&policy, ATTEMPT(.code = FERRY_ETLS, SAFE)), -1);
     static const int final[] = {FERRY_ECANCELED, FERRY_EPROTOCOL, FERRY_ECERTIFICATE, FERRY_EBODY,
                                 FERRY_ENOMEM,    FERRY_EURL,      FERRY_EREDIRECT,    FERRY_OK};
     for (size_t i = 0; i < sizeof final / sizeof final[0]; i++) {

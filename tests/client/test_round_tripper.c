@@ -4,6 +4,7 @@
  */
 #include "wire_test.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -135,6 +136,154 @@ static void test_neither_answer_nor_error(void **state)
     ferry_client_free(client);
 }
 
+/* A cache: it has failed to ask, and answers all the same, with a redirect; then it only says a code,
+ * or nothing. */
+struct cache {
+    int code; /* what it says when it is asked for anything but "/first" */
+};
+
+static ferry_response *answer_from_cache(void *self, ferry_request *req, ferry_error *err)
+{
+    const struct cache *cache = self;
+    if (strstr(ferry_request_url(req), "/first") == NULL) {
+        if (cache->code != 0) {
+            err->code = cache->code;
+        }
+        return NULL;
+    }
+    err->code = FERRY_ECONNECT;
+    err->os_errno = ECONNREFUSED;
+    snprintf(err->message, sizeof err->message, "that was before");
+    ferry_response *res = ferry_response_new(302, "", 0);
+    assert_non_null(res);
+    assert_int_equal(ferry_response_add_header(res, "Location", "/second"), 0);
+    return res;
+}
+
+static int refuse_without_a_word(void *arg, ferry_request *next, const ferry_response *res,
+                                 int count, ferry_error *err)
+{
+    (void)arg;
+    (void)next;
+    (void)res;
+    (void)count;
+    (void)err;
+    return FERRY_REDIRECT_FAIL;
+}
+
+static void test_what_is_not_said_is_not_made_up(void **state)
+{
+    struct cache cache = {.code = FERRY_EUNSUPPORTED};
+    const ferry_round_tripper tripper = {.round_trip = answer_from_cache, .self = &cache};
+    (void)state;
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper));
+    struct wire_answer answer = wire_get(client, "http://a.example/first");
+    assert_int_equal(answer.err.code, FERRY_EUNSUPPORTED);
+    assert_int_equal(answer.err.os_errno, 0);
+    assert_string_equal(answer.err.message, "Get \"http://a.example/second\": ");
+    cache.code = 0;
+    answer = wire_get(client, "http://a.example/first");
+    assert_string_equal(answer.err.message, "Get \"http://a.example/second\": the round tripper "
+                                            "brought neither response nor error");
+    ferry_client_free(client);
+    client = ferry_client_new(
+        FERRY_CLIENT_OPTIONS(.round_tripper = &tripper, .on_redirect = refuse_without_a_word));
+    answer = wire_get(client, "http://a.example/first");
+    assert_string_equal(answer.err.message,
+                        "Get \"http://a.example/second\": the redirect was refused");
+    assert_int_equal(answer.err.code, FERRY_EREDIRECT);
+    ferry_client_free(client);
+}
+
+/* It gives what it is handed a body of its own all the same: the caller's request keeps its. The jar
+ * has each hop be a copy. */
+static ferry_response *give_bodies(void *self, ferry_request *req, ferry_error *err)
+{
+    const ferry_field field = {"other", "1"};
+    char buf[8] = "";
+    assert_int_equal(ferry_request_read_body(req, buf, sizeof buf, err), 3);
+    assert_string_equal(buf, self);
+    bool end = strstr(ferry_request_url(req), "/end") != NULL;
+    ferry_response *res = ferry_response_new(end ? 200 : 307, "", 0);
+    assert_int_equal(ferry_request_set_urlencoded(req, &field, 1), 0);
+    if (end) {
+        assert_int_equal(ferry_request_set_body(req, "mine", 4), 0);
+    } else {
+        assert_int_equal(ferry_response_add_header(res, "Location", "/end"), 0);
+    }
+    return res;
+}
+
+static void test_bodies_stay_the_callers(void **state)
+{
+    const ferry_round_tripper tripper = {.round_trip = give_bodies, .self = (void *)"a=b"};
+    const ferry_field field = {"a", "b"};
+    ferry_error err = {0};
+    (void)state;
+    ferry_cookie_jar *jar = ferry_cookie_jar_new();
+    assert_int_equal(ferry_cookie_jar_set(jar, "http://a.example/", "c=1", &err), 0);
+    ferry_client *client =
+        ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper, .cookie_jar = jar));
+    ferry_request *req = request("POST", "http://a.example/");
+    assert_int_equal(ferry_request_set_urlencoded(req, &field, 1), 0);
+    for (int i = 0; i < 2; i++) {
+        ferry_response *res = ferry_client_do(client, req, &err);
+        assert_non_null(res);
+        assert_int_equal(ferry_response_status(res), 200);
+        ferry_response_close(res);
+    }
+    ferry_request_free(req);
+    ferry_client_free(client);
+    ferry_cookie_jar_free(jar);
+}
+
+/* The caller's Host is for the first server; the redirect function's is for the second one's first
+ * hop, and does not bring the caller's back with the next. */
+static ferry_response *note_hosts(void *self, ferry_request *req, ferry_error *err)
+{
+    char *hosts = self;
+    const char *host = ferry_request_header(req, "Host");
+    (void)err;
+    strcat(hosts, host != NULL ? host : "-");
+    strcat(hosts, " ");
+    bool first = strstr(ferry_request_url(req), "a.example") != NULL;
+    bool end = strstr(ferry_request_url(req), "/end") != NULL;
+    ferry_response *res = ferry_response_new(end ? 200 : 302, "", 0);
+    if (!end) {
+        assert_int_equal(
+            ferry_response_add_header(res, "Location", first ? "http://b.example/" : "/end"), 0);
+    }
+    return res;
+}
+
+static int name_host(void *arg, ferry_request *next, const ferry_response *res, int count,
+                     ferry_error *err)
+{
+    (void)arg;
+    (void)res;
+    (void)err;
+    return count == 1 && ferry_request_set_header(next, "Host", "b2.example") != 0
+               ? FERRY_REDIRECT_FAIL
+               : FERRY_REDIRECT_FOLLOW;
+}
+
+static void test_hosts_of_ones_own(void **state)
+{
+    char hosts[64] = "";
+    const ferry_round_tripper tripper = {.round_trip = note_hosts, .self = hosts};
+    (void)state;
+    ferry_client *client =
+        ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper, .on_redirect = name_host));
+    ferry_request *req = request("GET", "http://a.example/");
+    assert_int_equal(ferry_request_set_header(req, "Host", "a2.example"), 0);
+    struct wire_answer answer = wire_send(client, req);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(hosts, "a2.example b2.example - ");
+    wire_answer_free(&answer);
+    ferry_request_free(req);
+    ferry_client_free(client);
+}
+
 /* --------------------------------------------------------------------- around a transport */
 
 /* Counts and names what goes through. */
@@ -207,6 +356,31 @@ static void test_deadline_reaches_the_transport_below(void **state)
     ferry_client_free(client);
 }
 
+/* And a client below. */
+static ferry_response *send_by_client(void *self, ferry_request *req, ferry_error *err)
+{
+    return ferry_client_do(self, req, err);
+}
+
+static void test_deadline_reaches_a_client_below(void **state)
+{
+    struct origin *origin = serve_with(state, serve_nothing, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+    /* Its own timeout is the later one, and so is the request's. */
+    ferry_client *below =
+        ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport, .timeout_ms = 20000));
+    const ferry_round_tripper tripper = {.round_trip = send_by_client, .self = below};
+    ferry_client *client =
+        ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper, .timeout_ms = 30));
+    ferry_request *req = wire_request("GET", origin, "/");
+    ferry_request_set_timeout(req, 10000);
+    struct wire_answer answer = wire_send(client, req);
+    assert_error(&answer.err, FERRY_ETIMEOUT, "client timeout exceeded");
+    ferry_request_free(req);
+    ferry_client_free(client);
+    ferry_client_free(below);
+}
+
 /* ------------------------------------------------------------------------------ one-line calls */
 
 static void test_one_line_calls(void **state)
@@ -256,8 +430,12 @@ int main(void)
         TRANSPORT_TEST(test_CL_030_RQ_039_credentials),
         TRANSPORT_TEST(test_CL_054_no_body_is_an_empty_one),
         TRANSPORT_TEST(test_neither_answer_nor_error),
+        TRANSPORT_TEST(test_what_is_not_said_is_not_made_up),
+        TRANSPORT_TEST(test_bodies_stay_the_callers),
+        TRANSPORT_TEST(test_hosts_of_ones_own),
         TRANSPORT_TEST(test_logger_around_a_transport),
         TRANSPORT_TEST(test_deadline_reaches_the_transport_below),
+        TRANSPORT_TEST(test_deadline_reaches_a_client_below),
         TRANSPORT_TEST(test_one_line_calls),
     };
     return cmocka_run_group_tests_name("client: round trippers", tests, NULL, NULL);

@@ -332,6 +332,47 @@ static void test_bomb_between_codings(void **state)
     free(zeros);
 }
 
+/* One byte so many times, each behind 4 MiB that are skipped; all of that encoded once more. */
+static void append_wasteful(struct bytes *row, unsigned char byte, size_t times, const char *zeros)
+{
+    struct bytes skipped = {0};
+    struct bytes frame = encode("zstd", &byte, 1);
+    bytes_append(&skipped, "\x50\x2a\x4d\x18\x00\x00\x40\x00", 8);
+    bytes_append(&skipped, zeros, 0x400000);
+    bytes_append(&skipped, frame.data, frame.len);
+    struct bytes whole = encode("zstd", skipped.data, skipped.len);
+    for (size_t i = 0; i < times; i++) {
+        bytes_append(row, whole.data, whole.len);
+    }
+    bytes_free(&whole);
+    bytes_free(&skipped);
+    bytes_free(&frame);
+}
+
+/* No coding takes 16 MiB for nothing here, but each makes the work of the one before it for little:
+ * every further one would have a thousand times more done for as few bytes on the wire. */
+static void test_bomb_of_work(void **state)
+{
+    (void)state;
+    static const unsigned char skipped[] = {0x50, 0x2a, 0x4d, 0x18, 24}; /* 27 zeros */
+    struct bytes row = {0};
+    char *zeros = calloc(1, 0x400000);
+    for (size_t i = 0; i < sizeof skipped; i++) {
+        append_wasteful(&row, skipped[i], 1, zeros);
+    }
+    append_wasteful(&row, 0, 27, zeros);
+    struct bytes in = encode("zstd", row.data, row.len);
+    assert_true(in.len < 4096);
+    struct decoded decoded = decode("zstd, zstd, zstd, zstd", in, -1, SIZE_MAX, 65536);
+    assert_int_equal(decoded.result, FY_DECODE_FAILED);
+    assert_string_equal(decoded.err.message,
+                        "malformed zstd data: too much of it decodes to nothing");
+    bytes_free(&decoded.bytes);
+    bytes_free(&in);
+    bytes_free(&row);
+    free(zeros);
+}
+
 /* RFC 9659: a window of more than 8 MiB is not for HTTP; it would be this side's memory. */
 static void test_zstd_window(void **state)
 {
@@ -428,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_bomb_stops_at_the_limit),
         cmocka_unit_test(test_bomb_between_codings),
+        cmocka_unit_test(test_bomb_of_work),
         cmocka_unit_test(test_zstd_window),
         cmocka_unit_test(test_zstd_frames),
         cmocka_unit_test(test_gzip_headers),

@@ -225,6 +225,14 @@ static void test_CL_032_the_password_is_masked(void **state)
     assert_string_equal(err.message, "parse \"http://user:xxxxx@h/\": the port is not a number");
     assert_int_equal(fy_url_parse(&url, "user:pass@h/", &err), -1);
     assert_string_equal(err.message, "parse \"user:xxxxx@h/\": no host");
+    /* So is one where a URL does not quite begin as it should, or another one follows in it. */
+    assert_int_equal(fy_url_parse(&url, "user:pass@h/?next=http://x/", &err), -1);
+    assert_string_equal(err.message, "parse \"user:xxxxx@h/?next=http://x/\": no host");
+    assert_int_equal(fy_url_parse(&url, "http:///user:pass@h/", &err), -1);
+    assert_string_equal(err.message, "parse \"http:///user:xxxxx@h/\": no host");
+    assert_int_equal(fy_url_parse(&url, "//user:pass@h/", &err), -1);
+    assert_string_equal(err.message, "\"//user:xxxxx@h/\" has no scheme: did you mean "
+                                     "\"http://user:xxxxx@h/\"?");
 }
 
 static void test_ipv6(void **state)

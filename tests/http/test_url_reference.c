@@ -77,6 +77,7 @@ static void test_resolved(void **state)
         {" /g ", "http://a/g"},
         {"/caf\xc3\xa9 1", "http://a/caf%C3%A9%201"},
         {"1:2", "http://a/b/c/1:2"},
+        {"../../..//g", "http://a//g"},
         {"HTTPS://G:443/x/../y", "https://g/y"},
         {"//g:81/..//z", "http://g:81//z"},
         {"/\\evil.example", "http://a/%5Cevil.example"},

@@ -3,6 +3,7 @@
  */
 #include "inspect_test.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,6 +207,17 @@ static void a_dead_socket_is_replaced(void **state)
     ferry_inspect_stop();
     assert_int_equal(stat(place.sun_path, &status), 0);
     refuses(address, NULL, "in use"); /* it is alive */
+
+    /* And still is when so many wait for it that it takes no more. */
+    int waiting[8];
+    for (int i = 0; i < 8; i++) {
+        waiting[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(waiting[i], (struct sockaddr *)&place, sizeof place);
+    }
+    assert_int_equal(errno, EAGAIN);
+    refuses(address, NULL, "in use");
+    for (int i = 0; i < 8; i++)
+        close(waiting[i]);
     close(other);
     temp_dir_remove(folder);
 }

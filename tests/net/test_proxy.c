@@ -25,6 +25,7 @@ static void taken_apart(void **state)
         {"proxy", FY_PROXY_HTTP, "proxy", "proxy:80", NULL, NULL, 80},
         {"proxy:3128", FY_PROXY_HTTP, "proxy", "proxy:3128", NULL, NULL, 3128},
         {"u:p@proxy:3128/path", FY_PROXY_HTTP, "proxy", "proxy:3128", "u", "p", 3128},
+        {"//u:p@proxy:3128", FY_PROXY_HTTP, "proxy", "proxy:3128", "u", "p", 3128},
         {"HTTP://Proxy", FY_PROXY_HTTP, "proxy", "proxy:80", NULL, NULL, 80},
         {"https://proxy", FY_PROXY_HTTPS, "proxy", "proxy:443", NULL, NULL, 443},
         {"https://proxy:80", FY_PROXY_HTTPS, "proxy", "proxy:80", NULL, NULL, 80},
@@ -51,6 +52,10 @@ static void taken_apart(void **state)
     }
 }
 
+#define NOT_A_SCHEME                                                                      \
+    "the proxy's setting: it has a \"://\" where none can be: percent-encode what is no " \
+    "letter or digit in the name and the password"
+
 static void refused(void **state)
 {
     (void)state;
@@ -62,6 +67,13 @@ static void refused(void **state)
     } cases[] = {
         {"ftp://proxy", "the proxy's setting: a proxy cannot have the scheme \"ftp\""},
         {"socks6://proxy", "the proxy's setting: a proxy cannot have the scheme \"socks6\""},
+        {"u:se://cret@proxy", NOT_A_SCHEME},
+        {"u:secret://proxy", NOT_A_SCHEME},
+        {"u:secret@proxy:1/?http://", NOT_A_SCHEME},
+        {"://u:secret@proxy", NOT_A_SCHEME},
+        {"//u:secret@proxy:0",
+         "the proxy's setting: parse \"http://u:xxxxx@proxy:0\": the port is not between 1 and "
+         "65535"},
         {"http://", "the proxy's setting: parse \"http://\": no host"},
         {"http://u:secret@proxy:0",
          "the proxy's setting: parse \"http://u:xxxxx@proxy:0\": the port is not between 1 and "

@@ -158,6 +158,72 @@ static void silent_one_is_overtaken(void **state)
     dead_end_close(&silent);
 }
 
+/* Counts as time goes by, as long as others let it. */
+struct ticks {
+    bool over;
+    int count, after_failure, at_last_start; /* both since the last failure */
+};
+static struct ticks *ticks;
+
+static void tick(void *arg)
+{
+    struct ticks *own = arg;
+    struct fy_case never = FY_RECEIVE_FROM(NULL);
+    while (!own->over) {
+        (void)fy_select(&never, 1, fy_after_ms(1), "ticking");
+        own->count++;
+    }
+    own->count = -1;
+}
+
+static void tick_start(void *arg, const char *network, const char *address)
+{
+    connect_start(arg, network, address);
+    ticks->at_last_start = ticks->count;
+}
+
+static void tick_done(void *arg, const char *network, const char *address, const ferry_error *err)
+{
+    if (err != NULL && strstr(err->message, "canceled") == NULL) {
+        ticks->after_failure = ticks->count;
+    }
+    connect_done(arg, network, address, err);
+}
+
+/* One that fails on the spot is passed at once, also while another is under way. */
+static void failure_beside_a_silent_one(void **state)
+{
+    const ferry_trace ticking = {.connect_start = tick_start, .connect_done = tick_done};
+    static struct ticks own;
+    struct dead_end silent;
+    struct fy_addresses addresses = {0};
+    ferry_error err = {0};
+    uint16_t port;
+    int listener = net_test_listen("127.0.0.1", &port);
+    (void)state;
+    assert_true(dead_end_silence(&silent));
+    add(&addresses, "127.0.0.1", silent.port);
+    add(&addresses, "224.0.0.1", port); /* a group: no way by TCP */
+    add(&addresses, "127.0.0.1", port);
+    const struct fy_dial dial = {
+        .deadline = FY_NEVER, .attempt_delay_ms = 50, .trace = &ticking, .trace_arg = &own};
+    ticks = &own;
+    heard[0] = '\0';
+    net_test_go(tick, &own);
+    struct fy_stream *stream = fy_race(&dial, &addresses, &err);
+    own.over = true;
+    assert_non_null(stream);
+    stream->ops->free(stream);
+    assert_non_null(strstr(heard, "done 224.0.0.1"));
+    assert_in_range(own.at_last_start - own.after_failure, 0, 5); /* not 50 */
+    fy_addresses_free(&addresses);
+    while (own.count >= 0) {
+        fy_yield();
+    }
+    close(listener);
+    dead_end_close(&silent);
+}
+
 /* The refusal comes first, but the first address is the one that is told. */
 static void first_error_is_told(void **state)
 {
@@ -320,6 +386,7 @@ int main(void)
         TEST(one_address_refused),
         TEST(refused_ones_are_passed_at_once),
         TEST(silent_one_is_overtaken),
+        TEST(failure_beside_a_silent_one),
         TEST(first_error_is_told),
         TEST(unreachable_is_told_last),
         TEST(deadline),

@@ -278,6 +278,7 @@ static void no_tls_server(void **state)
     assert_string_equal(err.message,
                         "tls test:443: the server closed the connection during the handshake");
     assert_int_equal(err.code, FERRY_ETLS);
+    assert_int_equal(err.os_errno, ECONNRESET);
     shake_hands_with("\x16\x03\x03", true, FY_NEVER, NULL, &err);
     assert_string_equal(err.message,
                         "tls test:443: the server closed the connection during the handshake");

@@ -150,6 +150,22 @@ static void refusals_TR_111(void **state)
     answered("http://u:p@proxy", "Proxy-Authorization: Basic dTpw\r\n",
              "HTTP/1.1 407 Who\r\nProxy-Authenticate: digest realm=\"x\", nonce=\"y\"\r\n\r\n",
              "it wants Digest credentials (407): set proxy_digest");
+    answered("http://u:p@proxy", "Proxy-Authorization: Basic dTpw\r\n",
+             "HTTP/1.1 407 Who\r\nProxy-Authenticate: Digest realm=\"x\", nonce=\"y\", basic "
+             "realm=\"x\"\r\n\r\n",
+             "it refused the name and password (407): correct them in the proxy's URL");
+    answered("http://u:p@proxy", "Proxy-Authorization: Basic dTpw\r\n",
+             "HTTP/1.1 407 Who\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: "
+             "Digest realm=\"x\", nonce=\"y\"\r\n\r\n",
+             "it wants Digest credentials (407): set proxy_digest");
+    answered(
+        "http://u:p@proxy", "Proxy-Authorization: Basic dTpw\r\n",
+        "HTTP/1.1 407 Who\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: "
+        "NTLM,Basics\r\n\r\n",
+        "it wants credentials of a kind that is not known here (407): neither Basic nor Digest "
+        "ones");
+    answered("http://u:p@proxy", "Proxy-Authorization: Basic dTpw\r\n", "HTTP/1.1 407 Who\r\n\r\n",
+             "it refused the name and password (407): correct them in the proxy's URL");
 }
 
 static void proxies_that_lie(void **state)

@@ -97,6 +97,10 @@ static ferry_error send_and_read(ferry_client *client, ferry_request *req)
     if (body != NULL && (len != 5 || strcmp(body, "hello") != 0)) {
         err = oom_wrong("the body is not what was sent");
     }
+    char more;
+    if (body == NULL && ferry_response_read(res, &more, 1, NULL) == 0) {
+        err = oom_wrong("a body that could not be read has a clean end");
+    }
     free(body);
     ferry_response_close(res);
     return err;

@@ -4,6 +4,7 @@
  */
 #include "transport_test.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -338,6 +339,101 @@ static void test_closed_by_another_thread(void **state)
     open_gates(pieces);
 }
 
+/* A zstd frame of 1024 blocks, each of them one byte 128 KiB over: 4 KiB on the wire. What follows it
+ * does not come. */
+#define LARGE ((size_t)128 << 20)
+
+static void serve_large(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    unsigned char frame[6 + 4 * 1024] = {0x28, 0xb5, 0x2f, 0xfd, 0, 0x58};
+    for (size_t i = 6; i < sizeof frame; i += 4) {
+        memcpy(frame + i, "\x02\x00\x10x", 4);
+    }
+    if (origin_read_request(conn)) {
+        origin_send_text(conn, "HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\n"
+                               "Content-Length: 100000\r\n\r\n");
+        origin_send(conn, frame, sizeof frame);
+        (void)origin_wait_eof(conn, -1);
+    }
+}
+
+/* A task beside the reader's. */
+struct beside {
+    ferry_context *context; /* that it cancels in its third turn, its last then; NULL: none */
+    int turns;
+    bool ends;
+};
+
+static void take_turns(void *arg)
+{
+    struct beside *beside = arg;
+    while (!beside->ends) {
+        if (++beside->turns == 3 && beside->context != NULL) {
+            ferry_context_cancel(beside->context);
+            return;
+        }
+        ferry_yield();
+    }
+}
+
+/* Reads what decodes without anything more from the wire. */
+static size_t read_large(ferry_response *res, size_t most, ferry_error *err)
+{
+    size_t step = (size_t)4 << 20;
+    char *buffer = malloc(step);
+    size_t all = 0;
+    ssize_t got;
+    while (all < most && (got = ferry_response_read(res, buffer, step, err)) > 0) {
+        all += (size_t)got;
+    }
+    free(buffer);
+    return all;
+}
+
+/* Reading a few bytes that become many never waits: others have their turns all the same. */
+static void test_others_have_turns_while_much_decodes(void **state)
+{
+    struct origin *origin = serve_with(state, serve_large, NULL);
+    ferry_response *res = open_get(transport_with(state, NULL), origin_url(origin, "/"));
+    struct beside beside = {0};
+    ferry_error err = {0};
+    assert_int_equal(ferry_go(take_turns, &beside), 0);
+    size_t got = read_large(res, LARGE, &err);
+    int turns = beside.turns;
+    beside.ends = true;
+    ferry_yield();
+    ferry_response_close(res);
+    assert_int_equal(got, LARGE);
+    assert_in_range(turns, 100, INT_MAX);
+}
+
+/* ... and a request that is cancelled meanwhile, or whose time is over, has not all of it decoded. */
+static void test_cancelled_while_much_decodes(void **state)
+{
+    struct origin *origin = serve_with(state, serve_large, NULL);
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_request *req = request("GET", origin_url(origin, "/"));
+    struct beside beside = {.context = ferry_context_new(-1)};
+    ferry_error err = {0};
+    ferry_request_set_context(req, beside.context);
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport));
+    ferry_response *res = ferry_client_do(client, req, &err);
+    char first;
+    assert_non_null(res);
+    read_exactly(res, &first, 1);
+    assert_int_equal(ferry_go(take_turns, &beside), 0);
+    size_t got = read_large(res, LARGE, &err);
+    beside.ends = true;
+    ferry_yield();
+    ferry_response_close(res);
+    ferry_client_free(client);
+    ferry_request_free(req);
+    ferry_context_free(beside.context);
+    assert_in_range(got, 1, LARGE / 4);
+    assert_error(&err, FERRY_ECANCELED, "while reading the body");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +446,8 @@ int main(void)
         TRANSPORT_TEST(test_labels_without_a_body),
         TRANSPORT_TEST(test_closed_after_its_thread),
         TRANSPORT_TEST(test_closed_by_another_thread),
+        TRANSPORT_TEST(test_others_have_turns_while_much_decodes),
+        TRANSPORT_TEST(test_cancelled_while_much_decodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,9 +4,10 @@
  */
 #include "transport_test.h"
 
-#include <stdlib.h>
-
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "bytes.h"
 #include "transport/transport.h"
@@ -135,6 +136,37 @@ static void test_freed_with_an_upload_stuck(void **state)
     ferry_request_free(req);
 }
 
+static void count_done(void *times)
+{
+    ++*(int *)times;
+}
+
+/* An empty body is one, too, for who has a file to close behind it, or memory to free. None is none. */
+static void test_done_with_an_empty_body(void **state)
+{
+    struct origin *origin = serve_reply(state, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.transport = transport));
+    ferry_request *req = request("POST", origin_url(origin, "/"));
+    int fd = memfd_create("empty", MFD_CLOEXEC);
+    int times = 0;
+    ferry_request_set_body_done(req, count_done, &times);
+    assert_int_equal(ferry_request_set_body_fd(req, fd, 0, -1), 0);
+    assert_got(send_and_read(transport, req), 200, "");
+    assert_int_equal(times, 1);
+    ferry_response_close(ferry_client_do(client, req, NULL));
+    assert_int_equal(times, 2);
+    assert_int_equal(ferry_request_set_body(req, "", 0), 0);
+    ferry_response_close(ferry_client_do(client, req, NULL));
+    assert_int_equal(times, 3);
+    assert_int_equal(ferry_request_set_body(req, NULL, 0), 0);
+    ferry_response_close(ferry_client_do(client, req, NULL));
+    assert_int_equal(times, 3);
+    ferry_request_free(req);
+    ferry_client_free(client);
+    close(fd);
+}
+
 /* On a thread of its own, and left to it. */
 struct reader {
     ferry_transport *transport;
@@ -238,6 +270,7 @@ int main(void)
         TRANSPORT_TEST(test_freed_with_a_dial_in_flight),
         TRANSPORT_TEST(test_freed_with_a_failing_dial_in_flight),
         TRANSPORT_TEST(test_freed_with_an_upload_stuck),
+        TRANSPORT_TEST(test_done_with_an_empty_body),
         TRANSPORT_TEST(test_body_replaced_while_it_is_written),
         TRANSPORT_TEST(test_freed_with_a_response_open_on_another_thread),
         TRANSPORT_TEST(test_default_transport_is_not_freed),

@@ -1,6 +1,7 @@
 /*
  * Where connections come from and where they go to instead: a transport's local_address, interface,
- * local_port, ip_version, connect_to and send_proxy_protocol, as the server sees them.
+ * local_port, ip_version, fallback_delay_ms, connect_to and send_proxy_protocol, as the server sees
+ * them.
  */
 #include "proxy_test.h"
 
@@ -49,6 +50,13 @@ static void test_local_address_that_will_not_do(void **state)
     struct outcome outcome = get(foreign, origin_url(origin, "/"));
     assert_failed(outcome, FERRY_ECONNECT, " from 192.0.2.1: ");
     assert_int_equal(outcome.err.os_errno, EADDRNOTAVAIL);
+    ferry_transport *loopback =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.local_address = "127.0.0.3"));
+    outcome = get(loopback, "http://192.0.2.1/");
+    if (outcome.err.os_errno == EINVAL) { /* there may be no way to 192.0.2.1 at all */
+        assert_failed(outcome, FERRY_ECONNECT,
+                      "dial tcp 192.0.2.1:80 from 127.0.0.3: invalid argument");
+    }
     ferry_transport *six = transport_with(state, FERRY_TRANSPORT_OPTIONS(.local_address = "::1"));
     assert_failed(get(six, origin_url(origin, "/")), FERRY_ERESOLVE,
                   "lookup 127.0.0.1: it has no address of IPv6");
@@ -142,6 +150,111 @@ static void test_ip_version(void **state)
     assert_failed(get(six, "http://only4.example/"), FERRY_ERESOLVE,
                   "lookup only4.example: it has no address of IPv6");
     assert_int_equal(origin_counts(origin).accepted, 1);
+}
+
+/* A listener at 127.0.0.2 whose queue is full: connecting to it neither succeeds nor fails. */
+struct silent {
+    int listener, filler;
+};
+
+static struct silent silent_at(int port)
+{
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port),
+        .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK + 1)},
+    };
+    struct silent silent = {.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                            .filler = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    assert_int_equal(bind(silent.listener, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(silent.listener, 0), 0);
+    assert_int_equal(connect(silent.filler, (const struct sockaddr *)&address, sizeof address), 0);
+    return silent;
+}
+
+#define SILENT_ONES 60
+
+/* At the usual pace it would take longer than the dial may to get past those that do not answer. */
+static void test_fallback_delay(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    int port = origin_port(origin);
+    struct silent silent = silent_at(port);
+    char entry[64 + SILENT_ONES * sizeof "127.0.0.2,"];
+    char url[64];
+    int len = snprintf(entry, sizeof entry, "h.example:%d:", port);
+    for (int i = 0; i < SILENT_ONES; i++) {
+        len += snprintf(entry + len, sizeof entry - (size_t)len, "127.0.0.2,");
+    }
+    snprintf(entry + len, sizeof entry - (size_t)len, "127.0.0.1");
+    snprintf(url, sizeof url, "http://h.example:%d/", port);
+    ferry_transport *transport = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.resolve = (const char *const[]){entry, NULL},
+                                       .fallback_delay_ms = 1, .dial_timeout_ms = 10000));
+
+    assert_got(get(transport, url), 200, "1");
+    assert_int_equal(origin_counts(origin).accepted, 1);
+    close(silent.filler);
+    close(silent.listener);
+}
+
+/* Then an address waits until the one before has failed: by refusing, and not by its silence. */
+static void test_no_fallback_beside(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    int port = origin_port(origin);
+    struct silent silent = silent_at(port);
+    char entry[100];
+    char other_entry[100];
+    char url[64];
+    char message[100];
+    snprintf(entry, sizeof entry, "silent.example:%d:127.0.0.2,127.0.0.1", port);
+    snprintf(other_entry, sizeof other_entry, "refusing.example:%d:127.0.0.3,127.0.0.1", port);
+    ferry_transport *transport = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.resolve = (const char *const[]){entry, other_entry, NULL},
+                                       .fallback_delay_ms = -1, .dial_timeout_ms = 400));
+
+    snprintf(url, sizeof url, "http://silent.example:%d/", port);
+    snprintf(message, sizeof message, "dial tcp 127.0.0.2:%d: i/o timeout", port);
+    assert_failed(get(transport, url), FERRY_ETIMEOUT, message);
+    assert_int_equal(origin_counts(origin).accepted, 0);
+    snprintf(url, sizeof url, "http://refusing.example:%d/", port);
+    assert_got(get(transport, url), 200, "1");
+    close(silent.filler);
+    close(silent.listener);
+}
+
+/* The address of this end is one of IPv4, and says nothing of what a SOCKS proxy connects to; but
+ * ip_version says which of a name's addresses it is told. */
+static void test_what_a_socks_proxy_is_told(void **state)
+{
+    struct origin *proxy = serve_with(state, serve_socks, NULL);
+    const char *const entries[] = {"six.example:80:[::1]", NULL};
+    static const char six[] = "05010004"
+                              "00000000000000000000000000000001";
+    char url[64];
+    snprintf(url, sizeof url, "http://[::1]:%d/", origin_port(proxy)); /* does not listen there */
+    const struct {
+        const char *scheme, *url;
+        int ip_version;
+        bool is_told;
+    } cases[] = {
+        {"socks5h://", url, 0, true},
+        {"socks5h://", url, 4, true},
+        {"socks5://", "http://six.example/", 0, true},
+        {"socks5://", "http://six.example/", 4, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *setting = proxy_at(cases[i].scheme, origin_port(proxy));
+        ferry_transport *transport = transport_with(
+            state, FERRY_TRANSPORT_OPTIONS(.proxy = setting, .local_address = "127.0.0.3",
+                                           .ip_version = cases[i].ip_version, .resolve = entries));
+        socks_forget();
+        assert_failed(get(transport, cases[i].url),
+                      cases[i].is_told ? FERRY_ECONNECT : FERRY_ERESOLVE,
+                      cases[i].is_told ? "socks5: " : "it has no address of IPv4");
+        assert_int_equal(strstr(socks_asked(), six) != NULL, cases[i].is_told);
+    }
 }
 
 static void test_options_that_cannot_be_used(void **state)
@@ -306,6 +419,9 @@ int main(void)
         TRANSPORT_TEST(test_local_ports),
         TRANSPORT_TEST(test_interface),
         TRANSPORT_TEST(test_ip_version),
+        TRANSPORT_TEST(test_fallback_delay),
+        TRANSPORT_TEST(test_no_fallback_beside),
+        TRANSPORT_TEST(test_what_a_socks_proxy_is_told),
         TRANSPORT_TEST(test_options_that_cannot_be_used),
         TRANSPORT_TEST(test_connect_to),
         TRANSPORT_TEST(test_connect_to_keeps_the_name),

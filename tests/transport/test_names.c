@@ -165,6 +165,30 @@ static void test_a_cancel_is_nobody_elses(void **state)
     ferry_context_free(context);
 }
 
+/* A lookup that began before a flush is not waited for by who comes after it. */
+static void test_a_flush_parts_lookups(void **state)
+{
+    struct origin *origins[] = {serve_once(state), serve_once(state)};
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_context *context = ferry_context_new(-1);
+    struct call first = {.transport = transport, .context = context};
+    struct call second = {.transport = transport, .timeout_ms = SOON_MS};
+    char urls[2][64];
+
+    atomic_store(&server.hold, 2);
+    first.url = named(urls[0], sizeof urls[0], "held.test", origins[0]);
+    second.url = named(urls[1], sizeof urls[1], "held.test", origins[1]);
+    start_call(&first);
+    assert_eventually(atomic_load(&server.questions) == 2);
+    ferry_transport_flush_dns(transport);
+    run_call(&second);
+    ferry_context_cancel(context);
+    assert_eventually(first.done);
+    assert_got(second.outcome, 200, "ok");
+    assert_failed(first.outcome, FERRY_ECANCELED, NULL);
+    ferry_context_free(context);
+}
+
 struct crowd {
     ferry_transport *transport;
     struct origin *origin;
@@ -317,6 +341,7 @@ int main(void)
         TRANSPORT_TEST(test_at_most_as_long_as_wanted),
         TRANSPORT_TEST(test_requests_share_a_lookup),
         TRANSPORT_TEST(test_a_cancel_is_nobody_elses),
+        TRANSPORT_TEST(test_a_flush_parts_lookups),
         TRANSPORT_TEST(test_many_threads),
         TRANSPORT_TEST(test_a_thread_ends_meanwhile),
         TRANSPORT_TEST(test_addresses_of_the_users),

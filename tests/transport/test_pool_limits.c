@@ -329,6 +329,84 @@ static void test_late_dial_joins_the_pool(void **state)
     assert_int_equal(stats_of(transport).connections, 2);
 }
 
+/* ... but nobody's for ever. One of a hook's dials does not come back before it is let go. */
+struct hung_dial {
+    int number, begun;
+    bool let_go;
+};
+
+static void hang(void *arg)
+{
+    struct hung_dial *hung = arg;
+    bool hangs = ++hung->begun == hung->number;
+    while (hangs && !hung->let_go) {
+        ferry_sleep(1);
+    }
+}
+
+static void test_a_given_up_dial_is_not_relied_on(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    struct hung_dial hung = {.number = 1};
+    struct dial_hook hook = {.port = origin_port(origin), .during = hang, .during_arg = &hung};
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.dial = dial_hook, .dial_arg = &hook));
+    struct call call = {
+        .transport = transport, .url = origin_url(origin, "/"), .timeout_ms = MOMENT_MS};
+
+    run_call(&call);
+    assert_failed(call.outcome, FERRY_ETIMEOUT, "while waiting for a connection");
+    call.timeout_ms = SOON_MS;
+    run_call(&call);
+    assert_got(call.outcome, 200, "1");
+    hung.let_go = true;
+    assert_eventually(stats_of(transport).idle == 2);
+    assert_int_equal(hook.begun, 2);
+}
+
+static void test_a_hung_dial_is_not_relied_on_for_long(void **state)
+{
+    struct gate *go = KEPT(state, struct gate);
+    struct origin *origin = serve_with(state, serve_slow_first, go);
+    struct hung_dial hung = {.number = 2};
+    struct dial_hook hook = {.port = origin_port(origin), .during = hang, .during_arg = &hung};
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.dial = dial_hook, .dial_arg = &hook));
+    struct call calls[4];
+    char byte;
+    for (int i = 0; i < 4; i++) {
+        calls[i] = (struct call){.transport = transport,
+                                 .url = origin_url(origin, "/"),
+                                 .timeout_ms = SOON_MS,
+                                 .keep_open = true};
+    }
+
+    ferry_response *res = open_get(transport, calls[0].url);
+    start_call(&calls[0]);
+    assert_eventually(hook.begun == 2);
+    gate_open(go);
+    read_exactly(res, &byte, 1);
+    ferry_response_close(res);
+    assert_eventually(calls[0].done); /* by the first connection, which it holds */
+    calls[1].timeout_ms = MOMENT_MS;
+    run_call(&calls[1]); /* has no time to see that the second dial brings nothing */
+    assert_failed(calls[1].outcome, FERRY_ETIMEOUT, "while waiting for a connection");
+    for (int i = 2; i < 4; i++) {
+        run_call(&calls[i]);
+        assert_non_null(calls[i].res);
+        assert_int_equal(hook.begun, i + 1);
+    }
+    hung.let_go = true;
+    assert_eventually(stats_of(transport).idle == 1);
+    /* With its end the books are even again: a dial that is spare now is relied on. */
+    ferry_response_close(calls[0].res);
+    ferry_response_close(calls[2].res);
+    ferry_response_close(calls[3].res);
+    assert_eventually(stats_of(transport).idle == 4);
+    ferry_transport_close_idle(transport);
+    assert_null(transport->pool.hosts);
+}
+
 static void test_TR_058_no_waiters_left(void **state)
 {
     struct origin *origin = serve_reply(state, EMPTY);
@@ -398,6 +476,8 @@ int main(void)
         TRANSPORT_TEST(test_TR_030_contexts_are_let_go),
         TRANSPORT_TEST(test_TR_051_late_binding),
         TRANSPORT_TEST(test_late_dial_joins_the_pool),
+        TRANSPORT_TEST(test_a_given_up_dial_is_not_relied_on),
+        TRANSPORT_TEST(test_a_hung_dial_is_not_relied_on_for_long),
         TRANSPORT_TEST(test_TR_058_no_waiters_left),
         TRANSPORT_TEST(test_TR_070_close_idle_then_return),
     };

@@ -66,12 +66,37 @@ static void test_socks4_has_no_ipv6(void **state)
     assert_failed(get(transport, "http://[::1]/"), FERRY_ECONNECT, "use SOCKS5");
 }
 
+/* Of a name with addresses of both kinds those of IPv6 are no reason, nor worth a connection. */
+static void serve_refusal(struct origin_conn *conn, void *arg)
+{
+    unsigned char bytes[9];
+    (void)arg;
+    if (origin_read_exact(conn, bytes, sizeof bytes)) {
+        (void)origin_send(conn, "\0\133\0\0\0\0\0\0", 8);
+    }
+}
+
+static void test_socks4_passes_ipv6_over(void **state)
+{
+    struct origin *proxy = serve_with(state, serve_refusal, NULL);
+    char setting[64];
+    snprintf(setting, sizeof setting, "socks4://%s", origin_host(proxy));
+    ferry_transport *transport = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.proxy = setting,
+                                       .resolve = (const char *const[]){
+                                           "both.example:80:[::1],192.0.2.7,[::2]", NULL}));
+    assert_failed(get(transport, "http://both.example/"), FERRY_ECONNECT,
+                  "socks4: it refused, or could not connect");
+    assert_int_equal(origin_counts(proxy).accepted, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TRANSPORT_TEST(test_socks4_is_told_addresses),
         TRANSPORT_TEST(test_socks4a_is_told_names),
         TRANSPORT_TEST(test_socks4_has_no_ipv6),
+        TRANSPORT_TEST(test_socks4_passes_ipv6_over),
     };
     return cmocka_run_group_tests_name("SOCKS4 proxies", tests, NULL, NULL);
 }

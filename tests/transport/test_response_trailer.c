@@ -5,6 +5,7 @@
 #include "wire_test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* "A=1 B=- C=3": all trailers, "-" for a value that is not there. */
 static const char *listed(const ferry_response *res, char text[256])
@@ -104,6 +105,37 @@ static void test_what_is_no_trailer(void **state)
     ferry_response_close(res);
 }
 
+/* A head has room for more names than could ever come: they are not noted, and so not compared with
+ * each other either. */
+static void test_no_more_names_than_may_come(void **state)
+{
+    char *head = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&head, &len);
+    assert_non_null(out);
+    fputs("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-A, Host", out);
+    for (int i = 0; i < 20000; i++) {
+        fprintf(out, ",X-%d", i);
+    }
+    fputs("\r\nTrailer: X-B\r\n\r\n0\r\nX-B: b\r\n\r\n", out);
+    assert_int_equal(fclose(out), 0);
+    struct origin *origin = serve_reply(state, head);
+    ferry_response *res = open_get(transport_with(state, NULL), origin_url(origin, "/"));
+    const char *name;
+    char buf[16];
+    ferry_error err = {0};
+    assert_int_equal(ferry_response_trailer_count(res), 200);
+    ferry_response_trailer_at(res, 0, &name, NULL);
+    assert_string_equal(name, "X-A");
+    ferry_response_trailer_at(res, 199, &name, NULL);
+    assert_string_equal(name, "X-198");
+    assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), 0);
+    assert_string_equal(ferry_response_trailer(res, "X-B"), "b");
+    assert_int_equal(ferry_response_trailer_count(res), 201);
+    ferry_response_close(res);
+    free(head);
+}
+
 /* Only chunks have something behind them. */
 static void test_announced_and_impossible(void **state)
 {
@@ -123,6 +155,7 @@ int main(void)
         TRANSPORT_TEST(test_CS_031_names_before_the_body_values_after_it),
         TRANSPORT_TEST(test_CS_033_the_body_before_the_values_are_known),
         TRANSPORT_TEST(test_what_is_no_trailer),
+        TRANSPORT_TEST(test_no_more_names_than_may_come),
         TRANSPORT_TEST(test_announced_and_impossible),
     };
     return cmocka_run_group_tests_name("response: trailers", tests, NULL, NULL);

@@ -273,6 +273,33 @@ static void test_dial_timeout(void **state)
     assert_int_equal(stats_of(transport).dial_failures, 1);
 }
 
+/* The largest number that there is stands for ever, in all of them. */
+static void test_for_ever(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport = transport_with(
+        state,
+        FERRY_TRANSPORT_OPTIONS(.idle_timeout_ms = INT64_MAX, .dial_timeout_ms = INT64_MAX,
+                                .response_header_timeout_ms = INT64_MAX,
+                                .expect_continue_timeout_ms = INT64_MAX,
+                                .keep_alive_probe_ms = INT64_MAX, .max_header_bytes = SIZE_MAX,
+                                .drain_bytes = INT64_MAX, .drain_ms = INT64_MAX,
+                                .max_decoded_bytes = INT64_MAX,
+                                .tls_handshake_timeout_ms = INT64_MAX, .dns_cache_ms = INT64_MAX,
+                                .abandoned_ms = INT64_MAX, .fallback_delay_ms = INT64_MAX));
+
+    for (int i = 0; i < 2; i++) {
+        ferry_request *req = request("GET", origin_url(origin, "/"));
+        ferry_request_set_timeout(req, INT64_MAX);
+        assert_got(send_and_read(transport, req), 200, "1");
+        ferry_request_free(req);
+        ferry_response_close(open_get(transport, origin_url(origin, "/")));
+        assert_eventually(stats_of(transport).idle == 1);
+    }
+    assert_int_equal(stats_of(transport).dials, 1);
+    assert_int_equal(stats_of(transport).abandoned, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +313,7 @@ int main(void)
         TRANSPORT_TEST(test_CL_052_canceled_or_timed_out),
         TRANSPORT_TEST(test_the_nearest_is_named),
         TRANSPORT_TEST(test_dial_timeout),
+        TRANSPORT_TEST(test_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,6 +131,42 @@ static void test_raw_body_in_pieces(void **state)
     reads_raw(transport, origin, 1);
 }
 
+static void send_chunks_when_told(struct origin_conn *conn, void *arg)
+{
+    struct gate *go_on = arg;
+    if (origin_read_request(conn) &&
+        origin_send_text(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                               "5\r\nhello\r\n") &&
+        origin_wait(conn, &go_on[0]) && origin_send_text(conn, "0\r\nX-A: 1\r\n") &&
+        origin_wait(conn, &go_on[1])) {
+        (void)origin_send_text(conn, "\r\n");
+    }
+}
+
+/* Lines that are there are given before more is waited for: the server does not go on otherwise. */
+static void test_raw_body_waits_for_nothing(void **state)
+{
+    struct gate *go_on = keep_copy(state, (struct gate[2]){0}, 2 * sizeof *go_on);
+    struct origin *origin = serve_with(state, send_chunks_when_told, go_on);
+    ferry_request *req = wire_request("GET", origin, "/");
+    char buf[16];
+    ferry_error err = {0};
+    ferry_request_set_raw_body(req, 1);
+    ferry_response *res = ferry_transport_round_trip(transport_with(state, NULL), req, &err);
+    assert_non_null(res);
+    read_exactly(res, buf, 10);
+    assert_memory_equal(buf, "5\r\nhello\r\n", 10);
+    gate_open(&go_on[0]);
+    read_exactly(res, buf, 11);
+    assert_memory_equal(buf, "0\r\nX-A: 1\r\n", 11);
+    gate_open(&go_on[1]);
+    read_exactly(res, buf, 2);
+    assert_memory_equal(buf, "\r\n", 2);
+    assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), 0);
+    ferry_response_close(res);
+    ferry_request_free(req);
+}
+
 /* What was taken is given before what is wrong behind it is told; and a body closed early is read
  * on, lines and all. */
 static void test_raw_body_that_is_broken(void **state)
@@ -195,9 +231,13 @@ static void test_ignore_content_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TRANSPORT_TEST(test_http_1_0_head),          TRANSPORT_TEST(test_http_1_0_connections),
-        TRANSPORT_TEST(test_http_1_0_has_no_chunks), TRANSPORT_TEST(test_raw_body),
-        TRANSPORT_TEST(test_raw_body_in_pieces),     TRANSPORT_TEST(test_raw_body_that_is_broken),
+        TRANSPORT_TEST(test_http_1_0_head),
+        TRANSPORT_TEST(test_http_1_0_connections),
+        TRANSPORT_TEST(test_http_1_0_has_no_chunks),
+        TRANSPORT_TEST(test_raw_body),
+        TRANSPORT_TEST(test_raw_body_in_pieces),
+        TRANSPORT_TEST(test_raw_body_that_is_broken),
+        TRANSPORT_TEST(test_raw_body_waits_for_nothing),
         TRANSPORT_TEST(test_ignore_content_length),
     };
     return cmocka_run_group_tests_name("choices on the wire", tests, NULL, NULL);
