@@ -153,7 +153,7 @@ bool flags_take_line(struct run_config *run, const char *name, const char *value
     char *argument = (char *)value; /* a word of argv is no more const than that */
     struct words words = {.run = run, .where = where, .left = value != NULL, .next = &argument};
     bool fine = letters || strlen(name) == 1 ? take_letters(&words, name) : take_long(&words, name);
-    if (fine && words.left > 0 && value[0] != '\0')
+    if (fine && value && words.left > 0 && value[0] != '\0')
         return complain("%s%s takes no argument, and got \"%s\"", where, name, value);
     return fine;
 }

@@ -292,8 +292,7 @@ FERRY_API int ferry_form_add_field(ferry_form *form, const char *name, const cha
     if (bytes == NULL) {
         return fy_fail_memory(err);
     }
-    memcpy(bytes, old, end);
-    snprintf(bytes + end, more + 3, "%s: %s\r\n\r\n", name, value);
+    snprintf(mempcpy(bytes, old, end), more + 3, "%s: %s\r\n\r\n", name, value);
     if (is_sent) {
         free(form->head);
         form->head = bytes;

@@ -210,10 +210,11 @@ void fy_response_end_use(ferry_response *res)
 static void keep_failure(ferry_response *res, const ferry_error *err)
 {
     ferry_error *copy = malloc(sizeof *copy);
+    res->failure = &failure_not_kept;
     if (copy != NULL) {
         *copy = *err;
+        res->failure = copy;
     }
-    res->failure = copy != NULL ? copy : &failure_not_kept;
 }
 
 /* Another task, or another thread, has closed what this one is in the middle of using. */
