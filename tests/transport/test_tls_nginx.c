@@ -254,6 +254,34 @@ static int count_resumed(void **state, struct nginx *nginx, const ferry_tls_opti
     return resumed;
 }
 
+#define BURST 64
+
+/* So many connections at once are not so many full handshakes: the first ones bring sessions for those
+ * that wait for their turn. */
+static void test_a_burst_resumes_sessions(void **state)
+{
+    struct nginx *nginx = https_nginx(NULL);
+    ferry_transport *transport = https_transport(state, TRUSTING());
+    struct call calls[BURST];
+    int resumed = 0;
+    for (int i = 0; i < BURST; i++) {
+        calls[i] = (struct call){
+            .transport = transport, .url = nginx_tls_url(nginx, "/"), .keep_open = true};
+    }
+    run_calls(calls, BURST);
+    for (int i = 0; i < BURST; i++) {
+        ferry_tls_info info = FERRY_TLS_INFO_INIT;
+        assert_int_equal(ferry_response_tls(calls[i].res, &info), 1);
+        resumed += info.resumed;
+        ferry_response_close(calls[i].res);
+    }
+    assert_int_equal(stats_of(transport).dials, BURST);
+    print_message("%d of %d have resumed a session\n", resumed, BURST);
+    assert_true(resumed > 0);
+    transport_done(state, transport);
+    nginx_stop(nginx);
+}
+
 static void test_sessions_are_resumed(void **state)
 {
     static const char *const caches[] = {
@@ -555,6 +583,7 @@ int main(void)
         TRANSPORT_TEST(test_body_that_is_not_wanted),
         TRANSPORT_TEST(test_tickets_spoil_no_connection),
         TRANSPORT_TEST(test_sessions_are_resumed),
+        TRANSPORT_TEST(test_a_burst_resumes_sessions),
         TRANSPORT_TEST(test_session_that_the_server_forgot),
         TRANSPORT_TEST(test_server_closes_idle_connections),
         TRANSPORT_TEST(test_server_closes_behind_our_back),
