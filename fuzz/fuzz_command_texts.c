@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "flags/config_file.h"
+#include "fuzz.h"
 #include "output/sink.h"
 #include "output/write_out.h"
 #include "plan/glob.h"
@@ -16,15 +17,6 @@
 #include "request/fields.h"
 #include "request/form.h"
 #include "request/url.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)     \
-    do {                    \
-        if (!(condition)) { \
-            abort();        \
-        }                   \
-    } while (0)
 
 static void try_glob(char *text)
 {

@@ -4,19 +4,10 @@
  * NUL; a limit is kept to.
  */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "client/event_parser.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)     \
-    do {                    \
-        if (!(condition)) { \
-            abort();        \
-        }                   \
-    } while (0)
+#include "fuzz.h"
 
 static uint64_t add(uint64_t hash, const char *bytes, size_t len)
 {

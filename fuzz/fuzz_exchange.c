@@ -14,14 +14,7 @@
 
 #include <ferry.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)     \
-    do {                    \
-        if (!(condition)) { \
-            abort();        \
-        }                   \
-    } while (0)
+#include "fuzz.h"
 
 /* What a pair of sockets takes without waiting. */
 #define MOST_BYTES ((size_t)64 * 1024)

@@ -8,15 +8,7 @@
 #include <string.h>
 
 #include "client/hsts.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)     \
-    do {                    \
-        if (!(condition)) { \
-            abort();        \
-        }                   \
-    } while (0)
+#include "fuzz.h"
 
 static bool knows(ferry_hsts *hsts, const char *text, int64_t now)
 {

@@ -9,16 +9,8 @@
 
 #include "client/cookie_jar.h"
 #include "client/cookie_scope.h"
+#include "fuzz.h"
 #include "http/header.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)     \
-    do {                    \
-        if (!(condition)) { \
-            abort();        \
-        }                   \
-    } while (0)
 
 static void check_slice(struct fy_slice slice, const char *text, size_t len)
 {

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 /* The exact size is allocated, so that a sanitizer sees the first byte read past the end. */
 static int replay_file(const char *path)

@@ -12,20 +12,11 @@
 
 #define THREADS 200
 
-static void *run_one(void *call)
-{
-    run_call(call);
-    return NULL;
-}
-
-/* One request on a thread of its own, which has ended when this returns. This thread is not in ferry
- * meanwhile. */
+/* One request on a thread of its own, which has ended when this returns. */
 static struct outcome get_on_a_thread(ferry_transport *transport, const char *url)
 {
     struct call call = {.transport = transport, .url = url};
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, run_one, &call), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
+    run_elsewhere(run_call, &call);
     return call.outcome;
 }
 
@@ -223,7 +214,7 @@ struct silence {
     int timeouts;
 };
 
-static void *shake_hands_in_vain(void *arg)
+static void shake_hands_in_vain(void *arg)
 {
     struct silence *silence = arg;
     struct call calls[HANDSHAKES];
@@ -235,7 +226,6 @@ static void *shake_hands_in_vain(void *arg)
     for (int i = 0; i < HANDSHAKES; i++) {
         silence->timeouts += calls[i].outcome.err.code == FERRY_ETIMEOUT;
     }
-    return NULL;
 }
 
 /* Their requests have given up, some of them while their handshakes waited for their turn. */
@@ -244,10 +234,8 @@ static void test_handshakes_end_with_the_thread(void **state)
     struct origin *origin = serve_with(state, serve_silence, NULL);
     struct silence silence = {.transport = https_transport(state, TRUSTING()),
                               .url = https_url(origin_port(origin), "/")};
-    pthread_t thread;
 
-    assert_int_equal(pthread_create(&thread, NULL, shake_hands_in_vain, &silence), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
+    run_elsewhere(shake_hands_in_vain, &silence);
     assert_int_equal(silence.timeouts, HANDSHAKES);
     assert_int_equal(stats_of(silence.transport).connections, 0);
     assert_int_equal(ferry_num_tasks(), 1);

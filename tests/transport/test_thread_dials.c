@@ -7,22 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Runs a function on a thread of its own while this one is not in ferry at all. */
-static void *run_away(void *arg)
-{
-    struct side *side = arg;
-    side->run(side->arg);
-    return NULL;
-}
-
-static void run_elsewhere(void (*run)(void *arg), void *arg)
-{
-    struct side side = {.run = run, .arg = arg};
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, run_away, &side), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-}
-
 /* How many transports there are. */
 static int transports(void)
 {

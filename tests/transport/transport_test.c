@@ -437,6 +437,13 @@ void end_side(struct side *side)
     assert_int_equal(pthread_join(side->thread, NULL), 0);
 }
 
+void run_elsewhere(void (*run)(void *arg), void *arg)
+{
+    struct side side = {.run = run, .arg = arg};
+    assert_int_equal(pthread_create(&side.thread, NULL, run_side, &side), 0);
+    assert_int_equal(pthread_join(side.thread, NULL), 0);
+}
+
 /* ------------------------------------------------------------------------------ the dial hook */
 
 /* A socket connected to the port, or -1 with errno. Loopback: it does not block for long. */

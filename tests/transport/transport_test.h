@@ -205,6 +205,9 @@ struct side {
 void start_side(struct side *side, void (*run)(void *arg), void *arg);
 void end_side(struct side *side);
 
+/* The same until it has ended; this thread is not in ferry at all meanwhile. */
+void run_elsewhere(void (*run)(void *arg), void *arg);
+
 /* ---- A dial function that the test directs ---- */
 
 #define DIAL_HOOK_MOST 32
