@@ -17,8 +17,9 @@ struct watch {
     struct run *run;
     struct watch *next;  /* in the run's late ones */
     uint64_t connection; /* the number of the one that serves */
-    int awaited;  /* connections whose fate is still to be told: Digest asks twice, and so does
-                            a request whose connection turned out to be dead */
+    /* Connections whose fate is still to be told: Digest asks twice, and so does a request whose
+     * connection turned out to be dead. */
+    int awaited;
     bool several; /* there was more than one at a time: whose fate it is, is not known */
 };
 

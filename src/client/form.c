@@ -38,10 +38,10 @@ struct ferry_form {
     int64_t len; /* of all of them; -1: not known */
     bool once;   /* one of them cannot be read again */
 
-    /* As the request has it: what is added later is for its next one. */
+    /* As the request has it: what is added later is for its next one. So is a field that is added to
+     * the last part that it has: in 'head' is that part's head with such fields, owned; NULL: none. */
     size_t sent_count;
-    char *
-        head; /* owned: that of the last part in it, with fields that were added later; NULL: none */
+    char *head;
     size_t head_len;
     char last_line[48];  /* CR LF, boundary with its four dashes, CR LF, NUL */
     size_t at;           /* the piece that is read; sent_count: the last line; beyond: the end */
