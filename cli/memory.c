@@ -17,6 +17,11 @@ void memory_note_lack(void)
     lacked = true;
 }
 
+void memory_note(const ferry_error *err)
+{
+    lacked |= err->code == FERRY_ENOMEM;
+}
+
 bool memory_lacked(void)
 {
     return lacked;

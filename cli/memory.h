@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <ferry.h>
+
 /* As strdup() (of NULL: NULL), strndup(), asprintf() (-1: *text is NULL), realloc(). */
 char *text_copy(const char *text);
 char *text_copy_part(const char *text, size_t len);
@@ -29,8 +31,11 @@ void text_add(struct growing_text *text, const char *bytes, size_t len);
 /* The text, NUL-terminated, from malloc(); NULL when a part of it is not there. */
 char *text_end(struct growing_text *text);
 
-/* Something could not be had, here or from the library. */
+/* Something could not be had. */
 void memory_note_lack(void);
+
+/* Likewise, if that is what the library has failed for. */
+void memory_note(const ferry_error *err);
 
 /* Whether that has ever been so. */
 bool memory_lacked(void);

@@ -170,8 +170,7 @@ static void put_cookies(struct transfer *transfer, ferry_request *req)
     char *all = transfer->group->cookies
                     ? ferry_cookie_jar_get(transfer->run->jar, transfer->url, &err)
                     : NULL;
-    if (err.code == FERRY_ENOMEM)
-        memory_note_lack();
+    memory_note(&err);
     bool given = false; /* curl puts nothing but ";" between those of several -b */
     for (size_t i = 0; i < config->cookies.count; i++) {
         const char *text = config->cookies.items[i];

@@ -137,7 +137,6 @@ int cookies_save(const struct run *run, const struct group *group)
     /* As in curl, a jar that cannot be written is no reason to fail. */
     if (ferry_cookie_jar_save(run->jar, path, &err) < 0)
         warn("%s", err.message);
-    if (err.code == FERRY_ENOMEM)
-        memory_note_lack();
+    memory_note(&err);
     return CLI_OK;
 }

@@ -48,8 +48,7 @@ static int open_hsts(struct group *group)
     }
     if (path[0] != '\0' && access(path, R_OK) == 0 && ferry_hsts_load(group->hsts, path, &err) < 0)
         warn("%s", err.message);
-    if (err.code == FERRY_ENOMEM)
-        memory_note_lack();
+    memory_note(&err);
     return CLI_OK;
 }
 
@@ -109,8 +108,7 @@ static int close_group(struct run *run, struct group *group)
     int status = cookies_save(run, group);
     if (group->hsts && hsts[0] != '\0' && ferry_hsts_save(group->hsts, hsts, &err) < 0)
         warn("%s", err.message);
-    if (err.code == FERRY_ENOMEM)
-        memory_note_lack();
+    memory_note(&err);
     bool lost = group->heads && ferror(group->heads);
     if (group->heads && group->heads != stdout && (fclose(group->heads) != 0 || lost)) {
         complain("(23) cannot write to %s: %s", group->config->dump_header, strerror(errno));

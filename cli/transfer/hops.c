@@ -111,8 +111,7 @@ static bool set_cookie(struct transfer *transfer, const char *url, const char *f
 {
     ferry_error err = {0};
     bool fine = ferry_cookie_jar_set(transfer->run->jar, url, field, &err) == 0;
-    if (err.code == FERRY_ENOMEM)
-        memory_note_lack();
+    memory_note(&err);
     return fine;
 }
 
@@ -135,8 +134,7 @@ static char *location_of(const ferry_response *res)
     const char *field = ferry_response_header(res, "Location");
     ferry_error err = {0};
     char *url = field ? ferry_response_location(res, &err) : NULL;
-    if (err.code == FERRY_ENOMEM)
-        memory_note_lack();
+    memory_note(&err);
     const char *fragment = field ? strchr(field, '#') : NULL;
     char *whole = NULL;
     if (!url || !fragment || strchr(url, '#'))
