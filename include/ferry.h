@@ -216,8 +216,9 @@ FERRY_API void ferry_response_trailer_at(const ferry_response *res, size_t i, co
  * although its response has ended.
  *
  * From a thread other than the response's, what has to happen is left to that one: at once if it
- * waits in ferry, else when it next does. A task that is reading the response meanwhile gets
- * FERRY_ECLOSED. */
+ * waits in ferry, else when it next does, or within a second, by the monitor (but that one calls no
+ * function of the program's: where there is one to be called, a trace's or a body's, it is left to
+ * the thread). A task that is reading the response meanwhile gets FERRY_ECLOSED. */
 FERRY_API void ferry_response_close(ferry_response *res);
 
 /* Reads up to len bytes of the body into buf and returns as soon as there are some: >0 bytes, 0 at

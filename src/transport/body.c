@@ -16,6 +16,7 @@
 #include "base/fork.h"
 #include "http/chunk.h"
 #include "task/clock.h"
+#include "task/monitor.h"
 #include "transport/abandon.h"
 #include "transport/held_memory.h"
 #include "transport/idle_pool.h"
@@ -475,6 +476,18 @@ static enum fy_body_fate drain_arrived(struct fy_exchange *exchange)
     return FY_FATE_CLOSED;
 }
 
+/* Closed on another thread. The connection's own may be away for long: the monitor looks, too, unless
+ * there is a function of the user's on the way. */
+static void entrust(struct fy_exchange *exchange)
+{
+    fy_sched_poke(exchange->conn->sched);
+    if (exchange->transport->pool.monitored && exchange->put_trace == NULL &&
+        exchange->process == fy_fork_count()) {
+        exchange->entrusted = true;
+        fy_monitor_watch(1);
+    }
+}
+
 static void body_close(void *self, bool may_park)
 {
     struct fy_exchange *exchange = self;
@@ -492,7 +505,7 @@ static void body_close(void *self, bool may_park)
             fy_pool_set_drains(exchange->conn, fate == FY_FATE_DRAIN);
             fy_exchange_decide(exchange, fate);
             if (!may_park) {
-                fy_sched_poke(exchange->conn->sched);
+                entrust(exchange);
             }
         }
     }

@@ -9,6 +9,7 @@
 #include "base/fork.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "task/monitor.h"
 #include "task/sched.h"
 #include "transport/abandon.h"
 #include "transport/persist_conn.h"
@@ -58,6 +59,9 @@ void fy_exchange_release(struct fy_exchange *exchange)
     }
     fy_exchange_unwatch(exchange);
     fy_abandon_unwatch(exchange);
+    if (exchange->entrusted && exchange->process == fy_fork_count()) {
+        fy_monitor_watch(-1);
+    }
     if (exchange->conn != NULL) {
         fy_persist_conn_release(exchange->conn);
     }

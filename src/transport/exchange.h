@@ -93,6 +93,7 @@ struct fy_exchange {
     struct fy_timer abandon_timer; /* looks whether anybody still reads it */
     bool abandon_watched;          /* the timer is armed, or has gone off */
     bool abandoned;                /* nobody did */
+    bool entrusted; /* closed on another thread: the monitor looks, until it is over */
     enum fy_body_fate fate;
 
     /* What follows is not zeroed: each channel is made, and all else is valid only as it says. */

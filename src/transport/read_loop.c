@@ -218,11 +218,10 @@ static bool await_body_fate(struct fy_exchange *exchange)
         FY_RECEIVE_FROM(&conn->closed),
     };
     /* Nothing of the user's is called on the way from here to the pool, or the close: the monitor
-     * may see to an abandoned body. */
+     * may see to a body that is abandoned, or closed on another thread. */
     bool no_users = exchange->put_trace == NULL && exchange->written.closed;
     fy_persist_conn_set_unattended(conn, no_users);
     int chosen = fy_select(cases, 3, FY_NEVER, "waiting for the body to be read");
-    conn->read_task->unattended = false; /* the write loop has nothing to do but to end */
     if (chosen == 1) {
         close_canceled(exchange);
     }

@@ -361,6 +361,87 @@ static void test_read_to_its_end_is_not_abandoned(void **state)
     ferry_response_close(res);
 }
 
+/* ------------------------------------------------------------------- closed on another thread */
+
+struct endless {
+    const char *head;
+    struct gate failed;
+};
+
+static void serve_endless(struct origin_conn *conn, void *arg)
+{
+    struct endless *endless = arg;
+    bool sent = origin_read_request(conn) && origin_send_text(conn, endless->head);
+    while (sent) {
+        sent = origin_send_text(conn, "5\r\nsmall\r\n");
+    }
+    gate_open(&endless->failed);
+}
+
+static void close_it(void *res)
+{
+    ferry_response_close(res);
+}
+
+/* The response's own thread does not come back into ferry, and its connection goes all the same. */
+static void test_TR_047_closed_elsewhere_while_its_thread_is_away(void **state)
+{
+    static const char *const heads[] = {"HTTP/1.1 200 OK\r\n\r\n",
+                                        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"};
+    for (size_t i = 0; i < 2; i++) {
+        struct endless *endless = KEPT(state, struct endless, .head = heads[i]);
+        struct origin *origin = serve_with(state, serve_endless, endless);
+        ferry_transport *transport = transport_with(state, NULL);
+        char some[100];
+        ferry_response *res = open_get(transport, origin_url(origin, "/"));
+        read_exactly(res, some, sizeof some);
+        run_elsewhere(close_it, res);
+        assert_true(gate_wait(&endless->failed, SOON_MS)); /* the server's writes */
+        assert_true(away_until_connections(transport, 0));
+        assert_int_equal(stats_of(transport).open_responses, 0);
+        assert_int_equal(ferry_num_tasks(), 1);
+    }
+}
+
+/* What is left of the body is read on, and the connection kept. */
+static void serve_the_rest(struct origin_conn *conn, void *go_on)
+{
+    if (origin_read_request(conn) && origin_send_text(conn, BODY_OF_9) &&
+        origin_wait(conn, go_on) && origin_send_text(conn, " more")) {
+        serve_identity(conn, NULL);
+    }
+}
+
+static void test_drained_while_its_thread_is_away(void **state)
+{
+    struct gate *go_on = KEPT(state, struct gate);
+    struct origin *origin = serve_with(state, serve_the_rest, go_on);
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.drain_ms = SOON_MS));
+    ferry_response *res = open_get(transport, origin_url(origin, "/"));
+    run_elsewhere(close_it, res);
+    gate_open(go_on);
+    for (int64_t until = now_ms() + SOON_MS; stats_of(transport).idle == 0 && now_ms() < until;) {
+        usleep(1000);
+    }
+    assert_int_equal(stats_of(transport).drained, 1);
+    assert_int_equal(stats_of(transport).idle, 1);
+    assert_got(get(transport, origin_url(origin, "/")), 200, "1");
+}
+
+/* Whoever waits for that connection's place does not wait for the thread. */
+static void test_its_place_is_free_while_its_thread_is_away(void **state)
+{
+    struct origin *origin = serve_with(state, serve_identity, NULL);
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.max_per_host = 1, .drain_bytes = -1));
+    struct call call = {.transport = transport, .url = origin_url(origin, "/")};
+    ferry_response *res = open_get(transport, origin_url(origin, "/"));
+    run_elsewhere(close_it, res);
+    run_elsewhere(run_call, &call);
+    assert_got(call.outcome, 200, "2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +458,9 @@ int main(void)
         TRANSPORT_TEST(test_abandoned_while_its_thread_is_in_ferry),
         TRANSPORT_TEST(test_waiting_reader_has_not_abandoned_it),
         TRANSPORT_TEST(test_read_to_its_end_is_not_abandoned),
+        TRANSPORT_TEST(test_TR_047_closed_elsewhere_while_its_thread_is_away),
+        TRANSPORT_TEST(test_drained_while_its_thread_is_away),
+        TRANSPORT_TEST(test_its_place_is_free_while_its_thread_is_away),
     };
     return cmocka_run_group_tests(tests, https_world_make, https_world_free);
 }
