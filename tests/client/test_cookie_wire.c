@@ -51,21 +51,33 @@ static void test_CL_014_every_request_carries_them(void **state)
         assert_null(ferry_request_header(req, "Cookie")); /* the request itself has none */
         ferry_request_free(req);
     }
+    ferry_request *form = request("POST", "http://host.fake/x");
+    assert_int_equal(ferry_request_set_urlencoded(form, &(ferry_field){"a", "b"}, 1), 0);
+    assert_int_equal(do_request(client, form).status, 200);
+    assert_string_equal(recorder.cookie, "first=1; second=2; third=3");
+    ferry_request_free(form);
     assert_int_equal(client_get(client, "http://other.fake/").status, 200);
     assert_string_equal(recorder.cookie, "");
     ferry_client_free(client);
     ferry_cookie_jar_free(jar);
 }
 
-/* Sends what it got back as Set-Cookie, and one more on each path. */
+/* Sends each cookie that it got back as Set-Cookie, and one more on each path. */
 static void serve_mirror(struct origin_conn *conn, void *arg)
 {
     (void)arg;
     while (origin_read_request(conn)) {
         const char *head = origin_conn_request(conn).head;
         bool first = strncmp(head, "GET / ", 6) == 0;
-        origin_sendf(conn, "HTTP/1.1 %s X\r\n%sSet-Cookie: %s; path=/\r\nContent-Length: 0\r\n\r\n",
-                     first ? "301" : "200", first ? "Location: /second\r\n" : "",
+        const char *at = strstr(head, "\r\nCookie: ");
+        origin_sendf(conn, "HTTP/1.1 %s X\r\n%s", first ? "301" : "200",
+                     first ? "Location: /second\r\n" : "");
+        for (at = at != NULL ? at + 10 : "\r"; *at != '\r';) {
+            int len = (int)strcspn(at, ";\r");
+            origin_sendf(conn, "Set-Cookie: %.*s; path=/\r\n", len, at);
+            at += len + (int)strspn(at + len, "; ");
+        }
+        origin_sendf(conn, "Set-Cookie: %s; path=/\r\nContent-Length: 0\r\n\r\n",
                      first ? "second=b" : "third=c");
     }
 }
@@ -78,7 +90,20 @@ static void test_CL_015_redirects_and_the_jar(void **state)
     assert_int_equal(ferry_cookie_jar_set(jar, origin_url(origin, "/"), "first=a", NULL), 0);
     ferry_client *client =
         client_with(transport_with(state, NULL), (ferry_client_options){.cookie_jar = jar});
-    assert_int_equal(client_get(client, origin_url(origin, "/")).status, 200);
+    ferry_request *req = request("GET", origin_url(origin, "/"));
+    ferry_response *res = ferry_client_do(client, req, NULL);
+    assert_int_equal(ferry_response_status(res), 200);
+    assert_string_equal(ferry_response_url(res), origin_url(origin, "/second"));
+    static const char *const back[] = {"first=a; path=/", "second=b; path=/", "third=c; path=/"};
+    for (size_t i = 0; i < 3; i++) { /* all of the final response's */
+        const char *name;
+        const char *set;
+        ferry_response_header_at(res, i, &name, &set);
+        assert_string_equal(name, "Set-Cookie");
+        assert_string_equal(set, back[i]);
+    }
+    ferry_response_close(res);
+    ferry_request_free(req);
     assert_string_equal(field_of(origin, 0, "Cookie", value), "first=a");
     assert_string_equal(field_of(origin, 1, "Cookie", value), "first=a; second=b");
     char *now = ferry_cookie_jar_get(jar, origin_url(origin, "/"), NULL);

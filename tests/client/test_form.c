@@ -59,7 +59,12 @@ static void test_CL_006_form_post(void **state)
     ferry_response *res = ferry_post_form(origin_url(origin, "/"), fields, 2, &err);
     assert_non_null(res);
     ferry_response_close(res);
-    assert_string_equal(origin_request(origin, 2).body, "colour=red&colour=dark+blue");
+    struct origin_request posted = origin_request(origin, 2);
+    assert_int_equal(strncmp(posted.head, "POST / HTTP/1.1\r\n", 17), 0);
+    assert_non_null(strstr(posted.head, "\r\nContent-Type: application/x-www-form-urlencoded\r\n"));
+    assert_non_null(strstr(posted.head, "\r\nContent-Length: 27\r\n"));
+    assert_null(strstr(posted.head, "Connection:"));
+    assert_string_equal(posted.body, "colour=red&colour=dark+blue");
     ferry_transport_close_idle(NULL);
 }
 

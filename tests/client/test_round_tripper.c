@@ -408,7 +408,15 @@ static void test_one_line_calls(void **state)
     res = (ferry_post)(url, NULL, NULL, 0, &err);
     ferry_response_close(res);
     assert_string_equal(err.message, "");
+    char head[256];
+    snprintf(head, sizeof head,
+             "GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: ferry/" FERRY_VERSION "\r\n",
+             origin_host(origin));
+    assert_int_equal(strncmp(origin_request(origin, 0).head, head, strlen(head)), 0);
     struct origin_request posted = origin_request(origin, 2);
+    for (size_t i = 0; i < 4; i++) {
+        assert_null(strstr(origin_request(origin, i).head, "Connection:"));
+    }
     assert_non_null(strstr(posted.head, "\r\nContent-Length: 4\r\nContent-Type: text/plain\r\n"));
     assert_string_equal(posted.body, "data");
     assert_non_null(strstr(origin_request(origin, 3).head, "\r\nContent-Length: 0\r\n"));

@@ -383,8 +383,9 @@ static void close_it(void *res)
     ferry_response_close(res);
 }
 
-/* The response's own thread does not come back into ferry, and its connection goes all the same. */
-static void test_TR_047_closed_elsewhere_while_its_thread_is_away(void **state)
+/* TR-047: the response's own thread does not come back into ferry, and its connection goes all the
+ * same. */
+static void test_closed_elsewhere_while_its_thread_is_away(void **state)
 {
     static const char *const heads[] = {"HTTP/1.1 200 OK\r\n\r\n",
                                         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"};
@@ -458,7 +459,7 @@ int main(void)
         TRANSPORT_TEST(test_abandoned_while_its_thread_is_in_ferry),
         TRANSPORT_TEST(test_waiting_reader_has_not_abandoned_it),
         TRANSPORT_TEST(test_read_to_its_end_is_not_abandoned),
-        TRANSPORT_TEST(test_TR_047_closed_elsewhere_while_its_thread_is_away),
+        TRANSPORT_TEST(test_closed_elsewhere_while_its_thread_is_away),
         TRANSPORT_TEST(test_drained_while_its_thread_is_away),
         TRANSPORT_TEST(test_its_place_is_free_while_its_thread_is_away),
     };
