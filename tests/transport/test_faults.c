@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "bytes.h"
 #include "net/socket_stream.h"
@@ -70,6 +71,13 @@ static ssize_t faulty_writev(struct fy_stream *stream, const struct iovec *iov, 
     return written;
 }
 
+/* TLS tries this first. */
+static ssize_t faulty_try_write(struct fy_stream *stream, const void *buf, size_t len)
+{
+    struct faulty *self = of(stream);
+    return self->broken ? -EPIPE : self->real->try_write(stream, buf, len);
+}
+
 /* How much of len may still be read; 0: nothing, it fails. */
 static size_t readable_of(const struct faulty *self, size_t len)
 {
@@ -116,6 +124,7 @@ struct fy_stream *__wrap_fy_socket_stream_new(int fd)
     struct faulty *self = &faulty[fault.made - 1];
     *self = (struct faulty){.stream = stream, .fd = fd, .real = stream->ops, .ops = *stream->ops};
     self->ops.writev = faulty_writev;
+    self->ops.try_write = faulty_try_write;
     self->ops.read = faulty_read;
     self->ops.try_read = faulty_try_read;
     self->ops.rest_readable = faulty_rest_readable;
@@ -333,24 +342,50 @@ static void test_no_answer_after_a_failed_write(void **state)
     ferry_request_free(req);
 }
 
-static void test_TR_125_broken_connections_are_not_kept(void **state)
+static void break_at_once(void *arg, int reused, int64_t idle_ms)
 {
-    struct origin *origin = serve_reply(state, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    ferry_transport *transport = faulty_transport(state, origin);
+    int *dials = arg;
+    (void)reused;
+    (void)idle_ms;
+    faulty[*dials].broken = *dials < 4;
+    ++*dials;
+}
 
-    fault.stream = 4;
-    fault.write = 1;
+/* The first four connections break between their making, TLS included, and the first write. */
+static void four_break(ferry_transport *transport, const char *url, const char *body)
+{
+    int dials = 0;
+    ferry_request *req = request("GET", url);
+    ferry_request_set_trace(req, FERRY_TRACE(.got_conn = break_at_once), &dials);
+    fault.stream = 5;
     for (int i = 0; i < 4; i++) {
-        struct outcome outcome = get(transport, origin_url(origin, "/"));
+        struct outcome outcome = send_and_read(transport, req);
         assert_failed(outcome, FERRY_EWRITE, "write: ");
         assert_int_equal(outcome.err.os_errno, EPIPE);
         assert_int_equal(stats_of(transport).connections, 0);
     }
-    assert_got(get(transport, origin_url(origin, "/")), 200, "");
+    assert_got(send_and_read(transport, req), 200, body);
+    assert_int_equal(dials, 5);
     assert_int_equal(stats_of(transport).dials, 5);
     assert_int_equal(stats_of(transport).retries, 0);
     assert_int_equal(stats_of(transport).reuses, 0);
     assert_int_equal(stats_of(transport).idle, 1);
+    ferry_request_free(req);
+}
+
+static void test_TR_125_broken_connections_are_not_kept(void **state)
+{
+    struct origin *origin = serve_reply(state, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    four_break(faulty_transport(state, origin), origin_url(origin, "/"), "");
+
+    struct tls_server *server = https_ok_server();
+    struct dial_hook *hook = KEPT(state, struct dial_hook, .port = tls_server_port(server));
+    no_faults();
+    ferry_transport *transport = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.dial = dial_hook, .dial_arg = hook, .tls = TRUSTING()));
+    four_break(transport, https_url(tls_server_port(server), "/"), "ok");
+    transport_done(state, transport);
+    tls_server_stop(server);
 }
 
 /* ----------------------------------------------------------------------------------- reads' errors */
@@ -414,6 +449,58 @@ static void serve_endless(struct origin_conn *conn, void *arg)
     }
 }
 
+static void serve_endless_chunks(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    if (origin_read_request(conn) && origin_send(conn, BYTES(CHUNKED_HEAD))) {
+        while (origin_send(conn, BYTES("9\r\nfor ever \r\n"))) {}
+    }
+}
+
+/* A dial function that gives its connections 100 ms, and ends them then, whoever reads. */
+static void end_after_a_while(void *arg)
+{
+    int fd = *(int *)arg;
+    ferry_sleep(100);
+    shutdown(fd, SHUT_RDWR);
+    close(fd);
+}
+
+struct short_lived {
+    struct dial_hook hook;
+    int copy;
+};
+
+static int dial_short_lived(void *arg, const ferry_dial_target *target, ferry_error *err)
+{
+    struct short_lived *lived = arg;
+    int fd = dial_hook(&lived->hook, target, err);
+    lived->copy = dup(fd);
+    return lived->copy >= 0 && ferry_go(end_after_a_while, &lived->copy) == 0 ? fd : -1;
+}
+
+static void test_a_dial_functions_deadline(void **state)
+{
+    struct origin *origin = serve_with(state, serve_endless_chunks, NULL);
+    struct short_lived lived = {.hook.port = origin_port(origin)};
+    ferry_transport *transport = transport_with(
+        state, FERRY_TRANSPORT_OPTIONS(.dial = dial_short_lived, .dial_arg = &lived));
+    no_faults();
+    for (int i = 0; i < 5; i++) {
+        ferry_response *res = open_get(transport, origin_url(origin, "/"));
+        ferry_error err = {0};
+        char buf[4096];
+        ssize_t got;
+        do {
+            got = ferry_response_read(res, buf, sizeof buf, &err);
+        } while (got > 0);
+        assert_int_equal(got, -1);
+        assert_true(err.code == FERRY_ETRUNCATED || err.code == FERRY_EREAD);
+        assert_int_equal(stats_of(transport).connections, 0);
+        ferry_response_close(res);
+    }
+}
+
 static void test_TR_036_a_streams_deadline(void **state)
 {
     struct origin *origin = serve_with(state, serve_endless, NULL);
@@ -472,6 +559,7 @@ int main(void)
         TRANSPORT_TEST(test_CH_008_read_error_behind_a_chunk),
         TRANSPORT_TEST(test_read_error_anywhere),
         TRANSPORT_TEST(test_TR_036_a_streams_deadline),
+        TRANSPORT_TEST(test_a_dial_functions_deadline),
         TRANSPORT_TEST(test_news_that_are_none_keep_nobody),
     };
     return cmocka_run_group_tests(tests, https_world_make, https_world_free);

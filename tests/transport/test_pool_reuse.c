@@ -47,9 +47,20 @@ static void test_TR_002_keep_alives(void **state)
     assert_int_equal(stats_of(does_not).put_results[FERRY_PUT_KEEP_ALIVES_DISABLED], 2);
 }
 
+/* Asked to, says that it closes, and leaves that to the client. */
+static void serve_announced_close(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    while (origin_read_request(conn)) {
+        bool closes = strncmp(origin_conn_request(conn).head, "GET /close ", 11) == 0;
+        origin_sendf(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n%s\r\n%u",
+                     closes ? CLOSE_FIELD : "", origin_conn_serial(conn));
+    }
+}
+
 static void test_TR_003_close_on_response(void **state)
 {
-    struct origin *origin = serve_with(state, serve_identity, NULL);
+    struct origin *origin = serve_with(state, serve_announced_close, NULL);
     struct dial_hook hook = {.port = origin_port(origin)};
     ferry_transport *transport =
         transport_with(state, FERRY_TRANSPORT_OPTIONS(.dial = dial_hook, .dial_arg = &hook));

@@ -258,18 +258,27 @@ static void test_TR_020_socks5_names_an_address(void **state)
 
 static void test_TR_020_socks5_to_https(void **state)
 {
+    static const struct {
+        const char *scheme, *host, *asked;
+    } cases[] = {
+        {"socks5://", "127.0.0.1", "050100\n050100017f000001"},
+        {"socks5h://", "localhost", "050100\n05010003096c6f63616c686f7374"},
+    };
     struct tls_server *target = serve_tls_target();
     struct origin *proxy = serve_with(state, serve_socks, NULL);
-    ferry_transport *transport = transport_with(
-        state,
-        FERRY_TRANSPORT_OPTIONS(.proxy = proxy_at("socks5h://", origin_port(proxy)), TRUSTING));
-    char text[128];
-    socks_forget();
-    assert_got(head(transport, tls_url(target, "/")), 200, "");
-    snprintf(text, sizeof text, "050100\n05010003096c6f63616c686f7374%04x\n",
-             tls_server_port(target));
-    assert_string_equal(socks_asked(), text);
-    transport_done(state, transport);
+    for (size_t i = 0; i < 2; i++) {
+        ferry_transport *transport = transport_with(
+            state, FERRY_TRANSPORT_OPTIONS(.proxy = proxy_at(cases[i].scheme, origin_port(proxy)),
+                                           TRUSTING));
+        char url[64];
+        char text[128];
+        snprintf(url, sizeof url, "https://%s:%d/", cases[i].host, tls_server_port(target));
+        socks_forget();
+        assert_got(head(transport, url), 200, "");
+        snprintf(text, sizeof text, "%s%04x\n", cases[i].asked, tls_server_port(target));
+        assert_string_equal(socks_asked(), text);
+        transport_done(state, transport);
+    }
     tls_server_stop(target);
 }
 

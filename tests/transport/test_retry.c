@@ -147,9 +147,16 @@ static void test_hung_up_on_post_with_key(void **state)
     hung_up_on(state, NULL, request_with("POST", IN_MEMORY, "Idempotency-Key"), true);
 }
 
+static void test_hung_up_on_post_with_x_key(void **state)
+{
+    hung_up_on(state, NULL, request_with("POST", NONE, "X-Idempotency-Key"), true);
+}
+
 static void test_hung_up_on_one_shot_body(void **state)
 {
     hung_up_on(state, NULL, request_with("PUT", ONE_SHOT, NULL), false);
+    hung_up_on(state, NULL, request_with("GET", ONE_SHOT, NULL), false);
+    hung_up_on(state, NULL, request_with("POST", ONE_SHOT, "Idempotency-Key"), false);
 }
 
 static void test_reset_on_get(void **state)
@@ -290,6 +297,7 @@ int main(void)
         TRANSPORT_TEST(test_hung_up_on_get),
         TRANSPORT_TEST(test_hung_up_on_post),
         TRANSPORT_TEST(test_hung_up_on_post_with_key),
+        TRANSPORT_TEST(test_hung_up_on_post_with_x_key),
         TRANSPORT_TEST(test_hung_up_on_one_shot_body),
         TRANSPORT_TEST(test_reset_on_get),
         TRANSPORT_TEST(test_reset_on_post),

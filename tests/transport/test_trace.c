@@ -175,6 +175,12 @@ static void test_TR_094_every_event(void **state)
                                        "wrote_request\n"
                                        "put_idle_conn: the connection is in the pool\n");
     assert_string_equal(log.head, origin_request(origin, 0).head);
+    static const char *const fields[] = {"Host: localhost:", "Content-Length: 9\r\n",
+                                         "Expect: 100-continue\r\n", "X-Foo: bar\r\nX-Foo: baz\r\n",
+                                         "Accept-Encoding: "};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        assert_non_null(strstr(log.head, fields[i]));
+    }
     assert_int_equal(log.connect_start, log.connect_done);
     assert_int_equal(log.connected, 1);
     assert_int_equal(log.bad, 0);
