@@ -851,9 +851,9 @@ typedef struct ferry_client_options {
     /* How often, in one send and over all its redirects, a request is sent again that failed in a
      * way that may pass: no connection, one that broke (in the TLS handshake, too), a timeout of the
      * transport's, or a response with one of retry_statuses. Only if its method is idempotent (GET,
-     * HEAD, OPTIONS, TRACE, PUT, DELETE: RFC 9110 section 9.2.2) or it has an Idempotency-Key field;
-     * but any after FERRY_ERESOLVE, FERRY_ECONNECT and the status 429, since the request has not been
-     * acted upon. And only if its body can be sent again. The last response is returned as it is, the last
+     * HEAD, OPTIONS, TRACE, PUT, DELETE: RFC 9110 section 9.2.2) or it has an Idempotency-Key or
+     * X-Idempotency-Key field; but any after FERRY_ERESOLVE, FERRY_ECONNECT and the status 429, since
+     * the request has not been acted upon. And only if its body can be sent again. The last response is returned as it is, the last
      * error likewise. (What a transport does about reused connections that break comes before all
      * this.) Default 0: never. */
     int max_retries;
@@ -896,7 +896,8 @@ typedef struct ferry_dial_target {
 } ferry_dial_target;
 
 /* Makes a connection: returns a connected stream socket, which ferry then owns, or -1 with err
- * filled. Runs in a task of its own on the thread of the request. A request that is cancelled
+ * filled. (Timeouts set on it, SO_RCVTIMEO of socket(7) and the like, do not count: ferry never waits in
+ * the socket.) Runs in a task of its own on the thread of the request. A request that is cancelled
  * meanwhile does not wait for it; the connection that comes late joins the pool. (One for https
  * does not: its handshake is not begun unless somebody else waits for it, and it is closed.) */
 typedef int (*ferry_dial_fn)(void *arg, const ferry_dial_target *target, ferry_error *err);
@@ -1134,8 +1135,8 @@ FERRY_API ferry_client *ferry_default_client(void);
  * response is to be closed with ferry_response_close(); NULL on error. A request that failed on a
  * reused connection before any byte of the response is sent again where that is safe: if nothing of
  * it was written, or the method is GET, HEAD, OPTIONS or TRACE (of the idempotent ones of RFC 9110
- * section 9.2.2) or it has an Idempotency-Key field, and if its body can be sent again. A macro,
- * which records the caller's file and line. */
+ * section 9.2.2) or it has an Idempotency-Key or X-Idempotency-Key field, and if its body can be sent
+ * again. A macro, which records the caller's file and line. */
 FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
     ferry_response *ferry_client_do(ferry_client *client, ferry_request *req, ferry_error *err);
 
