@@ -1073,7 +1073,8 @@ typedef struct ferry_transport_options {
     int ip_version;
 
     /* How long one address is tried before the next one is tried beside it (RFC 8305 section 5).
-     * Default 250; -1: the next one's turn comes when this one has failed. */
+     * Default 250; -1: the next one's turn comes when this one has failed, or has had its share of
+     * dial_timeout_ms (what is left, divided by the addresses that are left; at least two seconds). */
     int64_t fallback_delay_ms;
 
     /* Copied; ends with a NULL. "host:port:to-host:to-port", the form of curl's --connect-to:
