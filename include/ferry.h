@@ -282,7 +282,9 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close) ferry_response *f
 
 /* A request is made, set up, sent as often as you like (one send at a time), and freed. Bodies and
  * the context are borrowed until then. Setters return 0, or -1 when they refuse; the first refusal
- * is also remembered and reported by every send, so that a chain of setters needs no checks. */
+ * is also remembered and reported by every send, so that a chain of setters needs no checks. They
+ * refuse NULL, too, and a send of NULL is FERRY_EINVAL; why there is no request is told by
+ * ferry_request_new() alone. */
 
 /* Makes a request. method is any token ("GET"; case matters, RFC 9110 section 9.1); NULL or ""
  * means GET. url is absolute; what people type (spaces, non-ASCII letters) is percent-encoded, a

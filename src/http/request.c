@@ -501,6 +501,14 @@ void ferry_request_set_trace(ferry_request *req, const ferry_trace *trace, void 
     req->trace.size = sizeof(req->trace);
 }
 
+int fy_fail_without_request(ferry_error *err)
+{
+    return fy_fail(
+        err, FERRY_EINVAL, 0,
+        "there is no request to send: ferry_request_new() has failed, and the error that "
+        "it was given says why");
+}
+
 bool fy_request_rewindable(const ferry_request *req)
 {
     return req->body.kind != FY_REQUEST_READER || req->body.len == 0 || req->body.rewind != NULL;

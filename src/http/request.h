@@ -147,6 +147,10 @@ int fy_request_sleep(ferry_request *req, int64_t ms, const char *why, ferry_erro
 /* Whether the body can be sent again from its beginning. */
 bool fy_request_rewindable(const ferry_request *req);
 
+/* What a program is told that sends NULL: ferry_request_new() returned it when it failed, and the
+ * setters took it. Returns -1. */
+int fy_fail_without_request(ferry_error *err) __attribute__((cold));
+
 /* "Get", "Post", ...: the method as messages begin with it, in buffer, shortened if it does not
  * fit. */
 const char *fy_request_verb(const ferry_request *req, char buffer[32]);

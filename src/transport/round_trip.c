@@ -223,6 +223,10 @@ FERRY_API ferry_response *ferry_transport_round_trip_at(ferry_transport *transpo
 {
     err = FY_ERROR(err);
     transport = transport != NULL ? transport : ferry_default_transport();
+    if (req == NULL) {
+        fy_fail_without_request(err);
+        return NULL;
+    }
     if (transport == NULL || fy_enter() == NULL) {
         fy_fail_memory(err);
         return NULL;
