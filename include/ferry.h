@@ -836,9 +836,11 @@ typedef struct ferry_client_options {
     ferry_cookie_jar *cookie_jar;
 
     /* Copied. Answers a 401 that asks for Digest credentials (RFC 7616: MD5 or SHA-256, "auth"), by
-     * sending the request once more, to the host that the request was made for and to no other. A
-     * server that only takes what is not done here: FERRY_EUNSUPPORTED. A user with control bytes
-     * makes every send fail with FERRY_EINVAL. Default: none. */
+     * sending the request once more, to the host that the request was made for and to no other; the
+     * requests after it have the answer from the start. Where the body cannot be sent again, the 401
+     * is the response, and only they have it. A server that only takes what is not done here:
+     * FERRY_EUNSUPPORTED. A user with control bytes makes every send fail with FERRY_EINVAL. Default:
+     * none. */
     const char *digest_user;
     const char *digest_password;
 
