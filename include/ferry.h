@@ -297,7 +297,7 @@ FERRY_API FERRY_MUST_USE ferry_request *ferry_request_new(const char *method, co
 
 /* Frees a request; NULL is fine. Not while it is being sent. Responses it has brought are not
  * touched by it. A response may come before its request is written whole: then this waits until the
- * writing has ended, and is to be called on the thread that sent it. */
+ * writing has ended, as do the setters of bodies and the next send. */
 FERRY_API void ferry_request_free(ferry_request *req);
 
 /* What the request was made with; for round trippers and logs. The URL is in normalised form and
