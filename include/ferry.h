@@ -755,7 +755,9 @@ FERRY_API void ferry_request_set_trace(ferry_request *req, const ferry_trace *tr
 FERRY_API FERRY_MUST_USE ferry_context *ferry_context_new(int64_t timeout_ms);
 
 /* Cancels: every request that uses the context ends with FERRY_ECANCELED, and its connection is
- * closed. From any thread and from a signal handler; again and again if you like. NULL is fine. */
+ * closed: where its response is open and its thread out of ferry, as ferry_response_close() has it
+ * for other threads. From any thread and from a signal handler; again and again if you like. NULL is
+ * fine. */
 FERRY_API void ferry_context_cancel(ferry_context *context);
 
 /* 0 while the context is alive, else FERRY_ECANCELED or FERRY_ETIMEOUT. From a signal handler

@@ -13,8 +13,10 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "http/request.h"
 #include "http/response_parse.h"
+#include "task/monitor.h"
 #include "task/sched.h"
 #include "transport/abandon.h"
 #include "transport/body.h"
@@ -221,7 +223,15 @@ static bool await_body_fate(struct fy_exchange *exchange)
      * may see to a body that is abandoned, or closed on another thread. */
     bool no_users = exchange->put_trace == NULL && exchange->written.closed;
     fy_persist_conn_set_unattended(conn, no_users);
+    /* A cancel, or the end of its time, is not to wait until the thread comes back. */
+    bool may_end = no_users && cases[1].chan != NULL && conn->transport->pool.monitored;
+    if (may_end) {
+        fy_monitor_watch(1);
+    }
     int chosen = fy_select(cases, 3, FY_NEVER, "waiting for the body to be read");
+    if (may_end && exchange->process == fy_fork_count()) {
+        fy_monitor_watch(-1);
+    }
     if (chosen == 1) {
         close_canceled(exchange);
     }

@@ -443,6 +443,46 @@ static void test_its_place_is_free_while_its_thread_is_away(void **state)
     assert_got(call.outcome, 200, "2");
 }
 
+/* ------------------------------------------------------------------ over while it is still open */
+
+/* The response is open, and its time is over, or it is cancelled: its connection goes, and with it its
+ * place, though its thread waits for the one that wants that. */
+static void over_while_away(void **state, ferry_context *context, int64_t timeout_ms, int code)
+{
+    struct origin *origin = serve_with(state, serve_some, NULL);
+    ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.max_per_host = 1));
+    ferry_request *req = request("GET", origin_url(origin, "/"));
+    struct call call = {.transport = transport, .url = origin_url(origin, "/")};
+    ferry_error err = {0};
+    char buf[16];
+
+    ferry_request_set_context(req, context);
+    ferry_request_set_timeout(req, timeout_ms);
+    ferry_response *res = ferry_transport_round_trip(transport, req, &err);
+    assert_non_null(res);
+    ferry_context_cancel(context);
+    call.timeout_ms = SOON_MS;
+    call.keep_open = true;
+    run_elsewhere(run_call, &call);
+    assert_non_null(call.res);
+    ferry_response_close(call.res);
+    while (ferry_response_read(res, buf, sizeof buf, &err) > 0) {}
+    assert_error(&err, code, "while reading the body");
+    ferry_response_close(res);
+    ferry_request_free(req);
+    ferry_context_free(context);
+}
+
+static void test_canceled_while_its_thread_is_away(void **state)
+{
+    over_while_away(state, ferry_context_new(-1), 0, FERRY_ECANCELED);
+}
+
+static void test_too_late_while_its_thread_is_away(void **state)
+{
+    over_while_away(state, NULL, 500, FERRY_ETIMEOUT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +502,8 @@ int main(void)
         TRANSPORT_TEST(test_closed_elsewhere_while_its_thread_is_away),
         TRANSPORT_TEST(test_drained_while_its_thread_is_away),
         TRANSPORT_TEST(test_its_place_is_free_while_its_thread_is_away),
+        TRANSPORT_TEST(test_canceled_while_its_thread_is_away),
+        TRANSPORT_TEST(test_too_late_while_its_thread_is_away),
     };
     return cmocka_run_group_tests(tests, https_world_make, https_world_free);
 }
