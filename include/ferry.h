@@ -945,7 +945,8 @@ typedef struct ferry_transport_options {
     /* Most fields of a response's head, and of its trailer section. Default 200. */
     int max_header_fields;
 
-    /* When true: one request per connection, with "Connection: close". */
+    /* When true: one request per connection, with "Connection: close" (unless it asks for an upgrade,
+     * RFC 9110 section 7.8). */
     int disable_keep_alives;
 
     /* A body closed early is read on for up to this many bytes, so that the connection can be kept.
