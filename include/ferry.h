@@ -192,8 +192,9 @@ FERRY_API int ferry_response_tls(const ferry_response *res, ferry_tls_info *info
 FERRY_API const char *ferry_response_trailer(const ferry_response *res, const char *name);
 
 /* Number of trailer fields: those that have come, repeated ones counted each time, and the names
- * that the head's Trailer field announces (section 6.6.2) and that have not, or not yet. Of names no
- * more are noted than may come, which is the transport's max_header_fields. */
+ * that the head's Trailer field announces (section 6.6.2) and that have not, or not yet. That field is
+ * not among the header fields of a chunked response. Of names no more are noted than may come, which
+ * is the transport's max_header_fields. */
 FERRY_API size_t ferry_response_trailer_count(const ferry_response *res);
 
 /* The i-th of them (from 0 on): first those that have come, in order; then, with the value NULL,

@@ -91,7 +91,7 @@ ssize_t fy_response_move_body(ferry_response *res, int pipe, size_t len, ferry_e
 /* An empty response on the running scheduler, not in the ledger yet. NULL when out of memory. */
 ferry_response *fy_response_new(void);
 
-/* Notes the trailer names that the head announces, the first 'most' of them. -1 when out of memory. */
+/* Moves the trailer names that the head announces, the first 'most' of them, out of its fields. -1 when out of memory. */
 int fy_response_announce_trailers(ferry_response *res, size_t most);
 
 /* Frees the memory, nothing else, under its scheduler's lock: for one that never reached the ledger,

@@ -37,6 +37,7 @@ int fy_response_announce_trailers(ferry_response *res, size_t most)
             }
         }
     }
+    fy_header_remove(&res->header, "Trailer"); /* as Go: what it says is told by the getters */
     return 0;
 }
 

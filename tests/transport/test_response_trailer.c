@@ -35,6 +35,7 @@ static void expect_trailers(struct origin *origin, ferry_transport *transport, s
     char text[256];
     ferry_error err = {0};
     assert_int_equal(ferry_response_length(res), -1);
+    assert_null(ferry_response_header(res, "Trailer"));
     assert_string_equal(listed(res, text),
                         "Server-Trailer-A=- Server-Trailer-B=- Server-Trailer-C=-");
     read_exactly(res, buf, 5);
