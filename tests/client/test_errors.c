@@ -305,6 +305,28 @@ static void test_options_without_their_size(void **state)
     ferry_transport_free(transport);
 }
 
+/* What a failed call has not brought can be asked for its body: an error that says so. */
+static void test_no_response_and_no_stream(void **state)
+{
+    (void)state;
+    char buf[4];
+    ferry_event event;
+    ferry_error err = {0};
+    const char *sentence =
+        "there is no response to read or write: the call that was to bring it says why";
+    assert_int_equal(ferry_response_read(NULL, buf, sizeof buf, &err), -1);
+    assert_sentence(&err, FERRY_EINVAL, sentence);
+    memset(&err, 0, sizeof err);
+    assert_null(ferry_response_read_all(NULL, 100, NULL, &err));
+    assert_sentence(&err, FERRY_EINVAL, sentence);
+    assert_int_equal(ferry_response_save(NULL, 1, NULL), -1);
+    assert_int_equal(ferry_response_write(NULL, "x", 1, NULL), -1);
+    assert_int_equal(ferry_event_stream_next(NULL, &event, &err), -1);
+    assert_sentence(&err, FERRY_EINVAL,
+                    "there is no event stream: the call that was to open it says why");
+    assert_null(ferry_event_stream_response(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +342,7 @@ int main(void)
         TRANSPORT_TEST(test_error_may_be_null),
         TRANSPORT_TEST(test_error_is_left_alone_on_success),
         TRANSPORT_TEST(test_options_without_their_size),
+        TRANSPORT_TEST(test_no_response_and_no_stream),
     };
     return cmocka_run_group_tests_name("client: errors", tests, NULL, NULL);
 }
