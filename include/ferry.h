@@ -288,7 +288,9 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close) ferry_response *f
 
 /* A request is made, set up, sent as often as you like (one send at a time), and freed. Bodies and
  * the context are borrowed until then. Setters return 0, or -1 when they refuse; the first refusal
- * is also remembered and reported by every send, so that a chain of setters needs no checks. */
+ * is also remembered and reported by every send, so that a chain of setters needs no checks. They
+ * refuse NULL, too, and a send of NULL is FERRY_EINVAL; why there is no request is told by
+ * ferry_request_new() alone. */
 
 /* Makes a request. method is any token ("GET"; case matters, RFC 9110 section 9.1); NULL or ""
  * means GET. url is absolute; what people type (spaces, non-ASCII letters) is percent-encoded, a
@@ -301,7 +303,7 @@ FERRY_API FERRY_MUST_USE ferry_request *ferry_request_new(const char *method, co
 
 /* Frees a request; NULL is fine. Not while it is being sent. Responses it has brought are not
  * touched by it. A response may come before its request is written whole: then this waits until the
- * writing has ended, and is to be called on the thread that sent it. */
+ * writing has ended, as do the setters of bodies and the next send. */
 FERRY_API void ferry_request_free(ferry_request *req);
 
 /* What the request was made with; for round trippers, signatures and logs. The URL is in normalised
@@ -845,9 +847,11 @@ typedef struct ferry_client_options {
     ferry_cookie_jar *cookie_jar;
 
     /* Copied. Answers a 401 that asks for Digest credentials (RFC 7616: MD5 or SHA-256, "auth"), by
-     * sending the request once more, to the host that the request was made for and to no other. A
-     * server that only takes what is not done here: FERRY_EUNSUPPORTED. A user with control bytes
-     * makes every send fail with FERRY_EINVAL. Default: none. */
+     * sending the request once more, to the host that the request was made for and to no other; the
+     * requests after it have the answer from the start. Where the body cannot be sent again, the 401
+     * is the response, and only they have it. A server that only takes what is not done here:
+     * FERRY_EUNSUPPORTED. A user with control bytes makes every send fail with FERRY_EINVAL. Default:
+     * none. */
     const char *digest_user;
     const char *digest_password;
 
@@ -1085,7 +1089,8 @@ typedef struct ferry_transport_options {
     int ip_version;
 
     /* How long one address is tried before the next one is tried beside it (RFC 8305 section 5).
-     * Default 250; -1: the next one's turn comes when this one has failed. */
+     * Default 250; -1: the next one's turn comes when this one has failed, or has had its share of
+     * dial_timeout_ms (what is left, divided by the addresses that are left; at least two seconds). */
     int64_t fallback_delay_ms;
 
     /* Copied; ends with a NULL. "host:port:to-host:to-port", the form of curl's --connect-to:

@@ -258,25 +258,26 @@ int fy_credentials_answer(struct fy_credentials *credentials, struct fy_hops *ho
 {
     struct fy_digest_challenge challenge;
     struct fy_buffer value = {0};
-    if (!is_for_digest(credentials, hops) || !wants_credentials(hops, hops->lent) ||
-        !fy_hops_may_repeat(hops)) {
+    if (!is_for_digest(credentials, hops) || !wants_credentials(hops, hops->lent)) {
         return 0;
     }
+    /* Where the body is gone, the caller has the 401, and his next request the answer. */
+    const bool may_repeat = fy_hops_may_repeat(hops);
     enum fy_digest_found found = find_challenge(res, &challenge, err);
     if (found != FY_DIGEST_FOUND) {
-        return (int)found;
+        return may_repeat ? (int)found : 0;
     }
     pthread_mutex_lock(&credentials->lock);
     int failed = keep_challenge(credentials, &challenge, &hops->req->url, err);
-    if (failed == 0) {
+    if (failed == 0 && may_repeat) {
         failed = make_answer(credentials, hops->req, &value, err);
     }
     pthread_mutex_unlock(&credentials->lock);
-    if (failed == 0) {
+    if (failed == 0 && may_repeat) {
         failed = fy_hops_lend(hops, value.bytes, err);
     }
     fy_buffer_free(&value);
-    return failed == 0 ? 1 : -1;
+    return !may_repeat ? 0 : failed == 0 ? 1 : -1;
 }
 
 /* --------------------------------------------------------------------------------------- .netrc */

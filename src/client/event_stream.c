@@ -64,7 +64,7 @@ FERRY_API ferry_event_stream *ferry_event_stream_open(ferry_client *client, ferr
 {
     err = FY_ERROR(err);
     if (req == NULL) {
-        fy_fail(err, FERRY_EINVAL, 0, "an event stream without a request");
+        fy_fail_without_request(err);
         return NULL;
     }
     ferry_event_stream *stream = new_stream(err);

@@ -67,7 +67,7 @@ FERRY_API int ferry_request_set_urlencoded(ferry_request *req, const ferry_field
     }
     char *body = ferry_urlencode_fields(fields, count);
     if (body == NULL) {
-        if (req->refused.code == 0) {
+        if (req != NULL && req->refused.code == 0) {
             fy_fail_memory(&req->refused);
         }
         return -1;

@@ -41,13 +41,7 @@ const struct fy_url *fy_hops_site(const struct fy_hops *hops)
  * thing that it writes. */
 static void await_writing(struct fy_hops *hops)
 {
-    if (hops->req->writing != NULL && fy_enter() != NULL) {
-        if (hops->req->writing != NULL) {
-            fy_chan_receive(hops->req->writing, NULL,
-                            "waiting for a redirected request to be written");
-        }
-        fy_leave();
-    }
+    fy_request_join_writing(hops->req, "waiting for a redirected request to be written");
 }
 
 static void drop_own(struct fy_hops *hops)
@@ -75,21 +69,34 @@ static void tell_body_done(struct fy_hops *hops)
     }
 }
 
-void fy_hops_end(struct fy_hops *hops)
+/* The request is again what the caller has sent. Under the lock: the write loop may have done with
+ * the last hop's body, or be about to. */
+static void restore_first(struct fy_hops *hops)
 {
     ferry_request *req = hops->req;
+    bool entered = fy_enter() != NULL;
+    struct ferry_request last = *req;
+    drop_own(hops);
+    free(last.own_body);
+    *req = hops->first;
+    req->writing = last.writing;
+    req->written_on = last.written_on;
+    req->trailer = last.trailer; /* went along, and may have been changed on the way */
+    req->send = last.send;
+    req->body_read = hops->body_read || last.body_read;
+    if (entered) {
+        fy_leave();
+    }
+}
+
+void fy_hops_end(struct fy_hops *hops)
+{
+    const ferry_request *req = hops->req;
     if (hops->changed) {
         if (req->body.kind == FY_REQUEST_NO_BODY || req->own_body != NULL) {
             await_writing(hops); /* only a head; else it would go on with the first one's body */
         }
-        struct ferry_request last = *req;
-        drop_own(hops);
-        free(last.own_body);
-        *req = hops->first;
-        req->writing = last.writing;
-        req->trailer = last.trailer; /* went along, and may have been changed on the way */
-        req->send = last.send;
-        req->body_read = hops->body_read || last.body_read;
+        restore_first(hops);
     }
     tell_body_done(hops);
     if (hops->cookies_known || hops->hop_cookies_known) {

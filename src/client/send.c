@@ -228,6 +228,10 @@ FERRY_API ferry_response *ferry_client_do_at(ferry_client *client, ferry_request
         fy_fail_memory(err);
         return NULL;
     }
+    if (req == NULL) {
+        fy_fail_without_request(err);
+        return NULL;
+    }
     struct fy_hops hops;
     if (req->refused.code != 0) {
         *err = req->refused;

@@ -77,15 +77,26 @@ ferry_request *ferry_request_new(const char *method, const char *url, ferry_erro
     return req;
 }
 
-/* A response may come before its request is written whole: then the write loop still has the body. */
-static void await_writing(ferry_request *req)
+void fy_request_await_writing(ferry_request *req, const char *why)
+{
+    struct fy_chan *writing = req->writing;
+    if (writing != NULL && req->written_on == fy_sched_running()) {
+        fy_chan_receive(writing, NULL, why);
+    }
+    while (req->writing != NULL) {
+        /* It was sent on another thread, and no channel leads from there to here. */
+        fy_select(NULL, 0, fy_after_ms(1), why);
+    }
+}
+
+void fy_request_join_writing(ferry_request *req, const char *why)
 {
     if (req->writing != NULL && fy_enter() != NULL) {
-        if (req->writing != NULL) {
-            fy_chan_receive(req->writing, NULL,
-                            "waiting for a request to be written, to let its body go");
-        }
+        fy_request_await_writing(req, why);
         fy_leave();
+    }
+    while (req->writing != NULL) {
+        ferry_sleep(1); /* there is no memory for a scheduler */
     }
 }
 
@@ -94,7 +105,7 @@ void ferry_request_free(ferry_request *req)
     if (req == NULL) {
         return;
     }
-    await_writing(req);
+    fy_request_join_writing(req, "waiting for a request to be written, to let its body go");
     fy_arena_free(&req->arena);
     fy_url_free(&req->url);
     fy_request_trailer_free(req->trailer);
@@ -330,7 +341,7 @@ int ferry_request_add_header(ferry_request *req, const char *name, const char *v
  * is told when ferry is done with it stays. */
 static int put_body(ferry_request *req, struct fy_request_body body)
 {
-    await_writing(req);
+    fy_request_join_writing(req, "waiting for a request to be written, to let its body go");
     body.done = req->body.done;
     body.done_arg = req->body.done_arg;
     free(req->own_body);
@@ -499,6 +510,14 @@ void ferry_request_set_trace(ferry_request *req, const ferry_trace *trace, void 
      * know is none, what only it knows nobody would call. */
     memcpy(&req->trace, trace, trace->size < sizeof(*trace) ? trace->size : sizeof(*trace));
     req->trace.size = sizeof(req->trace);
+}
+
+int fy_fail_without_request(ferry_error *err)
+{
+    return fy_fail(
+        err, FERRY_EINVAL, 0,
+        "there is no request to send: ferry_request_new() has failed, and the error that "
+        "it was given says why");
 }
 
 bool fy_request_rewindable(const ferry_request *req)

@@ -43,6 +43,7 @@ struct fy_request_body {
 #define FY_USER_AGENT "ferry/" FERRY_VERSION
 
 struct fy_chan;
+struct fy_sched;
 struct fy_request_trailer;
 
 /* What a send is told besides the request: filled in by the client, for the round tripper below
@@ -80,11 +81,13 @@ struct ferry_request {
     ferry_trace trace;      /* zero-filled: none */
     void *trace_arg;
     struct fy_send send;
-    bool body_read;          /* the reader has been called since it was set or rewound */
-    bool handed_begun;       /* a round tripper has read of the body in this round trip */
-    int64_t handed_at;       /* how far; valid while handed_begun */
-    struct fy_chan *writing; /* closes when the write loop that still uses the request is done
-                                with it; NULL: none does */
+    bool body_read;    /* the reader has been called since it was set or rewound */
+    bool handed_begun; /* a round tripper has read of the body in this round trip */
+    int64_t handed_at; /* how far; valid while handed_begun */
+    /* Closes when the write loop that still uses the request has done with it; NULL: none does. Set on
+     * the sender's thread; cleared under the lock of its scheduler, which is written_on. */
+    struct fy_chan *_Atomic writing;
+    struct fy_sched *written_on;
 
     /* Not zeroed with the others when it is made. */
     struct fy_url url;
@@ -144,8 +147,18 @@ bool fy_request_leaves_coding(const ferry_request *req);
  * it is in, if it is in one. why: for the dump. */
 int fy_request_sleep(ferry_request *req, int64_t ms, const char *why, ferry_error *err);
 
+/* A response may come before its request is written whole, and then the write loop still has the body.
+ * Waits until it has done with it, on whichever thread. The first under the lock of the thread's
+ * scheduler, the second outside. */
+void fy_request_await_writing(ferry_request *req, const char *why);
+void fy_request_join_writing(ferry_request *req, const char *why);
+
 /* Whether the body can be sent again from its beginning. */
 bool fy_request_rewindable(const ferry_request *req);
+
+/* What a program is told that sends NULL: ferry_request_new() returned it when it failed, and the
+ * setters took it. Returns -1. */
+int fy_fail_without_request(ferry_error *err) __attribute__((cold));
 
 /* "Get", "Post", ...: the method as messages begin with it, in buffer, shortened if it does not
  * fit. */

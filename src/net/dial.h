@@ -31,7 +31,7 @@ struct fy_dial {
     const char *unix_socket;
     const struct fy_local_end *local; /* NULL: as the system likes */
     struct fy_resolver *resolver;     /* what is known of names; NULL: nothing */
-    int64_t attempt_delay_ms;         /* between addresses; 0: the standard one; -1: no limit */
+    int64_t attempt_delay_ms;         /* between addresses; 0: the standard one; -1: in a row */
     int64_t deadline;                 /* fy_now() time; FY_NEVER: none */
     struct fy_chan *canceled;    /* closes when nobody wants the connection any more; NULL: never */
     int64_t keep_alive_probe_ms; /* below 0: no probes */

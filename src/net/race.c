@@ -1,6 +1,7 @@
 /*
  * The race (RFC 8305 section 5): addresses are tried in order, the next one as soon as the last has
- * failed, or a quarter of a second after it was begun; the first connection wins. Connecting is
+ * failed, or a quarter of a second after it was begun; the first connection wins. If the caller wants
+ * them one after the other, each is given up after its share of the time. Connecting is
  * begun by the task that dials; where it does not succeed or fail on the spot, a small task waits
  * for it and reports. So all of the race's state belongs to the one task, and calls to a trace come
  * one after the other. A report never waits for being read: when it has been, the task that sent it
@@ -19,6 +20,9 @@
 
 /* "Connection Attempt Delay", RFC 8305 section 8. */
 #define ATTEMPT_DELAY_MS 250
+
+/* Nobody's share is less, if there is that much: the system sends a SYN again after a second. */
+#define SHARE_LEAST_MS 2000
 
 #define FEW 4
 
@@ -206,18 +210,45 @@ static void stopped(struct race *race, int code, const char *text)
     race->telling = TELLS_STOP; /* no attempt that ends because of it replaces that */
 }
 
+/* When the next address has its turn: in a row, when the one just begun has had its share of the time,
+ * which is what is left, divided by the addresses that are left. */
+static int64_t turn_ends(const struct race *race)
+{
+    const struct fy_dial *dial = race->dial;
+    if (dial->attempt_delay_ms >= 0) {
+        return fy_after_ms(dial->attempt_delay_ms != 0 ? dial->attempt_delay_ms : ATTEMPT_DELAY_MS);
+    }
+    if (dial->deadline == FY_NEVER) {
+        return FY_NEVER;
+    }
+    int64_t now = fy_now();
+    int64_t share = (dial->deadline - now) / (int64_t)(race->count - race->begun + 1);
+    int64_t least = SHARE_LEAST_MS * FY_MILLISECOND;
+    return now + (share > least ? share : least);
+}
+
+/* One of several in a row has had its share of the time. */
+static void give_up(struct race *race, struct attempt *attempt)
+{
+    void *report;
+    attempt->stream->ops->close(attempt->stream);
+    fy_chan_receive(&race->reports, &report, "giving up a connect");
+    if (attempt->result == -ECANCELED) {
+        attempt->result = -ETIMEDOUT;
+    }
+    reported(race, attempt);
+}
+
 /* Until one has won, all have failed, or the race is stopped. */
 static void run(struct race *race)
 {
     const int64_t deadline = race->dial->deadline;
-    const int64_t delay_ms =
-        race->dial->attempt_delay_ms != 0 ? race->dial->attempt_delay_ms : ATTEMPT_DELAY_MS;
     struct fy_case cases[] = {FY_RECEIVE_FROM(&race->reports),
                               FY_RECEIVE_FROM(race->dial->canceled)};
     int64_t next = INT64_MIN; /* when the next address has its turn, if none has failed before */
     while (race->winner == NULL) {
         if (race->begun < race->count && (race->running == 0 || fy_now() >= next)) {
-            next = begin_next(race) ? fy_after_ms(delay_ms) : INT64_MIN;
+            next = begin_next(race) ? turn_ends(race) : INT64_MIN;
             continue;
         }
         if (race->running == 0) {
@@ -234,6 +265,9 @@ static void run(struct race *race)
             if (fy_now() >= deadline) {
                 stopped(race, FERRY_ETIMEOUT, "i/o timeout");
                 return;
+            }
+            if (race->dial->attempt_delay_ms < 0) {
+                give_up(race, &race->attempts[race->begun - 1]);
             }
         }
     }

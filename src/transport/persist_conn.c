@@ -426,6 +426,7 @@ static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange
     FY_HOST_COUNT(conn->counts, requests);
     conn->requests++;
     conn->serving = exchange;
+    exchange->req->written_on = conn->sched;
     exchange->req->writing = &exchange->written;
     fy_exchange_hold(exchange);
     (void)fy_chan_try_send(&conn->to_read,

@@ -144,13 +144,8 @@ static ferry_response *attempt(struct fy_exchange *exchange, ferry_error *err, b
     return res;
 }
 
-/* A send of the same request whose response came before all of it was written may still be at it. */
-static void await_former_send(ferry_request *req)
-{
-    if (req->writing != NULL) {
-        fy_chan_receive(req->writing, NULL, "waiting for a request's former send to end");
-    }
-}
+/* Its response came before all of it was written. */
+static const char former_send[] = "waiting for a request's former send to end";
 
 /* A response that is the proxy's challenge to our credentials, and no answer to the caller: closed,
  * and the request is to be sent again with what was asked for. */
@@ -163,7 +158,7 @@ static ferry_response *take_challenge(struct fy_exchange *exchange, ferry_respon
         return res;
     }
     fy_response_close(res);
-    await_former_send(exchange->req);
+    fy_request_await_writing(exchange->req, former_send);
     *again = challenged > 0;
     return NULL;
 }
@@ -228,12 +223,16 @@ FERRY_API ferry_response *ferry_transport_round_trip_at(ferry_transport *transpo
 {
     err = FY_ERROR(err);
     transport = transport != NULL ? transport : ferry_default_transport();
+    if (req == NULL) {
+        fy_fail_without_request(err);
+        return NULL;
+    }
     if (transport == NULL || fy_enter() == NULL) {
         fy_fail_memory(err);
         return NULL;
     }
     ferry_response *res = NULL;
-    await_former_send(req);
+    fy_request_await_writing(req, former_send);
     req->handed_begun = false;
     FY_COUNT(transport, requests);
     if (check(transport, req, err) == 0) {

@@ -101,6 +101,28 @@ static void test_what_cannot_be_answered(void **state)
     ferry_client_free(client);
 }
 
+/* A body that is gone cannot be sent again; but then the server has said what it wants to see. */
+static void test_challenge_of_a_body_that_is_gone(void **state)
+{
+    static const struct origin_reply replies[] = {{.bytes = CHALLENGE("")}, {.bytes = OK}};
+    struct origin *origin = serve_replies(state, replies, 2);
+    ferry_client *client = digest_client(state);
+    char value[512];
+    for (int i = 0; i < 2; i++) {
+        struct xs xs = {.left = 3};
+        ferry_request *req = request("POST", origin_url(origin, "/"));
+        assert_int_equal(ferry_request_set_body_reader(req, read_xs, NULL, &xs, 3), 0);
+        assert_got(do_request(client, req), i == 0 ? 401 : 200, i == 0 ? "who?" : "ok");
+        ferry_request_free(req);
+    }
+    field_of(origin, 1, "Authorization", value);
+    assert_non_null(strstr(value, "nonce=\"n1\""));
+    assert_non_null(strstr(value, "nc=00000001"));
+    assert_string_equal(origin_request(origin, 1).body, "xxx");
+    assert_int_equal(origin_counts(origin).requests, 2);
+    ferry_client_free(client);
+}
+
 /* A redirect leads to a server that asks for credentials: they are not for it. */
 static void test_not_for_another_host(void **state)
 {
@@ -142,6 +164,7 @@ int main(void)
         TRANSPORT_TEST(test_wrong_password),
         TRANSPORT_TEST(test_stale),
         TRANSPORT_TEST(test_what_cannot_be_answered),
+        TRANSPORT_TEST(test_challenge_of_a_body_that_is_gone),
         TRANSPORT_TEST(test_not_for_another_host),
         TRANSPORT_TEST(test_basic_and_bearer),
     };

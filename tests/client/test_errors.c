@@ -89,6 +89,27 @@ static void test_missing_url(void **state)
 
 /* ------------------------------------------------------------------------ nobody there */
 
+/* A request that could not be made goes through setters and sends, which say so. */
+static void test_missing_request(void **state)
+{
+    ferry_error err;
+    (void)state;
+    ferry_request *req = ferry_request_new("GET", "no scheme", &err);
+    assert_null(req);
+    assert_int_equal(ferry_request_set_header(req, "Accept", "text/plain"), -1);
+    ferry_request_set_timeout(req, 1000);
+    static const char *const sentence =
+        "there is no request to send: ferry_request_new() has failed, and the error that it was "
+        "given says why";
+    assert_null(ferry_client_do(NULL, req, &err));
+    assert_sentence(&err, FERRY_EINVAL, sentence);
+    assert_null(ferry_transport_round_trip(NULL, req, &err));
+    assert_sentence(&err, FERRY_EINVAL, sentence);
+    assert_null(ferry_event_stream_open(NULL, req, 0, &err));
+    assert_sentence(&err, FERRY_EINVAL, sentence);
+    ferry_request_free(req);
+}
+
 static void test_names_that_do_not_resolve(void **state)
 {
     /* Reserved for this: RFC 6761 and RFC 7686. No name server is asked, or it says no. */
@@ -333,6 +354,7 @@ int main(void)
         TRANSPORT_TEST(test_TR_049_absurd_urls),
         TRANSPORT_TEST(test_url_of_absurd_length),
         TRANSPORT_TEST(test_missing_url),
+        TRANSPORT_TEST(test_missing_request),
         TRANSPORT_TEST(test_names_that_do_not_resolve),
         TRANSPORT_TEST(test_refused),
         TRANSPORT_TEST(test_no_socket_there),

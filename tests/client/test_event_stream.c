@@ -538,7 +538,7 @@ static void test_over_nothing(void **state)
     assert_null(ferry_event_stream_new(NULL, &err));
     assert_error(&err, FERRY_EINVAL, "over no response");
     assert_null(ferry_event_stream_open(NULL, NULL, 0, &err));
-    assert_error(&err, FERRY_EINVAL, "without a request");
+    assert_error(&err, FERRY_EINVAL, "there is no request to send");
 }
 
 int main(void)

@@ -326,6 +326,35 @@ static void late_winner(void **state)
     dead_end_close(&silent);
 }
 
+/* In a row: a silent one has two seconds at least, and not all the time. */
+static void silent_one_in_a_row(void **state)
+{
+    struct dead_end silent;
+    struct fy_addresses addresses = {0};
+    ferry_error err = {0};
+    uint16_t port;
+    char wanted[200];
+    int listener = net_test_listen("127.0.0.1", &port);
+    (void)state;
+    assert_true(dead_end_silence(&silent));
+    add(&addresses, "127.0.0.1", silent.port);
+    add(&addresses, "127.0.0.1", port);
+    const struct fy_dial dial = {
+        .deadline = fy_after_ms(3000), .attempt_delay_ms = -1, .trace = &trace};
+    heard[0] = '\0';
+    struct fy_stream *stream = fy_race(&dial, &addresses, &err);
+    assert_non_null(stream);
+    stream->ops->free(stream);
+    fy_addresses_free(&addresses);
+    snprintf(wanted, sizeof wanted,
+             "start 127.0.0.1:%d, done 127.0.0.1:%d: connection timed out, "
+             "start 127.0.0.1:%d, done 127.0.0.1:%d",
+             silent.port, silent.port, port, port);
+    assert_string_equal(heard, wanted);
+    close(listener);
+    dead_end_close(&silent);
+}
+
 /* A slow one is not given up: its own answer counts whenever it comes. The full queue is emptied by
  * a task while the race waits, and the kernel's next try gets through. */
 static void make_room(void *arg)
@@ -392,6 +421,7 @@ int main(void)
         TEST(deadline),
         TEST(canceled),
         TEST(late_winner),
+        TEST(silent_one_in_a_row),
         TEST(slow_one_counts_when_it_comes),
         TEST(no_descriptors_left),
     };

@@ -226,6 +226,53 @@ static void test_body_replaced_while_it_is_written(void **state)
     ferry_request_free(req);
 }
 
+struct resend {
+    ferry_transport *transport;
+    ferry_request *req;
+    ferry_error err;
+    bool fails;
+};
+
+static void send_again_and_free(void *arg)
+{
+    struct resend *resend = arg;
+    ferry_response *res = ferry_transport_round_trip(resend->transport, resend->req, &resend->err);
+    resend->fails = res == NULL;
+    ferry_response_close(res);
+    ferry_request_free(resend->req);
+}
+
+/* Who sends it again, or frees it, may be on another thread than the write loop that still has it. */
+static void test_used_elsewhere_while_it_is_written(void **state)
+{
+    size_t len = (size_t)8 << 20;
+    struct gate *go_on = KEPT(state, struct gate, 0);
+    struct origin *origin = serve_with(state, serve_before_the_body, go_on);
+    struct resend resend = {.transport = transport_with(state, NULL),
+                            .req = request("POST", origin_url(origin, "/"))};
+    struct side side;
+    char *body = malloc(len);
+    assert_non_null(body);
+    pattern_fill(body, len, 0);
+    assert_int_equal(ferry_request_set_body(resend.req, body, len), 0);
+    ferry_response *res = ferry_transport_round_trip(resend.transport, resend.req, &resend.err);
+    assert_non_null(res);
+    start_side(&side, send_again_and_free, &resend);
+    for (int i = 0; i < 5; i++) {
+        ferry_sleep(1);
+    }
+    assert_int_equal(origin_counts(origin).requests, 1); /* it waits until the first is written */
+    gate_open(go_on);
+    end_side(&side);
+    assert_false(resend.fails);
+    memset(body, 'x', len);
+    free(body);
+    assert_eventually(origin_request(origin, 0).complete);
+    assert_int_equal(pattern_match(origin_request(origin, 0).body, len, 0), len);
+    assert_int_equal(origin_counts(origin).requests, 2);
+    ferry_response_close(res);
+}
+
 static void test_freed_with_a_response_open_on_another_thread(void **state)
 {
     struct origin *origin = serve_with(state, serve_identity, NULL);
@@ -272,6 +319,7 @@ int main(void)
         TRANSPORT_TEST(test_freed_with_an_upload_stuck),
         TRANSPORT_TEST(test_done_with_an_empty_body),
         TRANSPORT_TEST(test_body_replaced_while_it_is_written),
+        TRANSPORT_TEST(test_used_elsewhere_while_it_is_written),
         TRANSPORT_TEST(test_freed_with_a_response_open_on_another_thread),
         TRANSPORT_TEST(test_default_transport_is_not_freed),
     };
