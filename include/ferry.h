@@ -779,7 +779,7 @@ FERRY_API void ferry_context_free(ferry_context *context);
 /* Anything that can take a request and bring a response: what a client sends through when it is not
  * a transport. round_trip returns a response, which becomes the caller's, or NULL with *err filled
  * (err is never NULL, and empty). The request keeps its body: another one goes into a request of the
- * round tripper's own. */
+ * round tripper's own. Credentials of its URL are in its Authorization field. */
 typedef struct ferry_round_tripper {
     ferry_response *(*round_trip)(void *self, ferry_request *req, ferry_error *err);
     void *self;
@@ -961,7 +961,8 @@ typedef struct ferry_transport_options {
     /* Most fields of a response's head, and of its trailer section. Default 200. */
     int max_header_fields;
 
-    /* When true: one request per connection, with "Connection: close". */
+    /* When true: one request per connection, with "Connection: close" (unless it asks for an upgrade,
+     * RFC 9110 section 7.8). */
     int disable_keep_alives;
 
     /* A body closed early is read on for up to this many bytes, so that the connection can be kept.

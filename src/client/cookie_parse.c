@@ -164,9 +164,10 @@ static void take_max_age(struct fy_set_cookie *cookie, struct fy_slice value)
     }
 }
 
+/* A dot alone is no leading one: it names no host, and so is refused later. */
 static void take_domain(struct fy_set_cookie *cookie, struct fy_slice value)
 {
-    if (value.len > 0 && value.at[0] == '.') {
+    if (value.len > 1 && value.at[0] == '.') {
         value.at++;
         value.len--;
     }

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "client/netrc.h"
+#include "http/basic.h"
 #include "http/header.h"
 #include "http/response.h"
 
@@ -98,6 +99,22 @@ FERRY_API int ferry_request_set_bearer(ferry_request *req, const char *token)
     fy_buffer_append_byte(&value, '\0');
     int failed = value.failed ? refuse(req, FERRY_ENOMEM, "out of memory")
                               : ferry_request_set_header(req, "Authorization", value.bytes);
+    fy_buffer_free(&value);
+    return failed;
+}
+
+int fy_credentials_of_url(struct fy_hops *hops, ferry_error *err)
+{
+    const ferry_request *req = hops->req;
+    if ((req->url.user == NULL && req->url.password == NULL) || req->no_authorization ||
+        fy_header_get(&req->header, "Authorization") != NULL) {
+        return 0;
+    }
+    struct fy_buffer value = {0};
+    fy_basic_append(&value, req->url.user, req->url.password);
+    fy_buffer_append_byte(&value, '\0');
+    int failed =
+        value.failed ? fy_fail_memory(err) : fy_hops_set(hops, "Authorization", value.bytes, err);
     fy_buffer_free(&value);
     return failed;
 }

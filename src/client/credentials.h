@@ -46,6 +46,10 @@ static inline bool fy_credentials_any(const struct fy_credentials *credentials)
 int fy_credentials_apply(struct fy_credentials *credentials, struct fy_hops *hops,
                          ferry_error *err);
 
+/* Sets the credentials of a hop's URL, unless it has others, where no transport will make them out of
+ * it: what stands in its place is shown no user info. */
+int fy_credentials_of_url(struct fy_hops *hops, ferry_error *err);
+
 /* Looks at a response of 401: 1 when it is a challenge whose answer the hop now has (to be sent once
  * more), 0 when it is not, -1 and *err. */
 int fy_credentials_answer(struct fy_credentials *credentials, struct fy_hops *hops,

@@ -94,6 +94,9 @@ static int prepare(ferry_client *client, struct fy_hops *hops, ferry_error *err)
         fy_credentials_apply(&client->credentials, hops, err) != 0) {
         return -1;
     }
+    if (client->round_tripper.round_trip != NULL && fy_credentials_of_url(hops, err) != 0) {
+        return -1;
+    }
     return client->jar != NULL ? fy_hops_add_cookies(hops, client->jar, err) : 0;
 }
 

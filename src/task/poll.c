@@ -3,8 +3,6 @@
  */
 #include "task/poll.h"
 
-#include <limits.h>
-
 #include "task/clock.h"
 #include "task/io.h"
 #include "task/thread.h"
@@ -67,22 +65,23 @@ static void take_in(struct fy_sched *sched, int count)
     answer_pokes(sched);
 }
 
-static int nearest_timer_ms(struct fy_sched *sched)
+/* Sees to it that the sleep ends in time; false: a timer is due already. */
+static bool may_sleep(struct fy_sched *sched)
 {
-    if (sched->timers.first == NULL) {
-        return -1;
+    const struct fy_timer *nearest = sched->timers.first;
+    if (nearest == NULL) {
+        return true;
     }
-    int64_t left = sched->timers.first->when - fy_now();
-    if (left <= 0) {
-        return 0;
+    if (nearest->when <= sched->now) {
+        return false;
     }
-    int64_t ms = (left + FY_MILLISECOND - 1) / FY_MILLISECOND;
-    return ms < INT_MAX ? (int)ms : INT_MAX;
+    fy_poller_alarm(&sched->poller, nearest->when);
+    return true;
 }
 
 void fy_poll(struct fy_sched *sched)
 {
-    take_in(sched, fy_poller_wait(sched->poller.fd, &sched->batch, 0));
+    take_in(sched, fy_poller_wait(sched->poller.fd, &sched->batch, false));
 }
 
 void fy_poll_now(void)
@@ -92,10 +91,10 @@ void fy_poll_now(void)
 
 void fy_poll_and_sleep(struct fy_sched *sched)
 {
-    int timeout = nearest_timer_ms(sched);
+    bool sleeps = may_sleep(sched);
     sched->sleeps = true;
     fy_sched_unlock(sched);
-    int count = fy_poller_wait(sched->poller.fd, &sched->batch, timeout);
+    int count = fy_poller_wait(sched->poller.fd, &sched->batch, sleeps);
     fy_sched_lock(sched);
     sched->sleeps = false;
     sched->picks = 0;

@@ -34,7 +34,9 @@ struct fy_poller_batch {
 };
 
 struct fy_poller {
-    int fd; /* -1: not open */
+    int fd;           /* -1: not open */
+    int alarm_fd;     /* likewise */
+    int64_t alarm_at; /* fy_now() time when it rings; INT64_MAX: it has rung, or was never set */
     struct fy_poller_slot *slots;
     uint32_t slot_count, first_free;
 };
@@ -63,11 +65,16 @@ void fy_poller_forget_inherited(struct fy_poller *poller);
 /* Then makes a new one, which has the same number (-1: any). -1 with errno. */
 int fy_poller_reopen(struct fy_poller *poller, int number);
 
-/* Waits up to timeout_ms (-1: for ever, 0: not at all) and returns how many events there are. Does
- * not touch the slots: runs without the scheduler's lock. */
-int fy_poller_wait(int poller_fd, struct fy_poller_batch *batch, int timeout_ms);
+/* A wait that is for ever ends at that time, too, or before, since an alarm that was set for an earlier
+ * time stays: so only a time nearer than all before it costs a system call, and no wait has a limit of
+ * its own, which the system would have to set and to take back each time. */
+void fy_poller_alarm(struct fy_poller *poller, int64_t when);
 
-/* The io that an event is for; NULL if it is gone. */
+/* Waits for ever, or not at all, and returns how many events there are. Does not touch the slots: runs
+ * without the scheduler's lock. */
+int fy_poller_wait(int poller_fd, struct fy_poller_batch *batch, bool for_ever);
+
+/* The io that an event is for; NULL if it is gone, or if it was the alarm, which can then be set again. */
 struct fy_io *fy_poller_find(struct fy_poller *poller, uint64_t key);
 
 #endif

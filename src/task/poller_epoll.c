@@ -10,30 +10,61 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "task/io.h"
 
 #define NO_SLOT UINT32_MAX
 
+/* Of the alarm's events. */
+#define ALARM_KEY UINT64_MAX
+
 /* A page of them; each growth doubles that. */
 #define FIRST_SLOTS 256
 
+/* A timer in the set. Edge-triggered, so that it need not be read; setting it takes back what it said. */
+static int open_alarm(struct fy_poller *poller)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = ALARM_KEY};
+    poller->alarm_at = INT64_MAX;
+    poller->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    return poller->alarm_fd >= 0 ? epoll_ctl(poller->fd, EPOLL_CTL_ADD, poller->alarm_fd, &event)
+                                 : -1;
+}
+
 int fy_poller_open(struct fy_poller *poller)
 {
-    *poller = (struct fy_poller){.fd = epoll_create1(EPOLL_CLOEXEC), .first_free = NO_SLOT};
-    return poller->fd >= 0 ? 0 : -1;
+    *poller = (struct fy_poller){
+        .fd = epoll_create1(EPOLL_CLOEXEC), .alarm_fd = -1, .first_free = NO_SLOT};
+    if (poller->fd < 0 || open_alarm(poller) != 0) {
+        int cause = errno;
+        fy_poller_close(poller);
+        errno = cause;
+        return -1;
+    }
+    return 0;
+}
+
+static void close_own(struct fy_poller *poller)
+{
+    if (poller->alarm_fd >= 0) {
+        close(poller->alarm_fd);
+        poller->alarm_fd = -1;
+    }
+    if (poller->fd >= 0) {
+        close(poller->fd);
+        poller->fd = -1;
+    }
 }
 
 void fy_poller_close(struct fy_poller *poller)
 {
-    if (poller->fd >= 0) {
-        close(poller->fd);
-    }
+    close_own(poller);
     if (poller->slots != NULL) {
         munmap(poller->slots, poller->slot_count * sizeof *poller->slots);
     }
-    *poller = (struct fy_poller){.fd = -1, .first_free = NO_SLOT};
+    *poller = (struct fy_poller){.fd = -1, .alarm_fd = -1, .first_free = NO_SLOT};
 }
 
 /* On pages of their own: they grow in the midst of a burst, and from malloc() they would hold down
@@ -129,10 +160,7 @@ void fy_poller_close_inherited(struct fy_poller *poller)
             io->fd = -1;
         }
     }
-    if (poller->fd >= 0) {
-        close(poller->fd);
-        poller->fd = -1;
-    }
+    close_own(poller);
 }
 
 void fy_poller_forget_inherited(struct fy_poller *poller)
@@ -154,14 +182,29 @@ int fy_poller_reopen(struct fy_poller *poller, int number)
         fd = number;
     }
     poller->fd = fd;
-    return fd >= 0 ? 0 : -1;
+    if (fd < 0 || open_alarm(poller) != 0) {
+        close_own(poller); /* rather no wait than one that does not end in time */
+        return -1;
+    }
+    return 0;
 }
 
-int fy_poller_wait(int poller_fd, struct fy_poller_batch *batch, int timeout_ms)
+void fy_poller_alarm(struct fy_poller *poller, int64_t when)
+{
+    if (poller->alarm_at <= when) {
+        return;
+    }
+    const struct itimerspec once = {
+        .it_value = {.tv_sec = when / 1000000000, .tv_nsec = when % 1000000000}};
+    (void)timerfd_settime(poller->alarm_fd, TFD_TIMER_ABSTIME, &once, NULL); /* cannot fail */
+    poller->alarm_at = when;
+}
+
+int fy_poller_wait(int poller_fd, struct fy_poller_batch *batch, bool for_ever)
 {
     _Static_assert(sizeof(struct epoll_event) <= sizeof batch->room / FY_POLLER_BATCH, "no room");
     struct epoll_event *ready = (struct epoll_event *)(void *)batch->room;
-    int count = epoll_wait(poller_fd, ready, FY_POLLER_BATCH, timeout_ms);
+    int count = epoll_wait(poller_fd, ready, FY_POLLER_BATCH, for_ever ? -1 : 0);
     for (int i = 0; i < count; i++) {
         uint32_t bits = ready[i].events;
         batch->events[i] = (struct fy_poller_event){
@@ -177,6 +220,10 @@ int fy_poller_wait(int poller_fd, struct fy_poller_batch *batch, int timeout_ms)
 struct fy_io *fy_poller_find(struct fy_poller *poller, uint64_t key)
 {
     uint32_t slot = (uint32_t)key;
+    if (key == ALARM_KEY) {
+        poller->alarm_at = INT64_MAX;
+        return NULL;
+    }
     if (slot >= poller->slot_count || poller->slots[slot].generation != (uint32_t)(key >> 32)) {
         return NULL;
     }

@@ -78,13 +78,22 @@ static void let_go(struct fy_exit_hook *hook)
     fy_exchange_release(exchange);
 }
 
+/* A request to switch protocols (RFC 9110 section 7.8). If the server does, the connection is never
+ * kept, and "Connection: upgrade, close" would take back what it asks for. */
+static bool asks_for_upgrade(const ferry_request *req)
+{
+    return fy_header_find(&req->header, "Upgrade", NULL) != NULL &&
+           fy_header_lists(&req->header, "Connection", "upgrade");
+}
+
 static struct fy_exchange *exchange_for(ferry_transport *transport, ferry_request *req)
 {
     struct fy_exchange *exchange = fy_exchange_new(transport, req);
     if (exchange != NULL) {
         exchange->leftover.run = let_go;
         fy_list_push_front(&fy_sched_running()->leftovers, &exchange->leftover.link);
-        exchange->close_asked = req->close || transport->set.disable_keep_alives;
+        exchange->close_asked =
+            req->close || (transport->set.disable_keep_alives && !asks_for_upgrade(req));
         exchange->decodes = !transport->set.disable_compression && fy_coding_names() != NULL &&
                             fy_request_leaves_coding(req);
         exchange->raw = req->raw_body;

@@ -56,6 +56,19 @@ static void sends_at(ferry_cookie_jar *jar, const char *url, const char *wanted,
 }
 #define sends(jar, url, wanted) sends_at(jar, url, wanted, __LINE__)
 
+/* Where the last of the jar's cookies belongs. */
+struct shown {
+    char domain[64];
+    int host_only;
+};
+
+static void show(void *arg, const ferry_cookie *cookie)
+{
+    struct shown *shown = arg;
+    snprintf(shown->domain, sizeof shown->domain, "%s", cookie->domain);
+    shown->host_only = cookie->host_only;
+}
+
 /* ------------------------------------------------------------------------------------ the scopes */
 
 /* What the URL parser and the jar make of hosts together. */
@@ -79,10 +92,24 @@ static void test_CJ_002_canonical_hosts(void **state)
         sends(jar, same[i].get, "a=1");
         ferry_cookie_jar_free(jar);
     }
-    char out[FY_HOST_MAX + 1];
-    assert_true(fy_cookie_host(out, "example.TEST.", 13));
-    assert_string_equal(out, "example.test");
+    static const char *const odd[][2] = {{"example.TEST.", "example.test"},
+                                         {".", ""},
+                                         {"..", "."},
+                                         {"...", ".."},
+                                         {".Net", ".net"},
+                                         {".net.", ".net"},
+                                         {"b.a..", "b.a."},
+                                         {"192.168.0.5:8080", "192.168.0.5"}};
     ferry_cookie_jar *jar = new_jar();
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        char url[64];
+        struct shown shown;
+        snprintf(url, sizeof url, "http://%s/", odd[i][0]);
+        set(jar, url, "a=1");
+        assert_int_equal(ferry_cookie_jar_each(jar, show, &shown), 0);
+        assert_string_equal(shown.domain, odd[i][1]);
+        ferry_cookie_jar_clear(jar);
+    }
     assert_int_equal(ferry_cookie_jar_set(jar, "http://[::1/", "a=1", NULL), -1);
     ferry_cookie_jar_free(jar);
 }
@@ -112,6 +139,29 @@ static void test_CJ_007_default_path(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(fy_cookie_default_path_len(cases[i].target), cases[i].len);
     }
+}
+
+/* The same as a user sees it, with a dot in front, too. An empty attribute is none at all. */
+static void domain_by_the_jar(const char *host, const char *domain, bool good, bool host_only)
+{
+    ferry_cookie_jar *jar = new_jar();
+    struct shown shown;
+    bool ipv6 = strchr(host, ':') != NULL;
+    bool none = domain[0] == '\0';
+    char url[64];
+    char cookie[64];
+    snprintf(url, sizeof url, ipv6 ? "http://[%s]/" : "http://%s/", host);
+    for (int dotted = 0; dotted < (ipv6 || none ? 1 : 2); dotted++) {
+        snprintf(cookie, sizeof cookie, "a=1; domain=%s%s", dotted ? "." : "", domain);
+        assert_int_equal(ferry_cookie_jar_set(jar, url, cookie, NULL) == 0, good || none);
+        assert_int_equal(ferry_cookie_jar_count(jar), good || none);
+        if (good) {
+            assert_int_equal(ferry_cookie_jar_each(jar, show, &shown), 0);
+            assert_string_equal(shown.domain, domain);
+            assert_int_equal(shown.host_only, host_only);
+        }
+    }
+    ferry_cookie_jar_free(jar);
 }
 
 static void test_CJ_008_domain_and_type(void **state)
@@ -146,6 +196,7 @@ static void test_CJ_008_domain_and_type(void **state)
             fail_msg("%s from %s: %s", cases[i].domain, cases[i].host,
                      reason != NULL ? reason : "taken");
         }
+        domain_by_the_jar(cases[i].host, cases[i].domain, cases[i].good, cases[i].host_only);
     }
 #ifdef FERRY_WITH_PSL
     bool host_only;
@@ -286,22 +337,23 @@ static void test_CJ_014_chromium_deletion(void **state)
     ferry_cookie_jar_free(jar);
 }
 
-/* Hosts that are nothing but dots. Whatever the URL parser lets through finds its own. */
+/* Hosts that are nothing but dots find their own; one that is nothing at all is no URL's. */
 static void test_CJ_016_dots_for_hosts(void **state)
 {
-    static const char *const urls[] = {"http://./", "http://../", "http://.../", "http:///"};
+    static const char *const urls[] = {"http://./", "http://../", "http://.../"};
     (void)state;
     for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
         ferry_cookie_jar *jar = new_jar();
-        char *before = ferry_cookie_jar_get(jar, urls[i], NULL);
-        bool stored = ferry_cookie_jar_set(jar, urls[i], "a=1", NULL) == 0;
-        assert_true(before == NULL || before[0] == '\0');
-        if (stored) {
-            sends(jar, urls[i], "a=1");
-        }
-        free(before);
+        sends(jar, urls[i], "");
+        set(jar, urls[i], "a=1");
+        sends(jar, urls[i], "a=1");
+        assert_int_equal(ferry_cookie_jar_count(jar), 1);
         ferry_cookie_jar_free(jar);
     }
+    ferry_cookie_jar *jar = new_jar();
+    assert_null(ferry_cookie_jar_get(jar, "http:///", NULL));
+    assert_int_equal(ferry_cookie_jar_set(jar, "http:///", "a=1", NULL), -1);
+    ferry_cookie_jar_free(jar);
 }
 
 static void test_secure_ones_are_left_alone_over_http(void **state)

@@ -46,6 +46,56 @@ static void test_CL_048_methods(void **state)
     }
 }
 
+/* Redirects once, and notes what the next request has. */
+struct crossing {
+    const char *to;
+    int calls;
+    int secrets, others;
+};
+
+static ferry_response *cross(void *self, ferry_request *req, ferry_error *err)
+{
+    static const char *const secret[] = {"Cookie", "Cookie2", "Authorization", "WWW-Authenticate"};
+    struct crossing *crossing = self;
+    ferry_response *res = ferry_response_new(crossing->calls == 0 ? 302 : 200, NULL, 0);
+    (void)err;
+    crossing->secrets = crossing->others = 0;
+    for (int i = 0; i < 4; i++) {
+        crossing->secrets += ferry_request_header(req, secret[i]) != NULL;
+    }
+    crossing->others += ferry_request_header(req, "User-Agent") != NULL;
+    crossing->others += ferry_request_header(req, "X-Plain") != NULL;
+    if (res != NULL && crossing->calls++ == 0) {
+        ferry_response_add_header(res, "Location", crossing->to);
+    }
+    return res;
+}
+
+/* The same as a server sees it: all four, or none. */
+static void expect_crossing(const char *from, const char *to, bool same)
+{
+    struct crossing crossing = {.to = to};
+    const ferry_round_tripper tripper = {cross, &crossing};
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper));
+    ferry_request *req = ferry_request_new("GET", from, NULL);
+    ferry_request_set_header(req, "Cookie", "a=b");
+    ferry_request_set_header(req, "cookie2", "c");
+    ferry_request_set_header(req, "authorization", "Basic x");
+    ferry_request_set_header(req, "WWW-Authenticate", "d");
+    ferry_request_set_header(req, "User-Agent", "e");
+    ferry_request_set_header(req, "X-Plain", "f");
+    ferry_response *res = ferry_client_do(client, req, NULL);
+    assert_non_null(res);
+    assert_int_equal(crossing.calls, 2);
+    if (crossing.secrets != (same ? 4 : 0)) {
+        fail_msg("%s to %s: %d of 4", from, to, crossing.secrets);
+    }
+    assert_int_equal(crossing.others, 2);
+    ferry_response_close(res);
+    ferry_request_free(req);
+    ferry_client_free(client);
+}
+
 static void test_CL_047_what_is_carried_over(void **state)
 {
     static const struct {
@@ -76,6 +126,7 @@ static void test_CL_047_what_is_carried_over(void **state)
         if (fy_redirect_same_site(&from, &to) != cases[i].same) {
             fail_msg("%s to %s", cases[i].from, cases[i].to);
         }
+        expect_crossing(cases[i].from, cases[i].to, cases[i].same);
         fy_url_free(&from);
         fy_url_free(&to);
     }

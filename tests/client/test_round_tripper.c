@@ -14,8 +14,10 @@
 struct recorder {
     char method[16];
     char url[256];
-    char head[1024];  /* as it would have gone out */
+    char head[1024]; /* as it would have gone out */
+    char authorization[64];
     int64_t body_len; /* -2: there is no body */
+    int64_t told_len; /* as the header has it */
     bool close;
     int calls;
     int status; /* of the answer; 0: it neither answers nor fails */
@@ -29,11 +31,15 @@ static ferry_response *record(void *self, ferry_request *req, ferry_error *err)
     recorder->calls++;
     snprintf(recorder->method, sizeof recorder->method, "%s", ferry_request_method(req));
     snprintf(recorder->url, sizeof recorder->url, "%s", ferry_request_url(req));
+    const char *authorization = ferry_request_header(req, "Authorization");
+    snprintf(recorder->authorization, sizeof recorder->authorization, "%s",
+             authorization != NULL ? authorization : "none");
     if (fy_request_write_head(req, &options, &head, err) == 0) {
         snprintf(recorder->head, sizeof recorder->head, "%.*s", (int)head.len, head.bytes);
     }
     fy_buffer_free(&head);
     recorder->body_len = req->body.kind == FY_REQUEST_NO_BODY ? -2 : req->body.len;
+    recorder->told_len = ferry_request_body_length(req);
     recorder->close = req->close;
     return recorder->status != 0 ? ferry_response_new(recorder->status, "mocked", 6) : NULL;
 }
@@ -71,6 +77,14 @@ static void test_CL_004_get_as_it_is_handed_on(void **state)
     assert_int_equal(recorder.calls, 1);
 }
 
+static ssize_t read_nothing(void *arg, void *buf, size_t len)
+{
+    (void)arg;
+    (void)buf;
+    (void)len;
+    return 0;
+}
+
 static void test_CL_005_RQ_027_post_as_it_is_handed_on(void **state)
 {
     static const char json[] = "{\"key\":\"value\"}";
@@ -84,8 +98,26 @@ static void test_CL_005_RQ_027_post_as_it_is_handed_on(void **state)
     assert_string_equal(recorder.url, "http://dummy.faketld/");
     assert_false(recorder.close);
     assert_int_equal(recorder.body_len, sizeof json - 1);
+    assert_int_equal(recorder.told_len, sizeof json - 1);
     assert_non_null(
         strstr(recorder.head, "\r\nContent-Length: 15\r\nContent-Type: application/json"));
+
+    /* An empty body has a length, too; a stream has none. */
+    const ferry_field field = {"a", "b c"};
+    static const int64_t lengths[] = {0, 0, -1, 5};
+    for (int i = 0; i < 4; i++) {
+        req = request("POST", "http://dummy.faketld/");
+        assert_int_equal(i == 0   ? 0
+                         : i == 1 ? ferry_request_set_body(req, "", 0)
+                         : i == 2 ? ferry_request_set_body_reader(req, read_nothing, NULL, NULL, -1)
+                                  : ferry_request_set_urlencoded(req, &field, 1),
+                         0);
+        send_recorded(&recorder, req);
+        assert_int_equal(recorder.told_len, lengths[i]);
+        assert_int_equal(strstr(recorder.head, "\r\nTransfer-Encoding: chunked\r\n") != NULL,
+                         lengths[i] < 0);
+        assert_int_equal(strstr(recorder.head, "\r\nContent-Length: ") != NULL, lengths[i] >= 0);
+    }
 }
 
 static void test_CL_030_RQ_039_credentials(void **state)
@@ -93,9 +125,50 @@ static void test_CL_030_RQ_039_credentials(void **state)
     struct recorder recorder = {.status = 200};
     (void)state;
     send_recorded(&recorder, request("GET", "http://My%20User:My%20Pass@dummy.faketld/"));
+    assert_string_equal(recorder.authorization, "Basic TXkgVXNlcjpNeSBQYXNz");
     assert_non_null(strstr(recorder.head, "\r\nAuthorization: Basic TXkgVXNlcjpNeSBQYXNz\r\n"));
     assert_string_equal(recorder.url,
                         "http://dummy.faketld/"); /* the password is not passed about */
+
+    /* The caller's word goes before the URL's. */
+    ferry_request *req = request("GET", "http://u:p@dummy.faketld/");
+    assert_int_equal(ferry_request_set_bearer(req, "mine"), 0);
+    send_recorded(&recorder, req);
+    assert_string_equal(recorder.authorization, "Bearer mine");
+    req = request("GET", "http://u:p@dummy.faketld/");
+    assert_int_equal(ferry_request_set_header(req, "Authorization", NULL), 0);
+    send_recorded(&recorder, req);
+    assert_string_equal(recorder.authorization, "none");
+}
+
+/* Around a transport they go out once, and the caller's request has none of them afterwards. */
+static ferry_response *pass_on(void *self, ferry_request *req, ferry_error *err)
+{
+    return ferry_transport_round_trip(self, req, err);
+}
+
+static void test_credentials_through_a_wrapped_transport(void **state)
+{
+    static const struct origin_reply replies[] = {
+        {.bytes = "HTTP/1.1 302 X\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n"},
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"},
+    };
+    struct origin *origin = serve_replies(state, replies, 2);
+    const ferry_round_tripper tripper = {.round_trip = pass_on,
+                                         .self = transport_with(state, NULL)};
+    ferry_client *client = ferry_client_new(FERRY_CLIENT_OPTIONS(.round_tripper = &tripper));
+    char url[64];
+    snprintf(url, sizeof url, "http://u:p@%s/", origin_host(origin));
+    ferry_request *req = request("GET", url);
+    wire_expect(client, req, 200, "ok");
+    for (size_t i = 0; i < 2; i++) {
+        const char *field = strstr(origin_request(origin, i).head, "Authorization: Basic dTpw\r\n");
+        assert_non_null(field);
+        assert_null(strstr(field + 1, "Authorization"));
+    }
+    assert_null(ferry_request_header(req, "Authorization"));
+    ferry_request_free(req);
+    ferry_client_free(client);
 }
 
 /* CL-054: a body is there even where there is none. */
@@ -428,6 +501,7 @@ int main(void)
         TRANSPORT_TEST(test_CL_004_get_as_it_is_handed_on),
         TRANSPORT_TEST(test_CL_005_RQ_027_post_as_it_is_handed_on),
         TRANSPORT_TEST(test_CL_030_RQ_039_credentials),
+        TRANSPORT_TEST(test_credentials_through_a_wrapped_transport),
         TRANSPORT_TEST(test_CL_054_no_body_is_an_empty_one),
         TRANSPORT_TEST(test_neither_answer_nor_error),
         TRANSPORT_TEST(test_what_is_not_said_is_not_made_up),

@@ -147,6 +147,8 @@ static void test_RQ_032_HT_002_host_fields(void **state)
         {" h ", "h"},
 #ifdef FERRY_WITH_IDN
         {"G\xc3\xbcnther.example:8080", "xn--gnther-3ya.example:8080"},
+        {"goph\xc3\xa9r.example", "xn--gophr-esa.example"},
+        {"gophe\xcc\x81r.example:1", "xn--gophr-esa.example:1"}, /* NFC of two code points */
         {"\xd0\xb3\xd0\xbe\xd1\x84\xd0\xb5\xd1\x80.\xd1\x80\xd1\x84", "xn--c1ae0ajs.xn--p1ai"},
 #endif
         {"www.example.org foo/bar", NULL},

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct tls_server {
     int fd;              /* the connection's; -1: none. Under the lock */
     bool stopping;       /* under the lock */
     char asked_for[256]; /* the thread's, until a handshake is over */
+    atomic_int failures;
 };
 
 void tls_serve_echo(SSL *ssl, int fd, void *arg)
@@ -109,6 +111,7 @@ static void serve(struct tls_server *server, int fd)
         while (read(fd, rest, sizeof rest) > 0) {}
     } else {
         char rest[4096];
+        server->failures++;
         shutdown(fd, SHUT_WR);
         while (read(fd, rest, sizeof rest) > 0) {}
     }
@@ -213,6 +216,11 @@ uint16_t tls_server_port(const struct tls_server *server)
 const char *tls_server_asked_for(const struct tls_server *server)
 {
     return server->asked_for;
+}
+
+int tls_server_failures(const struct tls_server *server)
+{
+    return server->failures;
 }
 
 void tls_server_stop(struct tls_server *server)

@@ -32,6 +32,9 @@ uint16_t tls_server_port(const struct tls_server *server);
 /* What the last client asked for by SNI; "": nothing. Stable once its handshake is over. */
 const char *tls_server_asked_for(const struct tls_server *server);
 
+/* How many handshakes have come to nothing. */
+int tls_server_failures(const struct tls_server *server);
+
 /* Ends the connection in progress, if there is one. NULL is fine. */
 void tls_server_stop(struct tls_server *server);
 

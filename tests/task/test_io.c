@@ -340,7 +340,7 @@ static void a_wait_that_ends_disarms_its_deadline(void)
 
 static int collect(struct fy_poller *poller, struct fy_poller_batch *batch)
 {
-    return fy_poller_wait(poller->fd, batch, 0);
+    return fy_poller_wait(poller->fd, batch, false);
 }
 
 /* An event that was collected before its descriptor was closed must not reach the descriptor that
@@ -383,6 +383,39 @@ static void an_old_event_finds_nobody(void)
     close(ends[1]);
     fy_poller_close(&poller);
     CHECK_INT(poller.fd, -1);
+}
+
+/* Waits for the alarm alone; the time it rang at, which is not before "earliest". */
+static void alarm_rings(struct fy_poller *poller, int64_t earliest)
+{
+    struct fy_poller_batch batch;
+    CHECK_INT(fy_poller_wait(poller->fd, &batch, true), 1);
+    CHECK(fy_now() >= earliest);
+    CHECK(fy_poller_find(poller, batch.events[0].key) == NULL);
+    CHECK_INT(collect(poller, &batch), 0); /* once */
+}
+
+/* A nearer time counts, a later one does not take the place of an alarm that has not rung. */
+static void the_nearest_alarm_rings(void)
+{
+    const int64_t hour = 3600 * 1000 * FY_MILLISECOND;
+    struct fy_poller poller;
+    struct fy_poller_batch batch;
+    CHECK_INT(fy_poller_open(&poller), 0);
+    int64_t begun = fy_now();
+    fy_poller_alarm(&poller, begun + hour);
+    CHECK_INT(collect(&poller, &batch), 0);
+    fy_poller_alarm(&poller, begun + 2 * FY_MILLISECOND);
+    fy_poller_alarm(&poller, begun + hour);
+    alarm_rings(&poller, begun + 2 * FY_MILLISECOND);
+
+    begun = fy_now();
+    fy_poller_alarm(&poller, begun + 3 * FY_MILLISECOND); /* and again, once it has rung */
+    alarm_rings(&poller, begun + 3 * FY_MILLISECOND);
+    fy_poller_alarm(&poller, 1); /* a time that has passed */
+    alarm_rings(&poller, begun);
+    fy_poller_close(&poller);
+    CHECK_INT(poller.alarm_fd, -1);
 }
 
 static void many_descriptors_find_their_own(void)
@@ -464,6 +497,7 @@ int main(void)
         TEST(a_deadline_ends_a_wait),
         TEST(a_wait_that_ends_disarms_its_deadline),
         TEST(an_old_event_finds_nobody),
+        TEST(the_nearest_alarm_rings),
         TEST(many_descriptors_find_their_own),
         TEST(a_file_is_refused),
     };

@@ -255,21 +255,33 @@ static void test_excess_behind_good_chunks(void **state)
     assert_int_equal(stats_of(transport).connections, 0);
 }
 
+/* The head, and once that has been taken, a value and the last chunk in one write. */
+static void serve_json(struct origin_conn *conn, void *arg)
+{
+    struct gate *gates = arg;
+    for (int i = 0; origin_read_request(conn) && origin_send_text(conn, CHUNKED) && i < 2 &&
+                    origin_wait(conn, &gates[i]);
+         i++) {
+        (void)origin_send_text(conn, "1a\r\n{\"addr\": \"127.0.0.1:4711\"}\r\n0\r\n\r\n");
+    }
+}
+
 static void test_SV_024_end_with_the_data_is_no_early_close(void **state)
 {
     static const char json[] = "{\"addr\": \"127.0.0.1:4711\"}";
+    struct gate *gates = keep_copy(state, (struct gate[2]){{0}}, 2 * sizeof(struct gate));
+    struct origin *origin = serve_with(state, serve_json, gates);
     ferry_transport *transport = transport_with(state, FERRY_TRANSPORT_OPTIONS(.drain_bytes = -1));
     for (int i = 0; i < 2; i++) {
-        struct steps *steps =
-            new_steps(CHUNKED, "1a\r\n{\"addr\": \"127.0.0.1:4711\"}\r\n0\r\n\r\n");
-        ferry_response *res = open_steps(state, transport, steps);
-        gate_open(&steps->gate[1]);
+        ferry_response *res = open_get(transport, origin_url(origin, "/"));
+        gate_open(&gates[i]);
         expect_read(res, sizeof json - 1, json); /* and no further */
         ferry_response_close(res);
         assert_int_equal(stats_of(transport).early_closes, 0);
         assert_int_equal(stats_of(transport).puts, (uint64_t)i + 1);
-        ferry_transport_close_idle(transport); /* the steps are one connection's */
     }
+    assert_int_equal(origin_counts(origin).accepted, 1);
+    assert_int_equal(stats_of(transport).reuses, 1);
 }
 
 /* ------------------------------------------------------------------------------------ cut short */

@@ -161,12 +161,23 @@ static void test_TR_115_cancel_kills_the_connection_after_headers(void **state)
     ferry_client_free(client);
 }
 
-/* (That the same deadline covers redirects is for where redirects are.) */
+/* Redirects "/" to "/slow", which stalls in its body. */
+static void serve_redirect_and_stall(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    while (origin_read_request(conn)) {
+        if (strncmp(origin_conn_request(conn).head, "GET /slow ", 10) == 0) {
+            origin_send_text(conn, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nHello");
+            origin_wait_eof(conn, -1);
+            return;
+        }
+        origin_send_text(conn, "HTTP/1.1 302 X\r\nLocation: /slow\r\nContent-Length: 0\r\n\r\n");
+    }
+}
+
 static void test_CL_033_timeout_covers_the_body(void **state)
 {
-    struct stalled *stalled =
-        KEPT(state, struct stalled, .reply = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nHello");
-    struct origin *origin = serve_with(state, serve_stalled, stalled);
+    struct origin *origin = serve_with(state, serve_redirect_and_stall, NULL);
     ferry_transport *transport = transport_with(state, NULL);
     struct outcome outcome = {0};
     ferry_response *res = NULL;
@@ -179,6 +190,7 @@ static void test_CL_033_timeout_covers_the_body(void **state)
         ferry_client_free(client);
     }
     assert_non_null(res);
+    assert_string_equal(ferry_response_url(res), origin_url(origin, "/slow"));
     read_body(res, &outcome);
     assert_string_equal(outcome.body, "Hello");
     assert_int_equal(outcome.body_len, -1);

@@ -186,15 +186,18 @@ static void test_unknown_certificate_unless_told_CL_020(void **state)
     ferry_transport *standard = transport_with(state, NULL);
     assert_failed(get(standard, url_of(server)), FERRY_ECERTIFICATE, "\"Test CA\" is not trusted");
     assert_int_equal(stats_of(standard).dial_failures, 1);
+    assert_eventually(tls_server_failures(server) == 1); /* it is told so */
     transport_done(state, standard);
     ferry_transport *blind = transport_with(
         state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.insecure_skip_verify = 1)));
     ferry_tls_info info = FERRY_TLS_INFO_INIT;
     ferry_response *res = open_get(blind, url_of(server));
+    assert_int_equal(ferry_response_status(res), 200);
     assert_int_equal(ferry_response_tls(res, &info), 1);
     assert_false(info.verified);
     ferry_response_close(res);
     transport_done(state, blind);
+    assert_int_equal(tls_server_failures(server), 1);
     tls_server_stop(server);
 }
 

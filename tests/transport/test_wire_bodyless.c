@@ -27,6 +27,12 @@ struct many {
     struct origin_reply replies[16];
 };
 
+static void expect_field(const ferry_response *res, const char *name, const char *wanted)
+{
+    const char *value = ferry_response_header(res, name);
+    assert_string_equal(value != NULL ? value : "none", wanted != NULL ? wanted : "none");
+}
+
 static void look(ferry_transport *transport, struct origin *origin, const struct view *view)
 {
     char buf[256] = "";
@@ -39,9 +45,9 @@ static void look(ferry_transport *transport, struct origin *origin, const struct
                  res != NULL ? ferry_response_status(res) : 0,
                  res != NULL ? (int)ferry_response_length(res) : 0, err.message);
     }
-    const char *field = ferry_response_header(res, "content-length");
-    assert_string_equal(field != NULL ? field : "none",
-                        view->content_length != NULL ? view->content_length : "none");
+    expect_field(res, "content-length", view->content_length);
+    expect_field(res, "transfer-encoding", strstr(view->reply, "chunked") ? "chunked" : NULL);
+    expect_field(res, "content-type", strstr(view->reply, "text/plain") ? "text/plain" : NULL);
     if (strlen(view->body) > 0) {
         read_exactly(res, buf, strlen(view->body));
         assert_string_equal(buf, view->body);
@@ -157,11 +163,10 @@ static void test_TR_112_no_body_behind_a_304(void **state)
 
 static void serve_early_head(struct origin_conn *conn, void *arg)
 {
-    if (origin_read_request(conn) &&
-        origin_send_text(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n") &&
-        origin_wait(conn, arg)) {
+    while (origin_read_request(conn) &&
+           origin_send_text(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n") &&
+           origin_wait(conn, arg)) {
         (void)origin_send_text(conn, "3\r\nfoo\r\n0\r\n\r\n");
-        (void)origin_wait_eof(conn, -1);
     }
 }
 
@@ -169,6 +174,7 @@ static void serve_early_head(struct origin_conn *conn, void *arg)
 static void test_CS_013_head_before_body(void **state)
 {
     struct gate go_on = {0};
+    ferry_error err = {0};
     struct origin *origin = serve_with(state, serve_early_head, &go_on);
     ferry_transport *transport = transport_with(state, NULL);
     ferry_response *res = open_get(transport, origin_url(origin, "/"));
@@ -177,7 +183,42 @@ static void test_CS_013_head_before_body(void **state)
     gate_open(&go_on);
     read_exactly(res, buf, 3);
     assert_memory_equal(buf, "foo", 3);
+    assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), 0);
+    assert_string_equal(err.message, "");
     ferry_response_close(res);
+    assert_got(get(transport, origin_url(origin, "/")), 200, "foo");
+    assert_int_equal(origin_counts(origin).accepted, 1);
+}
+
+/* The second half is sent when the first has been read. */
+static void serve_in_the_middle(struct origin_conn *conn, void *arg)
+{
+    if (origin_read_request(conn) &&
+        origin_send_text(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                               "3\r\nfoo\r\n") &&
+        origin_wait(conn, arg)) {
+        (void)origin_send_text(conn, "3\r\nbar\r\n0\r\n\r\n");
+        (void)origin_wait_eof(conn, -1);
+    }
+}
+
+static void test_flushed_in_the_middle(void **state)
+{
+    struct gate *go_on = KEPT(state, struct gate);
+    struct origin *origin = serve_with(state, serve_in_the_middle, go_on);
+    ferry_transport *transport = transport_with(state, NULL);
+    ferry_response *res = open_get(transport, origin_url(origin, "/"));
+    ferry_error err = {0};
+    char buf[6];
+    assert_int_equal(ferry_response_length(res), -1);
+    assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), 3);
+    gate_open(go_on);
+    read_exactly(res, buf + 3, 3);
+    assert_memory_equal(buf, "foobar", 6);
+    assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), 0);
+    assert_string_equal(err.message, "");
+    ferry_response_close(res);
+    assert_int_equal(stats_of(transport).idle, 1);
 }
 
 /* A response has its fields in the order and spelling in which they came, however many. */
@@ -256,6 +297,7 @@ int main(void)
         TRANSPORT_TEST(test_TR_034_no_content_needs_no_close),
         TRANSPORT_TEST(test_TR_112_no_body_behind_a_304),
         TRANSPORT_TEST(test_CS_013_head_before_body),
+        TRANSPORT_TEST(test_flushed_in_the_middle),
         TRANSPORT_TEST(test_fields_as_they_came),
         TRANSPORT_TEST(test_HTTP_1_0_says_so),
         TRANSPORT_TEST(test_last_response_leaves_nothing),

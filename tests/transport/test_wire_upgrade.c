@@ -85,6 +85,43 @@ static void test_SV_155_keep_alives_off(void **state)
     ferry_response *res = open_upgrade(transport, origin);
     converse(res);
     ferry_response_close(res);
+    const char *head = origin_request(origin, 0).head; /* nothing in it takes the wish back */
+    assert_non_null(strstr(head, "\r\nConnection: upgrade\r\nUpgrade: shout\r\n"));
+    assert_int_equal(stats_of(transport).connections, 0);
+
+    /* Also when the server says that it closes, which it does once the other protocol has ended. */
+    origin = serve_with(state, serve_upgrade,
+                        (char *)"HTTP/1.1 101 Switching Protocols\r\n"
+                                "Connection: upgrade, close\r\nUpgrade: shout\r\n\r\n");
+    res = open_upgrade(transport, origin);
+    converse(res);
+    ferry_response_close(res);
+    assert_int_equal(stats_of(transport).connections, 0);
+}
+
+/* One that stays with HTTP has its connection closed all the same, and the request may ask for it. */
+static void test_keep_alives_off_and_no_upgrade(void **state)
+{
+    struct origin *origin = serve_reply(state, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.disable_keep_alives = 1));
+    for (size_t i = 0; i < 4; i++) {
+        ferry_request *req = wire_request("GET", origin, "/");
+        ferry_request_set_header(req, "Connection", i == 2 ? "TE" : "Upgrade");
+        ferry_request_set_header(req, i == 1 ? "TE" : "Upgrade", "x");
+        ferry_request_set_close(req, i == 3);
+        ferry_response *res = ferry_transport_round_trip(transport, req, NULL);
+        assert_non_null(res);
+        if (i == 0) {
+            expect_line(res, "ok");
+        } /* else closed early: there is nothing to drain for */
+        ferry_response_close(res);
+        assert_int_equal(stats_of(transport).connections, 0);
+        assert_int_equal(strstr(origin_request(origin, i).head, ", close\r\n") != NULL, i > 0);
+        ferry_request_free(req);
+    }
+    assert_int_equal(stats_of(transport).dials, 4);
+    assert_int_equal(stats_of(transport).put_results[FERRY_PUT_KEEP_ALIVES_DISABLED], 1);
 }
 
 /* A server that knows nothing of the protocol, or does not want it, answers as ever. */
@@ -240,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TRANSPORT_TEST(test_TR_116_body_is_writable_on_a_protocol_switch),
         TRANSPORT_TEST(test_SV_155_keep_alives_off),
+        TRANSPORT_TEST(test_keep_alives_off_and_no_upgrade),
         TRANSPORT_TEST(test_CS_074_upgrade_ignored),
         TRANSPORT_TEST(test_TR_055_101_is_final),
         TRANSPORT_TEST(test_other_responses_cannot_be_written_to),
