@@ -1,7 +1,7 @@
 /*
  * epoll_loop URL...: ferry inside a program that has an epoll loop of its own. The loop watches one
- * descriptor for ferry, whatever number of connections there is, and calls ferry_poll() when that
- * is readable or when the time that the last call named has passed. The requests are tasks.
+ * descriptor for ferry, whatever number of connections there is, and calls ferry_poll() whenever a
+ * wait is over, at the latest after the time that the last call named. The requests are tasks.
  */
 #include <ferry.h>
 
@@ -83,9 +83,10 @@ int main(int argc, char **argv)
         int wait_ms = timeout < 0 || timeout > INT_MAX ? -1 : (int)timeout;
         if (epoll_wait(loop, &event, 1, wait_ms) == 1 && event.data.fd == ticks) {
             tick(ticks);
-        } else {
-            timeout = ferry_poll(); /* its descriptor is readable, or its time has come */
         }
+        /* Whatever has ended the wait: a descriptor that is busier than ferry's time is long would
+         * else keep that from ever coming. */
+        timeout = ferry_poll();
     }
     close(ticks);
     close(loop);

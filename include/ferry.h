@@ -27,11 +27,17 @@
  *   Ownership  What ferry_get() and its kin, ferry_client_do() and a function named ..._new return
  *              belongs to the caller, who gives it to the function named in the comment. Strings
  *              returned belong to the object they came from, and last as long as it does.
- *   NULL       A function that frees or closes takes NULL and does nothing.
+ *   NULL       A function that frees or closes takes NULL and does nothing. So does a setter, for a
+ *              request, and what reads from a response or an event stream fails with FERRY_EINVAL.
  *   Callbacks  Functions given to ferry run on the thread of the request they serve, inside a task:
  *              they may call ferry, block in ferry, and should not block in anything else for long.
  *              Their stack is a task's, 256 KiB at most and often 64 KiB: large buffers belong on
- *              the heap.
+ *              the heap. They return: no longjmp() and no C++ exception may leave them. (A C++
+ *              handler may well wait in ferry, while other tasks throw and catch.)
+ *   Unloading  A program that dlopen()s something that uses ferry may dlclose() that: the library
+ *              stays, since it has a thread of its own and others end in it. So must what has the
+ *              static library in it: link that with -Wl,-z,nodelete (CMake's ferry::ferry-static and
+ *              pkg-config --static do).
  *
  * C11, and C++11 or later. Link with -lferry (pkg-config name: ferry; CMake: ferry::ferry).
  */
@@ -302,8 +308,10 @@ FERRY_API FERRY_MUST_USE ferry_request *ferry_request_new(const char *method, co
  * writing has ended, as do the setters of bodies and the next send. */
 FERRY_API void ferry_request_free(ferry_request *req);
 
-/* What the request was made with; for round trippers and logs. The URL is in normalised form and
- * without user and password. */
+/* What the request was made with; for round trippers, signatures and logs. The URL is in normalised
+ * form, without user, password and fragment. Unless ferry_request_set_target() says otherwise, what
+ * stands in it between the scheme's "//" and the path is the Host field, and the rest the request
+ * target, as the server gets them. */
 FERRY_API const char *ferry_request_method(const ferry_request *req);
 FERRY_API const char *ferry_request_url(const ferry_request *req);
 
@@ -388,7 +396,8 @@ FERRY_API const char *ferry_request_trailer(const ferry_request *req, const char
  * call. NULL: none. */
 FERRY_API void ferry_request_set_body_done(ferry_request *req, void (*done)(void *arg), void *arg);
 
-/* Deadline for everything from the send on, reading the body included; 0: none. */
+/* Deadline for everything from the send on: waiting for a connection (max_per_host), redirects, waits
+ * before retries, and reading the body included; 0: none. */
 FERRY_API void ferry_request_set_timeout(ferry_request *req, int64_t ms);
 
 /* With close true: "Connection: close" is sent and the connection is not kept (RFC 9112
@@ -549,7 +558,8 @@ enum ferry_tls_version { FERRY_TLS_1_2 = 0x0303, FERRY_TLS_1_3 = 0x0304 };
  * wrong with them is told by each request that would use them. Strings of PEM hold one object or
  * several. */
 typedef struct ferry_tls_options {
-    /* sizeof(ferry_tls_options): FERRY_TLS_OPTIONS() fills it in. */
+    /* sizeof(ferry_tls_options): FERRY_TLS_OPTIONS() fills it in. Without it every request that
+     * would use them fails with FERRY_EINVAL. */
     size_t size;
 
     /* Whom to trust: any of the three together. Default: the system's trust store, in which the
@@ -809,7 +819,8 @@ typedef int64_t (*ferry_retry_fn)(void *arg, const ferry_retry *retry);
 
 /* Options of a client; zero means default. */
 typedef struct ferry_client_options {
-    /* sizeof(ferry_client_options): FERRY_CLIENT_OPTIONS() fills it in. */
+    /* sizeof(ferry_client_options): FERRY_CLIENT_OPTIONS() fills it in. Without it every send fails
+     * with FERRY_EINVAL. */
     size_t size;
 
     /* Borrowed until the client is freed. Default: ferry_default_transport(). */
@@ -918,7 +929,8 @@ typedef int (*ferry_proxy_fn)(void *arg, const char *url, const char **proxy, fe
 /* Options of a transport; zero means default, -1 means none or no limit. A host, in what follows,
  * is a scheme, a host and a port. */
 typedef struct ferry_transport_options {
-    /* sizeof(ferry_transport_options): FERRY_TRANSPORT_OPTIONS() fills it in. */
+    /* sizeof(ferry_transport_options): FERRY_TRANSPORT_OPTIONS() fills it in. Without it every
+     * request fails with FERRY_EINVAL. */
     size_t size;
 
     /* Idle connections in all; beyond it the one that was idle for longest makes room. Default
@@ -1111,7 +1123,8 @@ typedef struct ferry_transport_options {
 
 /* Pointers to a compound literal with its size filled in:
  * ferry_client_new(FERRY_CLIENT_OPTIONS(.timeout_ms = 5000)). (In C++ they need designated
- * initialisers, C++20, in the order of the struct, and are gone after the statement.) */
+ * initialisers, C++20, in the order of the struct, and are gone after the statement. Before C++20:
+ * ferry_client_options options = {}; options.size = sizeof options; options.timeout_ms = 5000;) */
 #ifdef __cplusplus
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC system_header /* or G++'s -Wextra would name every member that is left out */
@@ -1310,7 +1323,7 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close)
  * "+". From malloc(), NUL-terminated; the caller frees it. NULL when out of memory. */
 FERRY_API FERRY_MUST_USE char *ferry_urlencode(const char *text, size_t len);
 
-/* Likewise a row of fields, in order: "a=1&b=2". */
+/* Likewise a row of fields, in order: "a=1&b=2"; NULL is "". */
 FERRY_API FERRY_MUST_USE char *ferry_urlencode_fields(const ferry_field *fields, size_t count);
 
 /* Body of encoded fields, which are copied, and its Content-Type. */
@@ -1405,7 +1418,8 @@ FERRY_API FERRY_MUST_USE ferry_event_stream *ferry_event_stream_new(ferry_respon
  *
  * An answer with another status than 200, or another type than text/event-stream, is
  * FERRY_EUNSUPPORTED; ferry_event_stream_response() then has it. Where there are reconnects left,
- * 429, 502, 503 and 504 count as a connection that ended, and a Retry-After is obeyed. */
+ * 429, 502, 503 and 504 count as a connection that ended, and a Retry-After is obeyed. (Where there
+ * are none, the client's max_retries still has it wait and ask again after a 429.) */
 FERRY_API FERRY_MUST_USE ferry_event_stream *
 ferry_event_stream_open(ferry_client *client, ferry_request *req, int reconnects, ferry_error *err);
 
@@ -1448,11 +1462,12 @@ FERRY_API int ferry_go(void (*fn)(void *arg), void *arg);
  * Give it to ferry_group_free(). */
 FERRY_API FERRY_MUST_USE ferry_group *ferry_group_new(void);
 
-/* Starts a task in a group, on the calling thread. 0, or -1 when out of memory (errno is set). */
+/* Starts a task in a group, on the calling thread. 0, or -1 (errno is set): out of memory, or no
+ * group (EINVAL). */
 FERRY_API int ferry_group_go(ferry_group *group, void (*fn)(void *arg), void *arg);
 
 /* Returns when every task of the group has ended, whichever threads they are on. Not in a task of
- * the group itself. */
+ * the group itself. NULL: at once. */
 FERRY_API void ferry_group_wait(ferry_group *group);
 
 /* Frees a group, whose tasks must have ended (wait first). NULL is fine. */
@@ -1492,8 +1507,10 @@ FERRY_API void ferry_dump_tasks(FILE *out);
 FERRY_API int ferry_poll_fd(void);
 
 /* Runs what is ready on this thread and never blocks. Returns the milliseconds after which it wants
- * to be called anyway (0: at once), or -1: not before the descriptor is readable. Call it as well
- * after starting tasks, which is what makes them begin. */
+ * to be called anyway (0: at once), or -1: not before the descriptor is readable. They count from
+ * this call on: a loop that something else wakes meanwhile calls again each time it is awake, which
+ * costs little, or waits for the rest only. Call it as well after starting tasks, which is what makes
+ * them begin. */
 FERRY_API int64_t ferry_poll(void);
 
 /* --------------------------------------------------------------------------------------- ledger */

@@ -32,7 +32,8 @@ extern "C" {
 
 /* Zero means default. */
 typedef struct ferry_inspect_options {
-    size_t size; /* sizeof(ferry_inspect_options); FERRY_INSPECT_OPTIONS sets it */
+    size_t
+        size; /* sizeof(ferry_inspect_options); FERRY_INSPECT_OPTIONS sets it; without: FERRY_EINVAL */
 
     /* What every request must carry, as "Authorization: Bearer TOKEN" or as "?token=TOKEN": 16 to
      * 128 of the characters A-Z a-z 0-9 - . _ ~. Required for an address that is not loopback.

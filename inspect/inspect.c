@@ -106,6 +106,11 @@ static bool good_token(const char *token)
 static int settle(struct server *server, const ferry_inspect_options *options, ferry_error *err)
 {
     ferry_inspect_options given = {0};
+    if (options != NULL && options->size < sizeof options->size) {
+        return inspect_fail(err, FERRY_EINVAL, 0,
+                            "inspect: ferry_inspect_options without their size: use "
+                            "FERRY_INSPECT_OPTIONS(), or set it");
+    }
     if (options != NULL) {
         memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
     }

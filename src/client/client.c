@@ -52,6 +52,10 @@ FERRY_API ferry_client *ferry_client_new(const ferry_client_options *options)
     if (client == NULL) {
         return NULL;
     }
+    if (options != NULL && options->size < sizeof options->size) {
+        fy_fail(&client->refused, FERRY_EINVAL, 0,
+                "ferry_client_options without their size: use FERRY_CLIENT_OPTIONS(), or set it");
+    }
     client->transport = given.transport;
     if (given.round_tripper != NULL) {
         client->round_tripper = *given.round_tripper;

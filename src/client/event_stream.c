@@ -107,7 +107,7 @@ FERRY_API const char *ferry_event_stream_last_id(const ferry_event_stream *strea
 
 FERRY_API ferry_response *ferry_event_stream_response(ferry_event_stream *stream)
 {
-    return stream->res;
+    return stream != NULL ? stream->res : NULL;
 }
 
 FERRY_API void ferry_event_stream_set_max_event(ferry_event_stream *stream, size_t bytes)
@@ -253,6 +253,10 @@ static int more_input(ferry_event_stream *stream, ferry_error *err)
 FERRY_API int ferry_event_stream_next(ferry_event_stream *stream, ferry_event *event,
                                       ferry_error *err)
 {
+    if (stream == NULL) {
+        return fy_fail(FY_ERROR(err), FERRY_EINVAL, 0,
+                       "there is no event stream: the call that was to open it says why");
+    }
     ferry_error cause = {0}; /* a try's: when the next succeeds there is no error */
     /* A response that is no event stream stays: its body may say why. */
     while (!stream->over) {

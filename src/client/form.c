@@ -215,7 +215,11 @@ FERRY_API int ferry_form_add_data(ferry_form *form, const char *name, const void
 FERRY_API int ferry_form_add_text(ferry_form *form, const char *name, const char *value,
                                   ferry_error *err)
 {
-    return ferry_form_add_data(form, name, value, value != NULL ? strlen(value) : 1, NULL, NULL,
+    if (form != NULL && name != NULL && value == NULL) {
+        return fy_fail(FY_ERROR(err), FERRY_EINVAL, 0, "the form's field \"%.60s\" without a value",
+                       name);
+    }
+    return ferry_form_add_data(form, name, value, value != NULL ? strlen(value) : 0, NULL, NULL,
                                err);
 }
 

@@ -50,9 +50,11 @@ FERRY_API char *ferry_urlencode_fields(const ferry_field *fields, size_t count)
         if (i > 0) {
             fy_buffer_append_byte(&out, '&');
         }
-        append_encoded(&out, fields[i].name, strlen(fields[i].name));
+        const char *name = fields[i].name != NULL ? fields[i].name : "";
+        const char *value = fields[i].value != NULL ? fields[i].value : "";
+        append_encoded(&out, name, strlen(name));
         fy_buffer_append_byte(&out, '=');
-        append_encoded(&out, fields[i].value, strlen(fields[i].value));
+        append_encoded(&out, value, strlen(value));
     }
     return finish(&out);
 }
@@ -60,6 +62,9 @@ FERRY_API char *ferry_urlencode_fields(const ferry_field *fields, size_t count)
 FERRY_API int ferry_request_set_urlencoded(ferry_request *req, const ferry_field *fields,
                                            size_t count)
 {
+    if (req == NULL) {
+        return -1;
+    }
     char *body = ferry_urlencode_fields(fields, count);
     if (body == NULL) {
         if (req != NULL && req->refused.code == 0) {

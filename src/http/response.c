@@ -172,9 +172,14 @@ static void hold_use(ferry_response *res)
 }
 
 /* Enters the scheduler of a response and keeps the response from being freed by a close that comes
- * from another task meanwhile. NULL and *err when this is another thread's response. */
+ * from another task meanwhile. NULL and *err when there is none, or it is another thread's. */
 struct fy_sched *fy_response_begin_use(ferry_response *res, ferry_error *err)
 {
+    if (res == NULL) {
+        fy_fail(err, FERRY_EINVAL, 0,
+                "there is no response to read or write: the call that was to bring it says why");
+        return NULL;
+    }
     struct fy_sched *sched = fy_enter();
     if (sched == NULL) {
         fy_fail_memory(err);
@@ -444,7 +449,7 @@ static const struct fy_body_ops memory_ops = {.read = memory_read, .close = memo
 
 FERRY_API ferry_response *ferry_response_new(int status, const void *bytes, size_t len)
 {
-    if (status < 100 || status > 999 || fy_enter() == NULL) {
+    if (status < 100 || status > 999 || (bytes == NULL && len > 0) || fy_enter() == NULL) {
         return NULL;
     }
     ferry_response *res = fy_response_new();

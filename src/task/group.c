@@ -127,6 +127,10 @@ FERRY_API int(ferry_group_go)(ferry_group *group, void (*fn)(void *arg), void *a
 FERRY_API int ferry_group_go_at(const char *file, int line, ferry_group *group,
                                 void (*fn)(void *arg), void *arg)
 {
+    if (group == NULL) {
+        errno = EINVAL;
+        return -1;
+    }
     struct member *member = malloc(sizeof *member);
     if (member == NULL) {
         errno = ENOMEM;
@@ -178,7 +182,7 @@ static void stop_waiting_in_child(struct fy_exit_hook *hook)
 
 FERRY_API void ferry_group_wait(ferry_group *group)
 {
-    struct fy_sched *sched = fy_enter();
+    struct fy_sched *sched = group != NULL ? fy_enter() : NULL;
     if (sched == NULL) {
         return; /* without a scheduler this thread has started nothing */
     }

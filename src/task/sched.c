@@ -14,6 +14,7 @@
 
 #include "base/slab.h"
 #include "task/calm.h"
+#include "task/exceptions.h"
 #include "task/poll.h"
 #include "task/thread.h"
 
@@ -84,8 +85,10 @@ static void leave(struct fy_sched *sched, struct fy_stack *stack, fy_stopped *st
 static void switch_to(struct fy_sched *sched, struct fy_task *next)
 {
     struct fy_task *self = sched->current;
+    struct fy_exceptions held = fy_exceptions_take();
     leave(sched, self->stack, &self->stopped, next);
     arrived(self->sched, self->stack);
+    fy_exceptions_put_back(&held);
 }
 
 /* ------------------------------------------------------------------------------------ parking */

@@ -27,8 +27,13 @@ static void watch(struct fy_exchange *exchange, ferry_request *req, int64_t own_
     exchange->cancel_begun = true;
 }
 
-static int check(const ferry_request *req, ferry_error *err)
+static int check(const ferry_transport *transport, const ferry_request *req, ferry_error *err)
 {
+    if (transport->set.without_size) {
+        return fy_fail(err, FERRY_EINVAL, 0,
+                       "ferry_transport_options without their size: use FERRY_TRANSPORT_OPTIONS(), "
+                       "or set it");
+    }
     if (req->refused.code != 0) {
         *err = req->refused;
         return -1;
@@ -239,7 +244,7 @@ FERRY_API ferry_response *ferry_transport_round_trip_at(ferry_transport *transpo
     fy_request_await_writing(req, former_send);
     req->handed_begun = false;
     FY_COUNT(transport, requests);
-    if (check(req, err) == 0) {
+    if (check(transport, req, err) == 0) {
         res = send_request(transport, req, err);
     } else {
         fy_exchange_body_done(req);

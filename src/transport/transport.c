@@ -111,6 +111,7 @@ FERRY_API ferry_transport *ferry_transport_new(const ferry_transport_options *op
     if (fy_pool_init(transport) != 0) {
         goto no_pool;
     }
+    transport->set.without_size = options != NULL && options->size < sizeof options->size;
     transport->pool.monitored = !given.disable_monitor;
     fy_hosts_counted_init(&transport->hosts_counted);
     fy_stats_source_enter(&transport->source, fill_source);

@@ -41,6 +41,7 @@ struct fy_transport_settings {
     int64_t fallback_delay_ms; /* -1: no limit */
     bool send_proxy_protocol;
     bool ignore_content_length;
+    bool without_size; /* nobody knows what the options say: each round trip fails */
     struct fy_local_end local;
     struct fy_detours detours;
     char *unix_socket;

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/error.h"
+
 int fy_transport_tls_init(struct fy_transport_tls *tls, const ferry_tls_options *options)
 {
     *tls = (struct fy_transport_tls){0};
@@ -12,7 +14,12 @@ int fy_transport_tls_init(struct fy_transport_tls *tls, const ferry_tls_options 
         ferry_tls_options given = {0};
         /* The caller may have been compiled with a struct that was shorter, or will be longer. */
         memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
-        tls->config = fy_tls_config_new(&given, &tls->refused);
+        if (options->size < sizeof options->size) {
+            fy_fail(&tls->refused, FERRY_EINVAL, 0,
+                    "ferry_tls_options without their size: use FERRY_TLS_OPTIONS(), or set it");
+        } else {
+            tls->config = fy_tls_config_new(&given, &tls->refused);
+        }
         if (tls->config == NULL && tls->refused.code == FERRY_ENOMEM) {
             return -1;
         }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dead_end.h"
 
@@ -287,6 +288,66 @@ static void test_error_is_left_alone_on_success(void **state)
     assert_string_equal(err.message, "as it was");
 }
 
+/* Options whose size nobody has set say nothing that could be relied on, limits and certificates
+ * among it: no request is sent by them. */
+static void test_options_without_their_size(void **state)
+{
+    struct origin *origin = serve_reply(state, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    char sentence[256];
+    ferry_client *client = ferry_client_new(&(ferry_client_options){.timeout_ms = 1000});
+    struct wire_answer answer = wire_get(client, "http://127.0.0.1:1/");
+    assert_sentence(&answer.err, FERRY_EINVAL,
+                    "Get \"http://127.0.0.1:1/\": ferry_client_options without their size: use "
+                    "FERRY_CLIENT_OPTIONS(), or set it");
+    ferry_client_free(client);
+
+    ferry_transport *transport = ferry_transport_new(&(ferry_transport_options){.max_per_host = 1});
+    client = wire_client(transport);
+    answer = wire_get(client, origin_url(origin, "/"));
+    snprintf(sentence, sizeof sentence,
+             "Get \"%s\": ferry_transport_options without their size: use "
+             "FERRY_TRANSPORT_OPTIONS(), or set it",
+             origin_url(origin, "/"));
+    assert_sentence(&answer.err, FERRY_EINVAL, sentence);
+    ferry_client_free(client);
+    ferry_transport_free(transport);
+
+    transport = ferry_transport_new(
+        FERRY_TRANSPORT_OPTIONS(.tls = &(ferry_tls_options){.pinned_public_keys = "sha256//x"}));
+    client = wire_client(transport);
+    answer = wire_get(client, "https://127.0.0.1:1/");
+    assert_sentence(&answer.err, FERRY_EINVAL,
+                    "Get \"https://127.0.0.1:1/\": ferry_tls_options without their size: use "
+                    "FERRY_TLS_OPTIONS(), or set it");
+    answer = wire_get(client, origin_url(origin, "/")); /* which does without TLS */
+    assert_int_equal(answer.status, 200);
+    wire_answer_free(&answer);
+    ferry_client_free(client);
+    ferry_transport_free(transport);
+}
+
+/* What a failed call has not brought can be asked for its body: an error that says so. */
+static void test_no_response_and_no_stream(void **state)
+{
+    (void)state;
+    char buf[4];
+    ferry_event event;
+    ferry_error err = {0};
+    const char *sentence =
+        "there is no response to read or write: the call that was to bring it says why";
+    assert_int_equal(ferry_response_read(NULL, buf, sizeof buf, &err), -1);
+    assert_sentence(&err, FERRY_EINVAL, sentence);
+    memset(&err, 0, sizeof err);
+    assert_null(ferry_response_read_all(NULL, 100, NULL, &err));
+    assert_sentence(&err, FERRY_EINVAL, sentence);
+    assert_int_equal(ferry_response_save(NULL, 1, NULL), -1);
+    assert_int_equal(ferry_response_write(NULL, "x", 1, NULL), -1);
+    assert_int_equal(ferry_event_stream_next(NULL, &event, &err), -1);
+    assert_sentence(&err, FERRY_EINVAL,
+                    "there is no event stream: the call that was to open it says why");
+    assert_null(ferry_event_stream_response(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +363,8 @@ int main(void)
         TRANSPORT_TEST(test_CL_032_password_is_masked_and_nothing_else),
         TRANSPORT_TEST(test_error_may_be_null),
         TRANSPORT_TEST(test_error_is_left_alone_on_success),
+        TRANSPORT_TEST(test_options_without_their_size),
+        TRANSPORT_TEST(test_no_response_and_no_stream),
     };
     return cmocka_run_group_tests_name("client: errors", tests, NULL, NULL);
 }

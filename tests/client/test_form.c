@@ -31,6 +31,11 @@ static void test_urlencode(void **state)
         assert_string_equal(encoded, cases[i].encoded);
         free(encoded);
     }
+    const ferry_field fields[] = {{"a", NULL}, {"b", "1"}, {NULL, "2"}};
+    char *encoded = ferry_urlencode_fields(fields, 3);
+    assert_string_equal(encoded, "a=&b=1&=2");
+    free(encoded);
+    assert_int_equal(ferry_request_set_urlencoded(NULL, fields, 3), -1);
 }
 
 /* CL-006: method, type, length, and the order of a field's values. */
@@ -211,6 +216,10 @@ static void test_refused_parts(void **state)
     assert_error(&err, FERRY_EBODY, "/nonexistent/file: no such file");
     assert_int_equal(ferry_form_add_file(form, "a", "/", NULL, NULL, &err), -1);
     assert_error(&err, FERRY_EINVAL, "is no regular file");
+    assert_int_equal(ferry_form_add_text(form, "a", NULL, &err), -1);
+    assert_error(&err, FERRY_EINVAL, "the form's field \"a\" without a value");
+    assert_int_equal(ferry_form_add_text(form, NULL, NULL, &err), -1);
+    assert_error(&err, FERRY_EINVAL, "without a name");
     ferry_form_free(form);
     ferry_form_free(NULL);
 }

@@ -144,6 +144,11 @@ static void addresses_that_will_not_do(void **state)
     refuses("127.0.0.1:0", "\"><script>alert(1)", "a token has");
     refuses("unix:", NULL, "1 to");
     refuses("unix:/nowhere/at/all", NULL, "No such file");
+    /* Without its size nobody knows that a token is asked for. */
+    assert_int_equal(
+        ferry_inspect_start("127.0.0.1:0", &(ferry_inspect_options){.token = TOKEN}, &err), -1);
+    assert_non_null(strstr(err.message, "without their size"));
+    assert_null(ferry_inspect_url());
     inspect_start("127.0.0.1:0", NULL);
     assert_int_equal(ferry_inspect_start("127.0.0.1:0", NULL, &err), -1);
     assert_non_null(strstr(err.message, "serves already"));

@@ -66,6 +66,9 @@ check "run, static" prints_version env -u LD_LIBRARY_PATH "$work/static"
 if readelf -d "$work/static" | grep -q 'NEEDED.*libferry'; then
     fail "the static program needs the shared library"
 fi
+check "build a shared object, static" "$CC" "${flags[@]}" -shared -fPIC "$here/program.c" -o "$work/plugin.so" \
+    "${static[@]}"
+readelf -d "$work/plugin.so" | grep -q 'FLAGS_1.*NODELETE' || fail "dlclose() would take the static library away"
 
 # C++.
 for standard in 11 14 17 20; do
@@ -80,6 +83,8 @@ check "find_package" "$CMAKE" -S "$here/consumer" -B "$work/consumer" -DCMAKE_PR
 check "build by CMake" "$CMAKE" --build "$work/consumer"
 check "run, CMake, shared" prints_version env -u LD_LIBRARY_PATH "$work/consumer/with-shared"
 check "run, CMake, static" prints_version env -u LD_LIBRARY_PATH "$work/consumer/with-static"
+readelf -d "$work/consumer/libplugin.so" | grep -q 'FLAGS_1.*NODELETE' ||
+    fail "CMake: dlclose() would take the static library away"
 
 # The shared library itself.
 readelf -d "$lib/libferry.so" | grep -q "SONAME.*\[libferry\.so\.$FERRY_SOVERSION\]" || fail "soname"

@@ -3,6 +3,7 @@
  */
 #include "checked.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "task/clock.h"
@@ -365,6 +366,16 @@ static void a_wake_is_neither_lost_nor_doubled(void)
     fy_leave();
 }
 
+/* As there is none where ferry_group_new() had no memory. */
+static void no_group(void)
+{
+    errno = 0;
+    CHECK_INT(ferry_group_go(NULL, note, 0), -1);
+    CHECK_INT(errno, EINVAL);
+    ferry_group_wait(NULL);
+    ferry_group_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +386,7 @@ int main(void)
         TEST(tasks_add_to_their_own_group),
         TEST(a_group_is_used_again),
         TEST(groups_nest),
+        TEST(no_group),
         TEST(sleepers_wake_in_order),
         TEST(the_thread_sleeps_while_tasks_run),
         TEST(yield_is_fair),

@@ -400,6 +400,7 @@ static void test_made_responses_have_a_status(void **state)
     for (size_t i = 0; i < 4; i++) {
         assert_null(ferry_response_new(none[i], NULL, 0));
     }
+    assert_null(ferry_response_new(200, NULL, 1));
     ferry_response *res = ferry_response_new(100, NULL, 0);
     char buf[4];
     assert_int_equal(ferry_response_length(res), 0);
