@@ -1119,6 +1119,12 @@ typedef struct ferry_transport_options {
      * the server closes the connection, and its length is unknown. For servers that announce nonsense;
      * with those that keep connections open it waits for their patience to end. */
     int ignore_content_length;
+
+    /* How long a read of a body waits for something to come; then it fails with FERRY_ETIMEOUT, and the
+     * connection is closed. The time begins anew with each read, and is not counted between reads: so a
+     * server that stalls is found, however long the whole takes (which a request's timeout limits). Not
+     * of what follows a 101 or a CONNECT. Default: none. */
+    int64_t body_read_timeout_ms;
 } ferry_transport_options;
 
 /* Pointers to a compound literal with its size filled in:

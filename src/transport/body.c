@@ -347,6 +347,29 @@ static ssize_t read_over(const struct fy_exchange *exchange, ferry_error *err)
     return 0;
 }
 
+/* Something of the body, into buf or, where that is NULL, into a pipe; within the transport's limit on
+ * how long nothing may come. What follows a 101 may be silent for as long as it likes. */
+static ssize_t take_some(struct fy_exchange *exchange, void *buf, int pipe, size_t len,
+                         ferry_error *err)
+{
+    struct fy_stream *stream = exchange->conn->stream;
+    const int64_t ms = exchange->transport->set.body_read_timeout_ms;
+    const bool limited = ms >= 0 && exchange->framing.kind != FY_BODY_TUNNEL;
+    const int64_t own = stream->read_deadline;
+    const int64_t deadline = limited ? fy_after_ms(ms) : FY_NEVER;
+    if (deadline < own) {
+        stream->read_deadline = deadline;
+    }
+    ssize_t got = buf != NULL ? fy_body_read_some(exchange, buf, len, true, err)
+                              : move_some(exchange, pipe, len, err);
+    stream->read_deadline = own;
+    if (got == -1 && limited && is_too_late(exchange, deadline, err)) {
+        fy_fail(err, FERRY_ETIMEOUT, 0, "timeout of %lld ms exceeded while waiting for more of it",
+                (long long)ms);
+    }
+    return got;
+}
+
 /* A read has come back: what follows from that. */
 static ssize_t read_done(struct fy_exchange *exchange, ssize_t got, ferry_error *err)
 {
@@ -369,7 +392,7 @@ static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
         return read_over(exchange, err);
     }
     exchange->reading = true;
-    return read_done(exchange, fy_body_read_some(exchange, buf, len, true, err), err);
+    return read_done(exchange, take_some(exchange, buf, -1, len, err), err);
 }
 
 static ssize_t body_read_within(void *self, void *buf, size_t len, int64_t ms, ferry_error *err)
@@ -413,7 +436,7 @@ static ssize_t body_move(void *self, int pipe, size_t len, ferry_error *err)
         return read_over(exchange, err);
     }
     exchange->reading = true;
-    ssize_t got = move_some(exchange, pipe, len, err);
+    ssize_t got = take_some(exchange, NULL, pipe, len, err);
     if (got == FY_MOVE_NOT) {
         exchange->reading = false;
         return got;

@@ -46,6 +46,7 @@ static int settle(struct fy_transport_settings *set, const ferry_transport_optio
         .response_header_timeout_ms = choose_ms(given->response_header_timeout_ms, -1),
         .expect_continue_timeout_ms = choose_ms(given->expect_continue_timeout_ms, 1000),
         .abandoned_ms = choose_ms(given->abandoned_ms, -1),
+        .body_read_timeout_ms = choose_ms(given->body_read_timeout_ms, -1),
         .keep_alive_probe_ms = choose_ms(given->keep_alive_probe_ms, 15000),
         .max_header_bytes =
             given->max_header_bytes == 0 ? (size_t)256 * 1024 : given->max_header_bytes,

@@ -30,7 +30,7 @@ struct fy_transport_settings {
     int max_idle, max_idle_per_host, max_per_host; /* INT_MAX: no limit */
     int64_t idle_timeout_ms, dial_timeout_ms, tls_handshake_timeout_ms, response_header_timeout_ms,
         expect_continue_timeout_ms;
-    int64_t keep_alive_probe_ms, abandoned_ms; /* all these: -1: none */
+    int64_t keep_alive_probe_ms, abandoned_ms, body_read_timeout_ms; /* all these: -1: none */
     size_t max_header_bytes;
     int max_header_fields;
     bool disable_keep_alives;

@@ -1,5 +1,5 @@
 /*
- * Time running out: the client's, the request's, the response header's, the dial's.
+ * Time running out: the client's, the request's, the response header's, the body's, the dial's.
  */
 #include "transport_test.h"
 
@@ -114,6 +114,77 @@ static void test_header_timeout_spares_the_request(void **state)
 }
 
 /* ------------------------------------------------------------------------------ the client's */
+
+/* Five bytes come, and then nothing: by length, in chunks, encoded, and into a file. */
+static void test_body_read_timeout(void **state)
+{
+    static const char *const replies[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        "HTTP/1.1 200 OK\r\n\r\nhello",
+    };
+    for (size_t i = 0; i < 2 * sizeof replies / sizeof replies[0]; i++) {
+        struct stalled *stalled = KEPT(state, struct stalled, .reply = replies[i / 2]);
+        struct origin *origin = serve_with(state, serve_stalled, stalled);
+        ferry_transport *transport =
+            transport_with(state, FERRY_TRANSPORT_OPTIONS(.body_read_timeout_ms = 30));
+        ferry_response *res = open_get(transport, origin_url(origin, "/"));
+        char wanted[200];
+        char buf[16];
+        ferry_error err;
+        if (i % 2 == 0) {
+            read_exactly(res, buf, 5);
+            assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), -1);
+        } else {
+            FILE *file = tmpfile();
+            assert_non_null(file);
+            assert_int_equal(ferry_response_save(res, fileno(file), &err), -1);
+            fclose(file);
+        }
+        snprintf(wanted, sizeof wanted,
+                 "reading the body of %s: timeout of 30 ms exceeded while waiting for more of it",
+                 origin_url(origin, "/"));
+        assert_string_equal(err.message, wanted);
+        assert_int_equal(err.code, FERRY_ETIMEOUT);
+        assert_int_equal(stats_of(transport).connections, 0);
+        ferry_response_close(res);
+        gate_wait(&stalled->ended, SOON_MS);
+    }
+}
+
+/* It is a read's: not the time between reads, nor that of a connection that speaks another protocol. */
+static void test_body_read_timeout_spares(void **state)
+{
+    struct stalled *stalled =
+        KEPT(state, struct stalled, .reply = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    struct stalled *upgraded =
+        KEPT(state, struct stalled,
+             .reply = "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nhello");
+    ferry_transport *transport =
+        transport_with(state, FERRY_TRANSPORT_OPTIONS(.body_read_timeout_ms = 1));
+    ferry_response *res =
+        open_get(transport, origin_url(serve_with(state, serve_stalled, stalled), "/"));
+    char buf[16];
+    ferry_error err;
+    ferry_sleep(5);
+    read_exactly(res, buf, 5);
+    assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), 0);
+    ferry_response_close(res);
+    assert_int_equal(stats_of(transport).idle, 1);
+
+    ferry_request *req =
+        request("GET", origin_url(serve_with(state, serve_stalled, upgraded), "/"));
+    assert_int_equal(ferry_request_set_header(req, "Connection", "upgrade"), 0);
+    assert_int_equal(ferry_request_set_header(req, "Upgrade", "x"), 0);
+    ferry_request_set_timeout(req, 20);
+    res = ferry_transport_round_trip(transport, req, &err);
+    assert_non_null(res);
+    read_exactly(res, buf, 5);
+    assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), -1);
+    assert_non_null(strstr(err.message, "request timeout exceeded"));
+    ferry_response_close(res);
+    ferry_request_free(req);
+}
 
 static void test_TR_114_timeout_kills_the_connection_before_headers(void **state)
 {
@@ -318,6 +389,8 @@ int main(void)
         TRANSPORT_TEST(test_TR_038_response_header_timeout),
         TRANSPORT_TEST(test_header_timeout_spares_the_body),
         TRANSPORT_TEST(test_header_timeout_spares_the_request),
+        TRANSPORT_TEST(test_body_read_timeout),
+        TRANSPORT_TEST(test_body_read_timeout_spares),
         TRANSPORT_TEST(test_TR_114_timeout_kills_the_connection_before_headers),
         TRANSPORT_TEST(test_TR_115_cancel_kills_the_connection_after_headers),
         TRANSPORT_TEST(test_CL_033_timeout_covers_the_body),
