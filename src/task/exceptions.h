@@ -2,7 +2,7 @@
  * What the C++ runtime keeps of a thread's exceptions and what has to be a task's: those that are caught
  * and not done with, a stack of them, and how many are on their way. A handler that waits in ferry would
  * else end another task's exception instead of its own, and free it. Called by the scheduler on either
- * side of a switch. In a program without C++ the runtime is not there, and nothing is done.
+ * side of a switch, where the runtime is there: a program without C++ has none.
  */
 #ifndef FY_TASK_EXCEPTIONS_H
 #define FY_TASK_EXCEPTIONS_H
@@ -26,12 +26,10 @@ struct fy_exceptions *fy_exceptions_of_thread(void) __asm__("__cxa_get_globals")
 static inline struct fy_exceptions fy_exceptions_take(void)
 {
     struct fy_exceptions taken = {0};
-    if (fy_exceptions_of_thread != NULL) {
-        struct fy_exceptions *here = fy_exceptions_of_thread();
-        if (here->caught != NULL || here->uncaught != 0) {
-            taken = *here;
-            *here = (struct fy_exceptions){0};
-        }
+    struct fy_exceptions *here = fy_exceptions_of_thread();
+    if (here->caught != NULL || here->uncaught != 0) {
+        taken = *here;
+        *here = (struct fy_exceptions){0};
     }
     return taken;
 }

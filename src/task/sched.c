@@ -82,13 +82,28 @@ static void leave(struct fy_sched *sched, struct fy_stack *stack, fy_stopped *st
     fy_switch(stopped, there);
 }
 
-static void switch_to(struct fy_sched *sched, struct fy_task *next)
+static void switch_stacks(struct fy_sched *sched, struct fy_task *next)
 {
     struct fy_task *self = sched->current;
-    struct fy_exceptions held = fy_exceptions_take();
     leave(sched, self->stack, &self->stopped, next);
     arrived(self->sched, self->stack);
+}
+
+static __attribute__((noinline)) void switch_with_exceptions(struct fy_sched *sched,
+                                                             struct fy_task *next)
+{
+    struct fy_exceptions held = fy_exceptions_take();
+    switch_stacks(sched, next);
     fy_exceptions_put_back(&held);
+}
+
+static void switch_to(struct fy_sched *sched, struct fy_task *next)
+{
+    if (fy_exceptions_of_thread != NULL) {
+        switch_with_exceptions(sched, next);
+    } else {
+        switch_stacks(sched, next);
+    }
 }
 
 /* ------------------------------------------------------------------------------------ parking */

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/fork.h"
+#include "base/seldom.h"
 #include "http/chunk.h"
 #include "task/clock.h"
 #include "task/monitor.h"
@@ -347,23 +348,27 @@ static ssize_t read_over(const struct fy_exchange *exchange, ferry_error *err)
     return 0;
 }
 
-/* Something of the body, into buf or, where that is NULL, into a pipe; within the transport's limit on
- * how long nothing may come. What follows a 101 may be silent for as long as it likes. */
-static ssize_t take_some(struct fy_exchange *exchange, void *buf, int pipe, size_t len,
-                         ferry_error *err)
+/* What follows a 101 may be silent for as long as it likes. */
+static bool has_read_timeout(const struct fy_exchange *exchange)
+{
+    return exchange->transport->set.body_read_timeout_ms >= 0 &&
+           exchange->framing.kind != FY_BODY_TUNNEL;
+}
+
+/* Something of the body into buf or, where that is NULL, into a pipe, within the transport's limit on how
+ * long nothing may come. */
+static FY_SELDOM ssize_t take_in_time(struct fy_exchange *exchange, void *buf, int pipe, size_t len,
+                                      ferry_error *err)
 {
     struct fy_stream *stream = exchange->conn->stream;
     const int64_t ms = exchange->transport->set.body_read_timeout_ms;
-    const bool limited = ms >= 0 && exchange->framing.kind != FY_BODY_TUNNEL;
     const int64_t own = stream->read_deadline;
-    const int64_t deadline = limited ? fy_after_ms(ms) : FY_NEVER;
-    if (deadline < own) {
-        stream->read_deadline = deadline;
-    }
+    const int64_t deadline = fy_after_ms(ms);
+    stream->read_deadline = deadline < own ? deadline : own;
     ssize_t got = buf != NULL ? fy_body_read_some(exchange, buf, len, true, err)
                               : move_some(exchange, pipe, len, err);
     stream->read_deadline = own;
-    if (got == -1 && limited && is_too_late(exchange, deadline, err)) {
+    if (got == -1 && is_too_late(exchange, deadline, err)) {
         fy_fail(err, FERRY_ETIMEOUT, 0, "timeout of %lld ms exceeded while waiting for more of it",
                 (long long)ms);
     }
@@ -392,7 +397,9 @@ static ssize_t body_read(void *self, void *buf, size_t len, ferry_error *err)
         return read_over(exchange, err);
     }
     exchange->reading = true;
-    return read_done(exchange, take_some(exchange, buf, -1, len, err), err);
+    ssize_t got = has_read_timeout(exchange) ? take_in_time(exchange, buf, -1, len, err)
+                                             : fy_body_read_some(exchange, buf, len, true, err);
+    return read_done(exchange, got, err);
 }
 
 static ssize_t body_read_within(void *self, void *buf, size_t len, int64_t ms, ferry_error *err)
@@ -436,7 +443,8 @@ static ssize_t body_move(void *self, int pipe, size_t len, ferry_error *err)
         return read_over(exchange, err);
     }
     exchange->reading = true;
-    ssize_t got = take_some(exchange, NULL, pipe, len, err);
+    ssize_t got = has_read_timeout(exchange) ? take_in_time(exchange, NULL, pipe, len, err)
+                                             : move_some(exchange, pipe, len, err);
     if (got == FY_MOVE_NOT) {
         exchange->reading = false;
         return got;
