@@ -871,9 +871,9 @@ typedef struct ferry_client_options {
      * transport's, or a response with one of retry_statuses. Only if its method is idempotent (GET,
      * HEAD, OPTIONS, TRACE, PUT, DELETE: RFC 9110 section 9.2.2) or it has an Idempotency-Key or
      * X-Idempotency-Key field; but any after FERRY_ERESOLVE, FERRY_ECONNECT and the status 429, since
-     * the request has not been acted upon. And only if its body can be sent again. The last response is returned as it is, the last
-     * error likewise. (What a transport does about reused connections that break comes before all
-     * this.) Default 0: never. */
+     * the request has not been acted upon. And only if its body can be sent again. The last response
+     * is returned as it is, the last error likewise. (What a transport does about reused connections
+     * that break comes before all this.) Default 0: never. */
     int max_retries;
 
     /* Before the n-th retry there is a wait of a chance length between 0 and retry_base_ms *
