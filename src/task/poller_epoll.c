@@ -196,7 +196,8 @@ void fy_poller_alarm(struct fy_poller *poller, int64_t when)
     }
     const struct itimerspec once = {
         .it_value = {.tv_sec = when / 1000000000, .tv_nsec = when % 1000000000}};
-    (void)timerfd_settime(poller->alarm_fd, TFD_TIMER_ABSTIME, &once, NULL); /* cannot fail */
+    (void)timerfd_settime(poller->alarm_fd, TFD_TIMER_ABSTIME, &once,
+                          NULL); /* fails only where a wait does */
     poller->alarm_at = when;
 }
 

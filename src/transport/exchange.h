@@ -48,8 +48,9 @@ enum fy_body_fate {
 
 struct fy_exchange {
     int holds;
-    struct fy_sched *sched;       /* where it was made, and is let go */
-    struct fy_exit_hook leftover; /* in sched->leftovers while a task waits in the round trip */
+    struct fy_sched *sched; /* where it was made, and is let go */
+    /* In sched->leftovers while a task waits in the round trip, and until the request is written. */
+    struct fy_exit_hook leftover;
     ferry_request *req; /* the caller's; not touched once 'written' is closed and the trip over */
     struct fy_persist_conn *conn; /* a hold; NULL before there is one, and once it has been kept */
     ferry_transport *transport;

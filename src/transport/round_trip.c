@@ -70,10 +70,21 @@ static FY_SELDOM int rewind_body(ferry_request *req, ferry_error *err)
     return 0;
 }
 
-/* The thread has ended, and with it the task that waited: what it held is let go here. */
+/* The thread has ended, and with it the write loop, in the midst of a function of the user's: nobody
+ * who has the request now is to wait for it. */
+static void let_request_go(struct fy_exit_hook *hook)
+{
+    struct fy_exchange *exchange = FY_CONTAINER(hook, struct fy_exchange, leftover);
+    if (exchange->req->writing == &exchange->written) {
+        exchange->req->writing = NULL;
+    }
+}
+
+/* Likewise, and with it the task that waited: what it held is let go here. */
 static void let_go(struct fy_exit_hook *hook)
 {
     struct fy_exchange *exchange = FY_CONTAINER(hook, struct fy_exchange, leftover);
+    let_request_go(hook);
     fy_exchange_close_delivered(exchange);
     fy_exchange_release(exchange);
 }
@@ -172,12 +183,16 @@ static ferry_response *take_challenge(struct fy_exchange *exchange, ferry_respon
     return NULL;
 }
 
-/* This send is over; whoever is last, it or the write loop, lets the body go. */
+/* This send is over; whoever is last, it or the write loop, lets the body go, and takes the leftover
+ * back. */
 static void end(struct fy_exchange *exchange)
 {
     exchange->trip_over = true;
     if (exchange->req->writing != &exchange->written) {
         fy_exchange_body_done(exchange->req);
+        fy_list_remove(&exchange->leftover.link);
+    } else {
+        exchange->leftover.run = let_request_go;
     }
 }
 
@@ -209,10 +224,11 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
         }
         /* What was begun in the parent is the parent's to send again. */
         again = again && exchange->process == fy_fork_count();
-        if (!again) {
+        if (again) {
+            fy_list_remove(&exchange->leftover.link);
+        } else {
             end(exchange);
         }
-        fy_list_remove(&exchange->leftover.link);
         fy_exchange_release(exchange);
         if (!again && res == NULL) {
             *err = cause;

@@ -433,6 +433,7 @@ static bool serve(struct fy_persist_conn *conn, struct fy_exchange *exchange)
         conn->in_user_function = true;
         fy_exchange_body_done(exchange->req);
         conn->in_user_function = false;
+        fy_list_remove(&exchange->leftover.link);
     }
     /* From here on the request is its caller's again. */
     exchange->write_state = state;

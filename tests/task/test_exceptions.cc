@@ -60,21 +60,26 @@ void go_through(void *arg)
     }
 }
 
+void go_through_both(visit (&visits)[2])
+{
+    ferry_group *group = ferry_group_new();
+    for (visit &visit : visits) {
+        assert_int_equal(ferry_group_go(group, go_through, &visit), 0);
+    }
+    ferry_group_wait(group);
+    ferry_group_free(group);
+}
+
 /* The first handler ends while the second, begun later, still waits: no stack of the two. */
 void test_handlers_that_overlap(void **)
 {
     const std::string first(100, 'a');
     const std::string second(100, 'b');
     visit visits[] = {{first, 0, 4, false, "", ""}, {second, 2, 8, false, "", ""}};
-    ferry_group *group = ferry_group_new();
-    for (visit &visit : visits) {
-        assert_int_equal(ferry_group_go(group, go_through, &visit), 0);
-    }
-    ferry_group_wait(group);
+    go_through_both(visits);
     assert_true(visits[0].caught == first);
     assert_true(visits[1].caught == second);
     assert_true(std::current_exception() == nullptr);
-    ferry_group_free(group);
 }
 
 /* What is thrown again is the task's own, not what another one caught last. */
@@ -83,14 +88,9 @@ void test_thrown_again_after_a_wait(void **)
     const std::string first(100, 'c');
     const std::string second(100, 'd');
     visit visits[] = {{first, 0, 4, true, "", ""}, {second, 2, 8, true, "", ""}};
-    ferry_group *group = ferry_group_new();
-    for (visit &visit : visits) {
-        assert_int_equal(ferry_group_go(group, go_through, &visit), 0);
-    }
-    ferry_group_wait(group);
+    go_through_both(visits);
     assert_true(visits[0].caught_again == first);
     assert_true(visits[1].caught_again == second);
-    ferry_group_free(group);
 }
 
 /* The thread's own handler has its exception on top again when the tasks have had theirs. */

@@ -479,6 +479,18 @@ static int dial_short_lived(void *arg, const ferry_dial_target *target, ferry_er
     return lived->copy >= 0 && ferry_go(end_after_a_while, &lived->copy) == 0 ? fd : -1;
 }
 
+static ferry_error read_to_failure(ferry_response *res)
+{
+    ferry_error err = {0};
+    char buf[4096];
+    ssize_t got;
+    do {
+        got = ferry_response_read(res, buf, sizeof buf, &err);
+    } while (got > 0);
+    assert_int_equal(got, -1);
+    return err;
+}
+
 static void test_a_dial_functions_deadline(void **state)
 {
     struct origin *origin = serve_with(state, serve_endless_chunks, NULL);
@@ -488,13 +500,7 @@ static void test_a_dial_functions_deadline(void **state)
     no_faults();
     for (int i = 0; i < 5; i++) {
         ferry_response *res = open_get(transport, origin_url(origin, "/"));
-        ferry_error err = {0};
-        char buf[4096];
-        ssize_t got;
-        do {
-            got = ferry_response_read(res, buf, sizeof buf, &err);
-        } while (got > 0);
-        assert_int_equal(got, -1);
+        ferry_error err = read_to_failure(res);
         assert_true(err.code == FERRY_ETRUNCATED || err.code == FERRY_EREAD);
         assert_int_equal(stats_of(transport).connections, 0);
         ferry_response_close(res);
@@ -510,13 +516,7 @@ static void test_TR_036_a_streams_deadline(void **state)
     fault.deadline_ms = 100;
     for (int i = 0; i < 5; i++) {
         ferry_response *res = open_get(transport, origin_url(origin, "/"));
-        ferry_error err = {0};
-        char buf[4096];
-        ssize_t got;
-        do {
-            got = ferry_response_read(res, buf, sizeof buf, &err);
-        } while (got > 0);
-        assert_int_equal(got, -1);
+        ferry_error err = read_to_failure(res);
         assert_error(&err, FERRY_ETIMEOUT, "reading the body of ");
         assert_int_equal(stats_of(transport).connections, 0);
         ferry_response_close(res);

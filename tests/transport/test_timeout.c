@@ -115,7 +115,7 @@ static void test_header_timeout_spares_the_request(void **state)
 
 /* ------------------------------------------------------------------------------ the client's */
 
-/* Five bytes come, and then nothing: by length, in chunks, encoded, and into a file. */
+/* Five bytes come, and then nothing: by length, in chunks, until the close; read, and into a file. */
 static void test_body_read_timeout(void **state)
 {
     static const char *const replies[] = {
