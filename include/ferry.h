@@ -27,8 +27,11 @@
  *   Ownership  What ferry_get() and its kin, ferry_client_do() and a function named ..._new return
  *              belongs to the caller, who gives it to the function named in the comment. Strings
  *              returned belong to the object they came from, and last as long as it does.
- *   NULL       A function that frees or closes takes NULL and does nothing. So does a setter, for a
- *              request, and what reads from a response or an event stream fails with FERRY_EINVAL.
+ *   NULL       No function minds being given NULL. Where its comment gives that no meaning (a default,
+ *              none, not wanted): what frees, closes, clears or sets does nothing, and a setter that
+ *              can refuse returns -1; what asks is told that there is nothing, which is 0, NULL or "",
+ *              and -1 of lengths and times; what can fail fails, where it fills an error with
+ *              FERRY_EINVAL, or FERRY_EURL for a URL.
  *   Callbacks  Functions given to ferry run on the thread of the request they serve, inside a task:
  *              they may call ferry, block in ferry, and should not block in anything else for long.
  *              Their stack is a task's, 256 KiB at most and often 64 KiB: large buffers belong on
@@ -188,7 +191,8 @@ FERRY_API void ferry_response_header_at(const ferry_response *res, size_t i, con
 
 /* Fills *info with what was agreed on the TLS connection that brought the response, even if that is
  * closed by now, and returns 1; 0, and all is zero or NULL, when it was no TLS connection. The
- * caller sets info->size (FERRY_TLS_INFO_INIT). The strings last as long as the response. */
+ * caller sets info->size (FERRY_TLS_INFO_INIT); info NULL: only asks. The strings last as long as
+ * the response. */
 typedef struct ferry_tls_info ferry_tls_info;
 FERRY_API int ferry_response_tls(const ferry_response *res, ferry_tls_info *info);
 
@@ -826,7 +830,8 @@ typedef struct ferry_client_options {
     /* Borrowed until the client is freed. Default: ferry_default_transport(). */
     ferry_transport *transport;
 
-    /* Copied (its self is borrowed). Used instead of a transport when not NULL. */
+    /* Copied (its self is borrowed). Used instead of a transport when not NULL; one without a
+     * function makes every send fail with FERRY_EINVAL. */
     const ferry_round_tripper *round_tripper;
 
     /* For the whole request, body's reading included; a request's own timeout counts too, and the

@@ -116,17 +116,17 @@ void ferry_request_free(ferry_request *req)
 
 const char *ferry_request_method(const ferry_request *req)
 {
-    return req->method;
+    return req != NULL ? req->method : "";
 }
 
 const char *ferry_request_url(const ferry_request *req)
 {
-    return req->url.text;
+    return req != NULL ? req->url.text : "";
 }
 
 const char *ferry_request_header(const ferry_request *req, const char *name)
 {
-    return name == NULL ? NULL : fy_header_get(&req->header, name);
+    return req == NULL || name == NULL ? NULL : fy_header_get(&req->header, name);
 }
 
 /* Moves the fields into a new arena once the removed ones weigh too much, so that a request that
