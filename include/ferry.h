@@ -319,7 +319,9 @@ FERRY_API void ferry_request_free(ferry_request *req);
 FERRY_API const char *ferry_request_method(const ferry_request *req);
 FERRY_API const char *ferry_request_url(const ferry_request *req);
 
-/* First value of a header field set on the request, NULL if none. Valid until the next setter. */
+/* First value of a header field set on the request, NULL if none. Valid until the next setter. While a
+ * client sends it, User-Agent is the client's if the request has none and has not removed it: what a
+ * transport would write. */
 FERRY_API const char *ferry_request_header(const ferry_request *req, const char *name);
 
 /* Bytes of the request's body; 0: none; -1: unknown, from a reader. */
