@@ -5,7 +5,8 @@
  * take it elsewhere.
  *
  * A loop has a stack only during its turn. When that is over and the next one that is ready is a loop
- * as well, its turn is a plain call on the same stack; else the stack goes into the stock, or back.
+ * as well, its turn is a plain call on the same stack; else the stack goes into the stock, or back. A
+ * task that waits for nothing but a loop's turn can lend it its own.
  */
 #include "task/sched.h"
 
@@ -393,6 +394,21 @@ static void take_turns(void *arg)
         }
         leave(sched, stack, &stack->stopped, next);
     }
+}
+
+void fy_loop_turn_here(struct fy_task *loop)
+{
+    struct fy_sched *sched = fy_sched_running();
+    struct fy_task *lender = sched->current;
+    if (!loop->woken || loop->stack != NULL) {
+        return;
+    }
+    disinherit(loop);
+    fy_list_remove(&loop->ready);
+    sched->current = loop;
+    struct fy_task *over = give_turn(loop, lender->stack);
+    sched->current = lender;
+    dismiss(over);
 }
 
 static struct fy_task *start(enum fy_task_kind kind, const char *name, void *arg)
