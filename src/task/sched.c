@@ -20,10 +20,10 @@
 #include "task/thread.h"
 
 /* So many hand-overs in a row, then it is the turn of whoever is first in the queue: a request's way
- * from its response to the next request takes five. */
+ * from its response to the next request takes three. */
 #define HEIRS_IN_A_ROW 8
 
-/* A queue that never runs dry is interrupted this often for a look at the descriptors: some fifty small
+/* A queue that never runs dry is interrupted this often for a look at the descriptors: some sixty small
  * requests. Looked at more often, each look finds less, and the server is woken for less. */
 #define PICKS_PER_POLL 256
 
