@@ -41,12 +41,14 @@ struct fy_persist_conn {
     struct fy_chan gone; /* closed when its loops are, too (or one is left in a user's function) */
 
     struct fy_task *read_task, *write_task; /* NULL once their loops are over */
-    struct fy_exchange *serving; /* the one that was handed over last, until the read loop is done
+    struct fy_exchange *serving;   /* the one that was handed over last, until the read loop is done
                                     with it; NULL: none. No hold */
-    uint64_t requests;           /* handed over */
-    int expected;                /* exchanges handed over whose response has not been read */
-    bool reused;                 /* has served a request before the present one */
-    bool saw_end;                /* the peer has closed its side */
+    struct fy_exchange *open_body; /* its response is delivered, and what becomes of the body is not
+                                      known yet; NULL: none. The read loop's hold */
+    uint64_t requests;             /* handed over */
+    int expected;                  /* exchanges handed over whose response has not been read */
+    bool reused;                   /* has served a request before the present one */
+    bool saw_end;                  /* the peer has closed its side */
     uint64_t bytes_written;
     bool read_loop_over, write_loop_over;
     bool in_user_function; /* the write loop is in a request's body reader */
