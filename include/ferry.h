@@ -174,8 +174,8 @@ FERRY_API FERRY_MUST_USE char *ferry_response_location(const ferry_response *res
 FERRY_API int ferry_response_decoded(const ferry_response *res);
 
 /* Body bytes as announced by Content-Length; -1 if unknown (chunked, decoded, or until the
- * connection closes). In the response to HEAD it is the announced length although no body follows.
- */
+ * connection closes). In the response to HEAD, and in a 304, it is the announced length although no
+ * body follows. */
 FERRY_API int64_t ferry_response_length(const ferry_response *res);
 
 /* First value of a header field, whose name is compared without case; NULL if there is none. */
@@ -314,8 +314,8 @@ FERRY_API void ferry_request_free(ferry_request *req);
 
 /* What the request was made with; for round trippers, signatures and logs. The URL is in normalised
  * form, without user, password and fragment. Unless ferry_request_set_target() says otherwise, what
- * stands in it between the scheme's "//" and the path is the Host field, and the rest the request
- * target, as the server gets them. */
+ * stands in it between the scheme's "//" and the path is the Host field (which has no zone of an
+ * address), and the rest the request target, as the server gets them. */
 FERRY_API const char *ferry_request_method(const ferry_request *req);
 FERRY_API const char *ferry_request_url(const ferry_request *req);
 
