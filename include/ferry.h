@@ -300,10 +300,10 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close) ferry_response *f
 
 /* Makes a request. method is any token ("GET"; case matters, RFC 9110 section 9.1); NULL or ""
  * means GET. url is absolute; what people type (spaces, non-ASCII letters) is percent-encoded, a
- * name beyond ASCII becomes its IDNA form, and user:password@ becomes Basic credentials (RFC 7617); the
- * whole of that is 64 KiB at most. NULL on error: FERRY_EINVAL for the method, FERRY_EURL for the URL, FERRY_EUNSUPPORTED for a name
- * beyond ASCII in a build without IDN. The scheme is looked at by the send. Give it to
- * ferry_request_free(). */
+ * name beyond ASCII becomes its IDNA form, and user:password@ becomes Basic credentials (RFC 7617);
+ * the whole of that is 64 KiB at most. NULL on error: FERRY_EINVAL for the method, FERRY_EURL for
+ * the URL, FERRY_EUNSUPPORTED for a name beyond ASCII in a build without IDN. The scheme is looked
+ * at by the send. Give it to ferry_request_free(). */
 FERRY_API FERRY_MUST_USE ferry_request *ferry_request_new(const char *method, const char *url,
                                                           ferry_error *err);
 
