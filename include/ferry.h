@@ -393,7 +393,8 @@ FERRY_API const char *ferry_request_trailer(const ferry_request *req, const char
 
 /* Called once when ferry is done with the body of a send, if only an empty one: written, failed or
  * not needed; for readers that hold something. A body that is rewound and sent again still gets one
- * call. NULL: none. */
+ * call. So does one whose reader still waits when its thread ends, after the response has come: it
+ * does not go on then. NULL: none. */
 FERRY_API void ferry_request_set_body_done(ferry_request *req, void (*done)(void *arg), void *arg);
 
 /* Deadline for everything from the send on: waiting for a connection (max_per_host), redirects, waits

@@ -283,6 +283,7 @@ static APART bool serve(struct fy_exchange *exchange, ssize_t got)
      * request may have it, and have it closed, before this one's caller runs: no matter, the answer
      * is here. */
     exchange->answer_comes = true;
+    exchange->delivered = res;
     fy_exchange_unwatch(exchange);
     fy_exchange_decide(exchange, FY_FATE_END);
     bool alive = try_put_idle_conn(exchange);
@@ -295,7 +296,9 @@ static bool serve_next(struct fy_persist_conn *conn, ssize_t got)
 {
     void *exchange;
     fy_chan_receive(&conn->to_read, &exchange, "waiting for the request that is answered");
+    conn->being_read = exchange;
     bool alive = serve(exchange, got);
+    conn->being_read = NULL;
     if (alive) {
         fy_exchange_settled(exchange);
     }
