@@ -33,7 +33,8 @@
  *              they may call ferry, block in ferry, and should not block in anything else for long.
  *              Their stack is a task's, 256 KiB at most and often 64 KiB: large buffers belong on
  *              the heap. They return: no longjmp() and no C++ exception may leave them. (A C++
- *              handler may well wait in ferry, while other tasks throw and catch.)
+ *              handler may well wait in ferry, while other tasks throw and catch; not where the
+ *              C++ runtime is linked into a plugin itself, as by -static-libstdc++.)
  *   Unloading  A program that dlopen()s something that uses ferry may dlclose() that: the library
  *              stays, since it has a thread of its own and others end in it. So must what has the
  *              static library in it: link that with -Wl,-z,nodelete (CMake's ferry::ferry-static and

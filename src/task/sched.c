@@ -99,7 +99,7 @@ static __attribute__((noinline)) void switch_with_exceptions(struct fy_sched *sc
 
 static void switch_to(struct fy_sched *sched, struct fy_task *next)
 {
-    if (fy_exceptions_of_thread != NULL) {
+    if (fy_exceptions_known() != NULL) {
         switch_with_exceptions(sched, next);
     } else {
         switch_stacks(sched, next);
@@ -414,6 +414,9 @@ static struct fy_task *start(enum fy_task_kind kind, const char *name, void *arg
 struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack_kind,
                               const char *name, void (*fn)(void *arg), void *arg)
 {
+    if (kind == FY_TASK_USER) {
+        fy_exceptions_look();
+    }
     struct fy_stack *stack = fy_stack_new(stack_kind);
     struct fy_task *task = stack != NULL ? start(kind, name, arg) : NULL;
     if (task != NULL) {

@@ -17,6 +17,7 @@
 
 #include "base/debug.h"
 #include "task/clock.h"
+#include "task/exceptions.h"
 #include "task/harbour.h"
 #include "task/io.h"
 #include "task/poll.h"
@@ -259,6 +260,7 @@ static __attribute__((noinline)) struct fy_sched *attach(void)
         errno = EAGAIN;
         return NULL;
     }
+    fy_exceptions_look();
     pthread_mutex_lock(&lives);
     struct fy_sched *sched = find_or_make();
     if (sched == NULL || open_scheduler(sched) != 0) {
