@@ -190,6 +190,11 @@ struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack, 
  * woken. NULL when out of memory. */
 struct fy_task *fy_loop_start(const char *name, enum fy_turn (*turn)(void *arg), void *arg);
 
+/* Gives a loop at rest that has been woken its turn here and now, on the running task's stack: for a task
+ * that would only wait for it, and two switches less. Not for a turn that may park, since that stack
+ * cannot go on without its task. */
+void fy_loop_turn_here(struct fy_task *loop);
+
 /* What the dump says of a user's task that was just started: its function, and the place in the
  * program that started it (file is static; NULL: unknown). */
 void fy_task_tell(struct fy_task *task, void (*function)(void *arg), const char *file, int line);

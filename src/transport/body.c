@@ -284,23 +284,6 @@ static bool at_end(const struct fy_exchange *exchange)
     }
 }
 
-/* The read loop is told, and has done what follows from it when this returns. */
-static void settle(struct fy_exchange *exchange, enum fy_body_fate fate)
-{
-    if (exchange->fate != FY_FATE_NONE) {
-        return;
-    }
-    fy_exchange_decide(exchange, fate);
-    struct fy_case cases[] = {
-        FY_RECEIVE_FROM(&exchange->settled),
-        FY_RECEIVE_FROM(&exchange->conn->gone),
-    };
-    fy_select(cases, 2, FY_NEVER, "waiting for the connection to settle");
-    if (exchange->res != NULL) {
-        exchange->res->entry.holds_connection = false;
-    }
-}
-
 /* A read whose time is over has taken nothing apart: the next one goes on where it was. */
 static bool is_too_late(const struct fy_exchange *exchange, int64_t deadline,
                         const ferry_error *err)
@@ -383,9 +366,9 @@ static ssize_t read_done(struct fy_exchange *exchange, ssize_t got, ferry_error 
         if (exchange->res != NULL) {
             fy_error_prefix(err, "reading the body of %s", exchange->res->url);
         }
-        settle(exchange, FY_FATE_ERROR);
+        fy_exchange_settle(exchange, FY_FATE_ERROR);
     } else if (at_end(exchange)) {
-        settle(exchange, FY_FATE_END);
+        fy_exchange_settle(exchange, FY_FATE_END);
     }
     return got;
 }
@@ -531,7 +514,7 @@ static void body_close(void *self, bool may_park)
             fate = drain_arrived(exchange);
         }
         if (may_park && fate != FY_FATE_DRAIN) {
-            settle(exchange, fate);
+            fy_exchange_settle(exchange, fate);
         } else {
             fy_pool_set_drains(exchange->conn, fate == FY_FATE_DRAIN);
             fy_exchange_decide(exchange, fate);

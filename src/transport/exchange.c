@@ -114,3 +114,30 @@ void fy_exchange_decide(struct fy_exchange *exchange, enum fy_body_fate fate)
         fy_chan_close(&exchange->fate_told);
     }
 }
+
+static void await_settled(struct fy_exchange *exchange)
+{
+    struct fy_case cases[] = {
+        FY_RECEIVE_FROM(&exchange->settled),
+        FY_RECEIVE_FROM(&exchange->conn->gone),
+    };
+    fy_select(cases, 2, FY_NEVER, "waiting for the connection to settle");
+}
+
+void fy_exchange_settle(struct fy_exchange *exchange, enum fy_body_fate fate)
+{
+    if (exchange->fate != FY_FATE_NONE) {
+        return;
+    }
+    fy_exchange_decide(exchange, fate);
+    struct fy_task *read_loop = exchange->conn->read_task;
+    if (read_loop != NULL && fy_exchange_is_quiet(exchange)) {
+        fy_loop_turn_here(read_loop);
+    }
+    if (!exchange->settled.closed) {
+        await_settled(exchange);
+    }
+    if (exchange->res != NULL) {
+        exchange->res->entry.holds_connection = false;
+    }
+}

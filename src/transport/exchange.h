@@ -99,6 +99,7 @@ struct fy_exchange {
     bool abandoned;                /* nobody did */
     bool entrusted; /* closed on another thread: the monitor looks, until it is over */
     enum fy_body_fate fate;
+    bool may_end; /* the monitor looks whether the cancel or the deadline has ended it */
 
     /* What follows is not zeroed: each channel is made, and all else is valid only as it says. */
     struct fy_chan written;      /* closed when the write loop is done with the request, whatever
@@ -109,6 +110,7 @@ struct fy_exchange {
     struct fy_chan go_on; /* one value: non-NULL for "send the body", NULL for "do not" */
     void *go_on_place[1];
     struct fy_chan fate_told; /* closed when fate is decided */
+    struct fy_case fates[3];  /* what the read loop rests in from the delivery to the fate */
     struct fy_chan settled; /* closed when the connection is back in the pool, and not this one's */
     struct fy_cancel cancel; /* by context and deadline, from the send to the end of the body */
     ferry_error write_error; /* valid once write_failed is closed */
@@ -135,7 +137,18 @@ void fy_exchange_close_delivered(struct fy_exchange *exchange);
 /* Stops watching the context and the deadline. */
 void fy_exchange_unwatch(struct fy_exchange *exchange);
 
+/* Whether nothing of the user's is called, or waited for, on the way from the body's fate to the pool, or
+ * to the close. */
+static inline bool fy_exchange_is_quiet(const struct fy_exchange *exchange)
+{
+    return exchange->put_trace == NULL && exchange->written.closed;
+}
+
 /* Decides the body's fate, once. */
 void fy_exchange_decide(struct fy_exchange *exchange, enum fy_body_fate fate);
+
+/* The same by the body's reader: the read loop has done what follows from it when this returns. May
+ * park. */
+void fy_exchange_settle(struct fy_exchange *exchange, enum fy_body_fate fate);
 
 #endif

@@ -2,10 +2,10 @@
  * The read loop: one task a connection, which reads one response after the other. This is where a
  * connection's fate is decided, once per response, from top to bottom:
  *
- *     wait for the first byte           (idle, or behind a request)
+ *     rest until the first byte         (idle, or behind a request)
  *     read the head
  *     no body: pool, then deliver the response
- *     a body:  deliver the response, wait for the body's fate, then pool or close
+ *     a body:  deliver the response, rest until the body's fate is told, then pool or close
  *
  * A response whose body nobody reads or closes keeps this task waiting for that fate: that is the
  * leak which the ledger names.
@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/fork.h"
+#include "base/seldom.h"
 #include "http/request.h"
 #include "http/response_parse.h"
 #include "task/monitor.h"
@@ -28,10 +29,6 @@
 /* How long the end of a response waits for the end of its request, before the connection is given
  * up. */
 #define WRITE_GRACE_MS 50
-
-/* What takes room on the stack, and is seldom needed, is not inlined: a read loop that waits for a
- * body's fate fits into one page. */
-#define APART __attribute__((noinline))
 
 /* ------------------------------------------------------------------------------- the first byte */
 
@@ -59,27 +56,28 @@ static int try_input(struct fy_persist_conn *conn, ssize_t *got)
 
 /* Bytes, 0 for the end, or -errno; -EAGAIN: there is nothing yet, and the loop rests. Once the stream may
  * have been wrong about news: what it knew was old, or a message of TLS's own. A server that goes on with
- * such messages does not keep the others from their turns. */
+ * such messages does not keep the others from their turns. Never parks, as the turn may be on a stack
+ * that is lent (fy_loop_turn_here). */
 static ssize_t input_at_rest(struct fy_persist_conn *conn)
 {
     ssize_t got = (ssize_t)fy_conn_input_len(&conn->input);
     if (got > 0) {
         return got;
     }
-    for (int in_vain = 0;; in_vain++) {
-        if (in_vain > 1) {
-            fy_yield();
-        }
+    for (int tries = 0; tries < 2; tries++) {
         int failed = try_input(conn, &got);
         if (failed != 0 || got != -EAGAIN) {
             return failed != 0 ? failed : got;
         }
     }
+    fy_task_rest("runnable", "ready to go on");
+    fy_wake(fy_self());
+    return -EAGAIN;
 }
 
 /* Nobody asked: the end of an idle connection, or bytes that answer nothing. What fails in TLS
  * tells more: a server may refuse us when its handshake is over, and the request not yet here. */
-static APART void close_unasked(struct fy_persist_conn *conn, ssize_t got)
+static FY_SELDOM void close_unasked(struct fy_persist_conn *conn, ssize_t got)
 {
     if (got == -ENOMEM || got == -EPROTO) {
         ferry_error err = {0};
@@ -168,7 +166,7 @@ static bool try_put_idle_conn(struct fy_exchange *exchange)
 /* ------------------------------------------------------------------------------ the body's fate */
 
 /* Reads on a body that was closed early, within the transport's limits: whether its end came. */
-static APART bool drain(struct fy_exchange *exchange)
+static FY_SELDOM bool drain(struct fy_exchange *exchange)
 {
     struct fy_persist_conn *conn = exchange->conn;
     const struct fy_transport_settings *set = &conn->transport->set;
@@ -201,7 +199,7 @@ static bool follow_fate(struct fy_exchange *exchange)
     }
 }
 
-static APART void close_canceled(struct fy_exchange *exchange)
+static FY_SELDOM void close_canceled(struct fy_exchange *exchange)
 {
     ferry_error err;
     fy_cancel_error(&exchange->cancel, &err);
@@ -209,44 +207,50 @@ static APART void close_canceled(struct fy_exchange *exchange)
     fy_persist_conn_close(exchange->conn, FY_TRIP_FAILED, &err);
 }
 
-/* Waits until the body has been read, or closed, or cannot be any more. Whether the connection
- * lives on. */
-static bool await_body_fate(struct fy_exchange *exchange)
+/* An exchange's fates, in their order. */
+enum fate_case { FATE_TOLD, CANCELED, CLOSED, FATE_CASES };
+
+/* The response is about to be delivered: what there is to rest in until its body has been read, or
+ * closed, or cannot be any more. */
+static void open_body(struct fy_exchange *exchange)
 {
     struct fy_persist_conn *conn = exchange->conn;
-    struct fy_case cases[] = {
-        FY_RECEIVE_FROM(&exchange->fate_told),
-        FY_RECEIVE_FROM(fy_cancel_done(&exchange->cancel)),
-        FY_RECEIVE_FROM(&conn->closed),
-    };
-    /* Nothing of the user's is called on the way from here to the pool, or the close: the monitor
-     * may see to a body that is abandoned, or closed on another thread. */
-    bool no_users = exchange->put_trace == NULL && exchange->written.closed;
-    fy_persist_conn_set_unattended(conn, no_users);
+    const bool is_quiet = fy_exchange_is_quiet(exchange);
+    struct fy_chan *canceled = fy_cancel_done(&exchange->cancel);
+    exchange->fates[FATE_TOLD] = (struct fy_case)FY_RECEIVE_FROM(&exchange->fate_told);
+    exchange->fates[CANCELED] = (struct fy_case)FY_RECEIVE_FROM(canceled);
+    exchange->fates[CLOSED] = (struct fy_case)FY_RECEIVE_FROM(&conn->closed);
+    conn->open_body = exchange;
+    fy_abandon_watch(exchange);
+    /* The monitor may see to a body that is abandoned, or closed on another thread. */
+    fy_persist_conn_set_unattended(conn, is_quiet);
     /* A cancel, or the end of its time, is not to wait until the thread comes back. */
-    bool may_end = no_users && cases[1].chan != NULL && conn->transport->pool.monitored;
-    if (may_end) {
+    exchange->may_end = is_quiet && canceled != NULL && conn->transport->pool.monitored;
+    if (exchange->may_end) {
         fy_monitor_watch(1);
     }
-    int chosen = fy_select(cases, 3, FY_NEVER, "waiting for the body to be read");
-    if (may_end && exchange->process == fy_fork_count()) {
+}
+
+/* The rest is over. Whether the connection lives on. */
+static bool end_body(struct fy_exchange *exchange, enum fate_case chosen)
+{
+    exchange->conn->open_body = NULL;
+    if (exchange->may_end && exchange->process == fy_fork_count()) {
         fy_monitor_watch(-1);
     }
-    if (chosen == 1) {
+    if (chosen == CANCELED) {
         close_canceled(exchange);
     }
     fy_exchange_unwatch(exchange);
-    if (chosen != 0) {
-        fy_abandon_unwatch(exchange); /* there is nothing that could be taken away */
+    if (chosen == FATE_TOLD) {
+        return follow_fate(exchange);
     }
-    if (chosen != 0 && exchange->res != NULL) {
+    fy_abandon_unwatch(exchange); /* there is nothing that could be taken away */
+    if (exchange->res != NULL) {
         exchange->res->entry.holds_connection = false; /* it goes, whoever is still to close that */
     }
-    switch (chosen) {
-    case 0: return follow_fate(exchange);
-    case 1: return note_put(exchange, FERRY_PUT_CANCELED);
-    default: return note_put(exchange, FERRY_PUT_CONNECTION_BROKEN);
-    }
+    return note_put(exchange,
+                    chosen == CANCELED ? FERRY_PUT_CANCELED : FERRY_PUT_CONNECTION_BROKEN);
 }
 
 /* ------------------------------------------------------------------------------------- the loop */
@@ -257,8 +261,9 @@ static void deliver(struct fy_exchange *exchange, ferry_response *res)
     (void)fy_chan_try_send(&exchange->answer, res); /* its one place is free: there is one answer */
 }
 
-/* One response, from its first byte to its connection's fate. */
-static APART bool serve(struct fy_exchange *exchange, ssize_t got)
+/* One response, from its first byte to its delivery, and without a body to its connection's fate. Whether
+ * the connection lives on. */
+static bool serve(struct fy_exchange *exchange, ssize_t got)
 {
     struct fy_persist_conn *conn = exchange->conn;
     if (got <= 0) {
@@ -275,9 +280,9 @@ static APART bool serve(struct fy_exchange *exchange, ssize_t got)
         return false;
     }
     if (exchange->framing.kind != FY_BODY_NONE) {
-        fy_abandon_watch(exchange);
+        open_body(exchange);
         deliver(exchange, res);
-        return await_body_fate(exchange);
+        return true;
     }
     /* Pooled before the response is delivered, so that the caller's next request finds it. Another
      * request may have it, and have it closed, before this one's caller runs: no matter, the answer
@@ -291,13 +296,9 @@ static APART bool serve(struct fy_exchange *exchange, ssize_t got)
     return alive;
 }
 
-/* The request that is answered, whose response begins with what has come. */
-static bool serve_next(struct fy_persist_conn *conn, ssize_t got)
+/* The loop is done with an exchange. */
+static void let_go(struct fy_persist_conn *conn, struct fy_exchange *exchange, bool alive)
 {
-    void *exchange;
-    fy_chan_receive(&conn->to_read, &exchange, "waiting for the request that is answered");
-    conn->being_read = exchange;
-    bool alive = serve(exchange, got);
     conn->being_read = NULL;
     if (alive) {
         fy_exchange_settled(exchange);
@@ -306,6 +307,26 @@ static bool serve_next(struct fy_persist_conn *conn, ssize_t got)
         conn->serving = NULL; /* else it has been given the next one meanwhile */
     }
     fy_exchange_release(exchange);
+}
+
+/* The request that is answered, whose response begins with what has come. */
+static bool serve_next(struct fy_persist_conn *conn, ssize_t got)
+{
+    void *exchange;
+    fy_chan_receive(&conn->to_read, &exchange, "waiting for the request that is answered");
+    conn->being_read = exchange;
+    bool alive = serve(exchange, got);
+    if (conn->open_body == NULL) {
+        let_go(conn, exchange, alive);
+    }
+    return alive;
+}
+
+static bool follow_body(struct fy_persist_conn *conn, enum fate_case chosen)
+{
+    struct fy_exchange *exchange = conn->open_body;
+    bool alive = end_body(exchange, chosen);
+    let_go(conn, exchange, alive);
     return alive;
 }
 
@@ -314,6 +335,15 @@ enum fy_turn fy_read_loop(void *arg)
     struct fy_persist_conn *conn = arg;
     bool alive = true;
     while (alive) {
+        if (conn->open_body != NULL) {
+            int chosen = fy_select_rest(conn->open_body->fates, FATE_CASES,
+                                        "waiting for the body to be read");
+            if (chosen == FY_SELECT_RESTS) {
+                return FY_TURN_REST;
+            }
+            alive = follow_body(conn, chosen);
+            continue;
+        }
         ssize_t got = input_at_rest(conn);
         if (got == -EAGAIN) {
             return FY_TURN_REST;

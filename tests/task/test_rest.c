@@ -129,6 +129,60 @@ static void a_loop_at_rest_has_no_stack(void)
     fy_leave();
 }
 
+/* Whoever waits only for a loop's turn lends it a stack: the turn is over when the call returns. */
+static void a_turn_on_a_stack_that_is_lent(void)
+{
+    struct counter counters[2] = {0};
+    struct fy_sched *sched = check_enter();
+    int before = atomic_load(&sched->task_count);
+    start(&counters[0]);
+    start(&counters[1]);
+    check_settle();
+    fy_loop_turn_here(counters[0].task); /* which nobody has woken */
+    CHECK_INT(counters[0].turns, 1);
+    for (int i = 1; i <= 3; i++) {
+        CHECK(fy_chan_try_send(&counters[0].go_on, NULL));
+        CHECK(fy_chan_try_send(&counters[1].go_on, NULL));
+        fy_loop_turn_here(counters[1].task); /* before the other, whose turn comes as ever */
+        CHECK_INT(counters[1].received, i);
+        CHECK_INT(counters[0].received, i - 1);
+        CHECK(counters[1].stack == fy_self()->stack);
+        CHECK(counters[1].task->stack == NULL);
+        CHECK(fy_task_is_parked(counters[1].task));
+        check_settle();
+        CHECK_INT(counters[0].turns, 1 + i);
+        CHECK_INT(counters[1].turns, 1 + i);
+    }
+    fy_chan_close(&counters[1].go_on);
+    fy_loop_turn_here(counters[1].task);
+    CHECK(counters[1].task == NULL);
+    CHECK_INT(atomic_load(&sched->task_count), before + 1);
+    end(&counters[0]);
+    fy_leave();
+}
+
+/* In the midst of a turn it has a stack already. */
+static void a_loop_that_is_parked_keeps_its_stack(void)
+{
+    struct counter counter;
+    struct fy_chan hold;
+    check_enter();
+    start_holding(&counter, 1, &hold);
+    check_settle();
+    send_to_all(&counter, 1);
+    struct fy_stack *own = counter.task->stack;
+    CHECK(own != NULL);
+    CHECK(fy_chan_try_send(&hold, NULL));
+    fy_loop_turn_here(counter.task);
+    CHECK_INT(counter.turns, 2);
+    CHECK(counter.task->stack == own);
+    check_settle();
+    CHECK(counter.stack == own);
+    CHECK(counter.task->stack == NULL);
+    end(&counter);
+    fy_leave();
+}
+
 /* Woken when it has said what it waits for, and has not returned yet: nothing is lost. */
 static void whoever_is_woken_on_the_way_goes_on(void)
 {
@@ -463,6 +517,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_promise_is_kept_without_memory),
         TEST(a_loop_at_rest_has_no_stack),
+        TEST(a_turn_on_a_stack_that_is_lent),
+        TEST(a_loop_that_is_parked_keeps_its_stack),
         TEST(whoever_is_woken_on_the_way_goes_on),
         TEST(a_burst_uses_one_stack),
         TEST(who_parks_in_its_turn_keeps_its_stack),

@@ -1,11 +1,12 @@
 /*
- * A program for the debugger: parked [URL]. Two threads, tasks that are parked in several ways, below
+ * A program for the debugger: parked URL URL URL. Two threads, tasks that are parked in several ways, below
  * functions whose names test_gdb.c looks for in their stacks, and a response that stays open. Stops at
  * everything_is_parked(), for a breakpoint, and ends.
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <ferry.h>
 
@@ -53,6 +54,7 @@ static __attribute__((noinline)) void everything_is_parked(void)
     __asm__ volatile("");
 }
 
+/* How many tasks wait for others; -1: no response's head has begun yet. */
 static int waiting(void)
 {
     char *text = NULL;
@@ -67,6 +69,9 @@ static int waiting(void)
     for (const char *at = text; *at != '\0'; at++) {
         count += *at == '[' && at[1] != 'r' && at[1] != 'I'; /* neither runs nor is about to */
     }
+    if (strstr(text, "reading a response's head") == NULL) {
+        count = -1;
+    }
     free(text);
     return count;
 }
@@ -77,17 +82,18 @@ int main(int argc, char **argv)
     pthread_t other;
     ferry_group *group = ferry_group_new();
     ferry_response *res = NULL;
-    if (group == NULL || argc < 2 || pthread_create(&other, NULL, other_thread, &hour) != 0) {
+    if (group == NULL || argc < 4 || pthread_create(&other, NULL, other_thread, &hour) != 0) {
         return 2;
     }
     res = ferry_get(argv[1], NULL);
     if (res == NULL || ferry_group_go(group, sleeps, &hour) != 0 ||
-        ferry_go(waits_for_a_group, group) != 0 || ferry_go(gets, argv[2]) != 0) {
+        ferry_go(waits_for_a_group, group) != 0 || ferry_go(gets, argv[2]) != 0 ||
+        ferry_go(gets, argv[3]) != 0) {
         return 2;
     }
-    /* Its two loops, three tasks, the second get's two loops, the other thread and its task; that
-     * one's read loop is in IO wait. */
-    while (waiting() < 8) {
+    /* The first one's two loops, four tasks, the write loops of the other two, the other thread and its
+     * task; the other two's read loops are in IO wait. */
+    while (waiting() < 10) {
         ferry_sleep(1);
     }
     everything_is_parked();

@@ -120,13 +120,15 @@ static void stack_has(const char *stacks, const char *heading, const char *const
 
 /* ------------------------------------------------------------------------------------- the cases */
 
-/* The one without a body that comes, and the one without an answer. */
+/* The one whose body does not come, the one with half a head, and the one without an answer. */
 static void serve(struct origin_conn *conn, void *arg)
 {
     char head[4096];
     (void)origin_read_head(conn, head, sizeof head);
     if (strncmp(head, "GET /unread", 11) == 0) {
         origin_send(conn, BYTES("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"));
+    } else if (strncmp(head, "GET /half", 9) == 0) {
+        origin_send(conn, BYTES("HTTP/1.1 200 OK\r\nServer: ha"));
     }
     (void)origin_wait(conn, arg);
 }
@@ -162,8 +164,10 @@ static void sees_every_stack(void)
     STACK_HAS(stacks, "task waits_for_a_group", "ferry_group_wait (", " in waits_for_a_group (",
               "parked.c:", " in begin (");
     STACK_HAS(stacks, "task gets", "ferry_get_at (", " in gets (", "parked.c:", " in begin (");
-    STACK_HAS(stacks, "read loop, connection 1", "fy_select (", "fy_read_loop (",
-              " in take_turns (");
+    STACK_HAS(stacks, ": reading a response's head", "fy_io_wait_readable (", "fy_response_read (",
+              "fy_read_loop (", " in take_turns (");
+    STACK_HAS(stacks, "read loop, connection 1",
+              "(at rest, without a stack: its next turn begins with a call of fy_read_loop)");
     STACK_HAS(stacks, "write loop, connection 2",
               "(at rest, without a stack: its next turn begins with a call of fy_write_loop)");
     STACK_HAS(stacks, "read loop, connection 2",
@@ -211,17 +215,18 @@ static void left_no_trace(void)
 
 static void look_at_process(const char *program, struct origin *origin, const char *core)
 {
-    char unread[100], silent[100], lines[2000];
+    char unread[100], silent[100], half[100], lines[2000];
 
     snprintf(unread, sizeof unread, "%s", origin_url(origin, "/unread"));
     snprintf(silent, sizeof silent, "%s", origin_url(origin, "/silent"));
+    snprintf(half, sizeof half, "%s", origin_url(origin, "/half"));
     snprintf(
         lines, sizeof lines,
         "set pagination off\nset confirm off\nset width 0\nsource %s\nset breakpoint pending on\n"
         "break everything_is_parked\nrun\n" EVERYTHING "%s%s\n"
         "continue\n",
         SCRIPT, WITH_CORE ? "ferry gcore " : "", WITH_CORE ? core : "");
-    run_gdb(lines, (const char *const[]){"--args", program, unread, silent, NULL});
+    run_gdb(lines, (const char *const[]){"--args", program, unread, silent, half, NULL});
     sees_every_task();
     sees_every_stack();
     left_no_trace();
