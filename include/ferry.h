@@ -27,8 +27,11 @@
  *   Ownership  What ferry_get() and its kin, ferry_client_do() and a function named ..._new return
  *              belongs to the caller, who gives it to the function named in the comment. Strings
  *              returned belong to the object they came from, and last as long as it does.
- *   NULL       A function that frees or closes takes NULL and does nothing. So does a setter, for a
- *              request, and what reads from a response or an event stream fails with FERRY_EINVAL.
+ *   NULL       No function minds being given NULL. Where its comment gives that no meaning (a default,
+ *              none, not wanted): what frees, closes, clears or sets does nothing, and a setter that
+ *              can refuse returns -1; what asks is told that there is nothing, which is 0, NULL or "",
+ *              and -1 of lengths and times; what can fail fails, where it fills an error with
+ *              FERRY_EINVAL, or FERRY_EURL for a URL.
  *   Callbacks  Functions given to ferry run on the thread of the request they serve, inside a task:
  *              they may call ferry, block in ferry, and should not block in anything else for long.
  *              Their stack is a task's, 256 KiB at most and often 64 KiB: large buffers belong on
@@ -172,8 +175,8 @@ FERRY_API FERRY_MUST_USE char *ferry_response_location(const ferry_response *res
 FERRY_API int ferry_response_decoded(const ferry_response *res);
 
 /* Body bytes as announced by Content-Length; -1 if unknown (chunked, decoded, or until the
- * connection closes). In the response to HEAD it is the announced length although no body follows.
- */
+ * connection closes). In the response to HEAD, and in a 304, it is the announced length although no
+ * body follows. */
 FERRY_API int64_t ferry_response_length(const ferry_response *res);
 
 /* First value of a header field, whose name is compared without case; NULL if there is none. */
@@ -189,7 +192,8 @@ FERRY_API void ferry_response_header_at(const ferry_response *res, size_t i, con
 
 /* Fills *info with what was agreed on the TLS connection that brought the response, even if that is
  * closed by now, and returns 1; 0, and all is zero or NULL, when it was no TLS connection. The
- * caller sets info->size (FERRY_TLS_INFO_INIT). The strings last as long as the response. */
+ * caller sets info->size (FERRY_TLS_INFO_INIT); info NULL: only asks. The strings last as long as
+ * the response. */
 typedef struct ferry_tls_info ferry_tls_info;
 FERRY_API int ferry_response_tls(const ferry_response *res, ferry_tls_info *info);
 
@@ -297,8 +301,8 @@ FERRY_API FERRY_MUST_USE FERRY_CLOSED_BY(ferry_response_close) ferry_response *f
 
 /* Makes a request. method is any token ("GET"; case matters, RFC 9110 section 9.1); NULL or ""
  * means GET. url is absolute; what people type (spaces, non-ASCII letters) is percent-encoded, a
- * name beyond ASCII becomes its IDNA form, and user:password@ becomes Basic credentials (RFC 7617).
- * NULL on error: FERRY_EINVAL for the method, FERRY_EURL for the URL, FERRY_EUNSUPPORTED for a name
+ * name beyond ASCII becomes its IDNA form, and user:password@ becomes Basic credentials (RFC 7617); the
+ * whole of that is 64 KiB at most. NULL on error: FERRY_EINVAL for the method, FERRY_EURL for the URL, FERRY_EUNSUPPORTED for a name
  * beyond ASCII in a build without IDN. The scheme is looked at by the send. Give it to
  * ferry_request_free(). */
 FERRY_API FERRY_MUST_USE ferry_request *ferry_request_new(const char *method, const char *url,
@@ -311,12 +315,14 @@ FERRY_API void ferry_request_free(ferry_request *req);
 
 /* What the request was made with; for round trippers, signatures and logs. The URL is in normalised
  * form, without user, password and fragment. Unless ferry_request_set_target() says otherwise, what
- * stands in it between the scheme's "//" and the path is the Host field, and the rest the request
- * target, as the server gets them. */
+ * stands in it between the scheme's "//" and the path is the Host field (which has no zone of an
+ * address), and the rest the request target, as the server gets them. */
 FERRY_API const char *ferry_request_method(const ferry_request *req);
 FERRY_API const char *ferry_request_url(const ferry_request *req);
 
-/* First value of a header field set on the request, NULL if none. Valid until the next setter. */
+/* First value of a header field set on the request, NULL if none. Valid until the next setter. While a
+ * client sends it, User-Agent is the client's if the request has none and has not removed it: what a
+ * transport would write. */
 FERRY_API const char *ferry_request_header(const ferry_request *req, const char *name);
 
 /* Bytes of the request's body; 0: none; -1: unknown, from a reader. */
@@ -828,7 +834,8 @@ typedef struct ferry_client_options {
     /* Borrowed until the client is freed. Default: ferry_default_transport(). */
     ferry_transport *transport;
 
-    /* Copied (its self is borrowed). Used instead of a transport when not NULL. */
+    /* Copied (its self is borrowed). Used instead of a transport when not NULL; one without a
+     * function makes every send fail with FERRY_EINVAL. */
     const ferry_round_tripper *round_tripper;
 
     /* For the whole request, body's reading included; a request's own timeout counts too, and the

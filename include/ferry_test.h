@@ -25,6 +25,12 @@
 
 #include <ferry.h>
 
+#ifdef __cplusplus
+#define FERRY_TEST_NULL nullptr
+#else
+#define FERRY_TEST_NULL NULL
+#endif
+
 /* The ledger with a line above it, cut short where it would not fit; NULL if nothing is open. It lies in
  * memory of this file's own, since a framework that fails a test does not come back to free it. Used by
  * one thread at a time. */
@@ -34,11 +40,11 @@ static inline const char *ferry_test_open(void)
     size_t count = 0;
     char *ledger = ferry_open_responses_text(&count);
     if (count > 0) {
-        snprintf(message, sizeof message, "%lu response%s never closed:\n%s", (unsigned long)count,
-                 count == 1 ? " was" : "s were", ledger != NULL ? ledger : "(out of memory)\n");
+        snprintf(message, sizeof message, "%zu response%s never closed:\n%s", count,
+                 count == 1 ? " was" : "s were", ledger ? ledger : "(out of memory)\n");
     }
     free(ledger);
-    return count > 0 ? message : NULL;
+    return count > 0 ? message : FERRY_TEST_NULL;
 }
 
 #ifndef FERRY_TEST_FAIL
@@ -55,7 +61,7 @@ static inline const char *ferry_test_open(void)
 #define FERRY_ASSERT_NOTHING_OPEN()                          \
     do {                                                     \
         const char *ferry_test_message_ = ferry_test_open(); \
-        if (ferry_test_message_ != NULL) {                   \
+        if (ferry_test_message_) {                           \
             FERRY_TEST_FAIL(ferry_test_message_);            \
         }                                                    \
     } while (0)
@@ -66,10 +72,10 @@ static inline int ferry_test_teardown(void **state)
 {
     const char *message = ferry_test_open();
     (void)state;
-    if (message != NULL) {
+    if (message) {
         print_error("%s", message);
     }
-    return message != NULL ? -1 : 0;
+    return message ? -1 : 0;
 }
 #endif
 

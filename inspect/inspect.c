@@ -306,6 +306,10 @@ int fy_inspect_start(const char *address, const ferry_inspect_options *options,
 FERRY_API int ferry_inspect_start(const char *address, const ferry_inspect_options *options,
                                   ferry_error *err)
 {
+    if (address == NULL) {
+        return inspect_fail(err, FERRY_EINVAL, 0,
+                            "inspect: NULL was given where an address is needed");
+    }
     return fy_inspect_start(address, options, NULL, err);
 }
 

@@ -99,6 +99,11 @@ int fy_fail_plain(ferry_error *err, int code, const char *sentence)
     return -1;
 }
 
+int fy_fail_null(ferry_error *err, const char *what)
+{
+    return fy_fail(err, FERRY_EINVAL, 0, "NULL was given where %s is needed", what);
+}
+
 int fy_fail_memory(ferry_error *err)
 {
     switch (errno) {

@@ -21,6 +21,9 @@ int fy_fail(ferry_error *err, int code, int os_errno, const char *format, ...)
  * printf's price, which closing a connection in the ordinary way would pay. */
 int fy_fail_plain(ferry_error *err, int code, const char *sentence);
 
+/* NULL where the function needs something: "a cookie jar". Returns -1. */
+int fy_fail_null(ferry_error *err, const char *what) __attribute__((cold));
+
 /* Out of memory (or of another resource of the process, as errno has it). Returns -1. */
 int fy_fail_memory(ferry_error *err) __attribute__((cold));
 

@@ -57,6 +57,11 @@ FERRY_API ferry_client *ferry_client_new(const ferry_client_options *options)
                 "ferry_client_options without their size: use FERRY_CLIENT_OPTIONS(), or set it");
     }
     client->transport = given.transport;
+    if (given.round_tripper != NULL && given.round_tripper->round_trip == NULL &&
+        client->refused.code == FERRY_OK) {
+        /* What was to keep requests from the network must not let them out to it. */
+        fy_fail_null(&client->refused, "a round tripper's function");
+    }
     if (given.round_tripper != NULL) {
         client->round_tripper = *given.round_tripper;
     }

@@ -43,6 +43,9 @@ FERRY_API int ferry_cookie_jar_save(ferry_cookie_jar *jar, const char *path, fer
 {
     struct fy_buffer text = {0};
     err = FY_ERROR(err);
+    if (jar == NULL || path == NULL) {
+        return fy_fail_null(err, jar == NULL ? "a cookie jar" : "a path");
+    }
     fy_buffer_append_text(&text, "# Netscape HTTP Cookie File\n\n");
     int failed = fy_cookie_jar_each(jar, (int64_t)time(NULL), write_cookie, &text);
     if (failed != 0 || text.failed) {
@@ -148,5 +151,9 @@ static int load_line(void *jar, char *line, ferry_error *err)
 
 FERRY_API int ferry_cookie_jar_load(ferry_cookie_jar *jar, const char *path, ferry_error *err)
 {
-    return fy_read_lines(path, "loading cookies from", load_line, jar, FY_ERROR(err));
+    err = FY_ERROR(err);
+    if (jar == NULL || path == NULL) {
+        return fy_fail_null(err, jar == NULL ? "a cookie jar" : "a path");
+    }
+    return fy_read_lines(path, "loading cookies from", load_line, jar, err);
 }

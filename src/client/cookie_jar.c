@@ -335,9 +335,11 @@ FERRY_API ferry_cookie_jar *ferry_cookie_jar_new(void)
 
 FERRY_API void ferry_cookie_jar_clear(ferry_cookie_jar *jar)
 {
-    pthread_mutex_lock(&jar->lock);
-    fy_cookie_store_clear(&jar->store);
-    pthread_mutex_unlock(&jar->lock);
+    if (jar != NULL) {
+        pthread_mutex_lock(&jar->lock);
+        fy_cookie_store_clear(&jar->store);
+        pthread_mutex_unlock(&jar->lock);
+    }
 }
 
 FERRY_API void ferry_cookie_jar_free(ferry_cookie_jar *jar)
@@ -360,7 +362,9 @@ static void count_one(void *arg, const char *domain, const struct fy_cookie *coo
 FERRY_API size_t ferry_cookie_jar_count(ferry_cookie_jar *jar)
 {
     size_t count = 0;
-    (void)fy_cookie_jar_each(jar, (int64_t)time(NULL), count_one, &count);
+    if (jar != NULL) {
+        (void)fy_cookie_jar_each(jar, (int64_t)time(NULL), count_one, &count);
+    }
     return count;
 }
 
@@ -369,6 +373,9 @@ FERRY_API int ferry_cookie_jar_set(ferry_cookie_jar *jar, const char *url, const
 {
     struct fy_url parsed;
     err = FY_ERROR(err);
+    if (jar == NULL || set_cookie == NULL) {
+        return fy_fail_null(err, jar == NULL ? "a cookie jar" : "a Set-Cookie field");
+    }
     if (fy_url_parse(&parsed, url, err) != 0) {
         return -1;
     }
@@ -383,6 +390,10 @@ FERRY_API char *ferry_cookie_jar_get(ferry_cookie_jar *jar, const char *url, fer
     struct fy_url parsed;
     struct fy_buffer out = {0};
     err = FY_ERROR(err);
+    if (jar == NULL) {
+        fy_fail_null(err, "a cookie jar");
+        return NULL;
+    }
     if (fy_url_parse(&parsed, url, err) != 0) {
         return NULL;
     }
@@ -423,5 +434,8 @@ static void visit_one(void *arg, const char *domain, const struct fy_cookie *coo
 FERRY_API int ferry_cookie_jar_each(ferry_cookie_jar *jar, ferry_cookie_fn fn, void *arg)
 {
     struct visit visit = {fn, arg};
+    if (jar == NULL || fn == NULL) {
+        return -1;
+    }
     return fy_cookie_jar_each(jar, (int64_t)time(NULL), visit_one, &visit);
 }

@@ -101,6 +101,9 @@ FERRY_API void ferry_event_stream_free(ferry_event_stream *stream)
 
 FERRY_API const char *ferry_event_stream_last_id(const ferry_event_stream *stream)
 {
+    if (stream == NULL) {
+        return "";
+    }
     const struct fy_buffer *id = &stream->parser.last_id;
     return id->len > 0 ? id->bytes : "";
 }
@@ -112,7 +115,9 @@ FERRY_API ferry_response *ferry_event_stream_response(ferry_event_stream *stream
 
 FERRY_API void ferry_event_stream_set_max_event(ferry_event_stream *stream, size_t bytes)
 {
-    stream->parser.max = bytes > 0 ? bytes : FY_EVENT_MAX;
+    if (stream != NULL) {
+        stream->parser.max = bytes > 0 ? bytes : FY_EVENT_MAX;
+    }
 }
 
 /* The media type, whatever its parameters. */
@@ -256,6 +261,9 @@ FERRY_API int ferry_event_stream_next(ferry_event_stream *stream, ferry_event *e
     if (stream == NULL) {
         return fy_fail(FY_ERROR(err), FERRY_EINVAL, 0,
                        "there is no event stream: the call that was to open it says why");
+    }
+    if (event == NULL) {
+        return fy_fail_null(FY_ERROR(err), "a ferry_event to fill");
     }
     ferry_error cause = {0}; /* a try's: when the next succeeds there is no error */
     /* A response that is no event stream stays: its body may say why. */

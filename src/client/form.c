@@ -248,15 +248,18 @@ FERRY_API int ferry_form_add_file(ferry_form *form, const char *name, const char
     if (check_part(form, name, content_type, err) != 0) {
         return -1;
     }
+    if (path == NULL) {
+        return fy_fail_null(err, "the path of a form's file");
+    }
     /* What is no file is found out without waiting for whoever writes into it. */
-    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-    if (path == NULL || fd < 0 || fstat(fd, &status) != 0) {
-        int cause = path == NULL ? ENOENT : errno;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        int cause = errno;
         if (fd >= 0) {
             close(fd);
         }
-        return fy_fail(err, FERRY_EBODY, cause, "the form's file %.120s: %s",
-                       path != NULL ? path : "without a path", fy_errno_text(cause));
+        return fy_fail(err, FERRY_EBODY, cause, "the form's file %.120s: %s", path,
+                       fy_errno_text(cause));
     }
     if (!S_ISREG(status.st_mode)) {
         close(fd);

@@ -39,6 +39,9 @@ static char *finish(struct fy_buffer *out)
 FERRY_API char *ferry_urlencode(const char *text, size_t len)
 {
     struct fy_buffer out = {0};
+    if (text == NULL && len > 0) {
+        return NULL;
+    }
     append_encoded(&out, text, len);
     return finish(&out);
 }
@@ -46,6 +49,9 @@ FERRY_API char *ferry_urlencode(const char *text, size_t len)
 FERRY_API char *ferry_urlencode_fields(const ferry_field *fields, size_t count)
 {
     struct fy_buffer out = {0};
+    if (fields == NULL && count > 0) {
+        return NULL;
+    }
     for (size_t i = 0; i < count; i++) {
         if (i > 0) {
             fy_buffer_append_byte(&out, '&');
@@ -67,7 +73,9 @@ FERRY_API int ferry_request_set_urlencoded(ferry_request *req, const ferry_field
     }
     char *body = ferry_urlencode_fields(fields, count);
     if (body == NULL) {
-        if (req != NULL && req->refused.code == 0) {
+        if (req->refused.code == 0 && fields == NULL) {
+            fy_fail_null(&req->refused, "a row of fields");
+        } else if (req->refused.code == 0) {
             fy_fail_memory(&req->refused);
         }
         return -1;

@@ -228,6 +228,9 @@ FERRY_API ferry_hsts *ferry_hsts_new(void)
 
 FERRY_API void ferry_hsts_clear(ferry_hsts *hsts)
 {
+    if (hsts == NULL) {
+        return;
+    }
     pthread_mutex_lock(&hsts->lock);
     FY_LIST_EACH_SAFE(link, &hsts->hosts)
     {
@@ -253,6 +256,10 @@ FERRY_API int ferry_hsts_set(ferry_hsts *hsts, const char *url, const char *fiel
 {
     struct fy_url parsed;
     err = FY_ERROR(err);
+    if (hsts == NULL || field == NULL) {
+        return fy_fail_null(err,
+                            hsts == NULL ? "an HSTS store" : "a Strict-Transport-Security field");
+    }
     if (fy_url_parse(&parsed, url, err) != 0) {
         return -1;
     }
@@ -264,7 +271,7 @@ FERRY_API int ferry_hsts_set(ferry_hsts *hsts, const char *url, const char *fiel
 FERRY_API int ferry_hsts_has(ferry_hsts *hsts, const char *host)
 {
     char name[FY_HOST_MAX + 1];
-    if (!host_of(name, host)) {
+    if (hsts == NULL || host == NULL || !host_of(name, host)) {
         return 0;
     }
     pthread_mutex_lock(&hsts->lock);
@@ -284,6 +291,8 @@ static void count_one(void *arg, const char *host, bool subdomains, int64_t expi
 FERRY_API size_t ferry_hsts_count(ferry_hsts *hsts)
 {
     size_t count = 0;
-    fy_hsts_each(hsts, (int64_t)time(NULL), count_one, &count);
+    if (hsts != NULL) {
+        fy_hsts_each(hsts, (int64_t)time(NULL), count_one, &count);
+    }
     return count;
 }

@@ -34,9 +34,13 @@ static void write_host(void *arg, const char *host, bool subdomains, int64_t exp
 FERRY_API int ferry_hsts_save(ferry_hsts *hsts, const char *path, ferry_error *err)
 {
     struct fy_buffer text = {0};
+    err = FY_ERROR(err);
+    if (hsts == NULL || path == NULL) {
+        return fy_fail_null(err, hsts == NULL ? "an HSTS store" : "a path");
+    }
     fy_buffer_append_text(&text, "# HSTS: hosts for https only, and until when\n\n");
     fy_hsts_each(hsts, (int64_t)time(NULL), write_host, &text);
-    int failed = fy_replace_file(path, &text, "saving HSTS hosts to", FY_ERROR(err));
+    int failed = fy_replace_file(path, &text, "saving HSTS hosts to", err);
     fy_buffer_free(&text);
     return failed;
 }
@@ -88,5 +92,9 @@ static int load_line(void *hsts, char *line, ferry_error *err)
 
 FERRY_API int ferry_hsts_load(ferry_hsts *hsts, const char *path, ferry_error *err)
 {
-    return fy_read_lines(path, "loading HSTS hosts from", load_line, hsts, FY_ERROR(err));
+    err = FY_ERROR(err);
+    if (hsts == NULL || path == NULL) {
+        return fy_fail_null(err, hsts == NULL ? "an HSTS store" : "a path");
+    }
+    return fy_read_lines(path, "loading HSTS hosts from", load_line, hsts, err);
 }

@@ -28,6 +28,10 @@ static char *resolve(const char *from, const char *location, ferry_error *err)
 FERRY_API char *ferry_response_location(const ferry_response *res, ferry_error *err)
 {
     err = FY_ERROR(err);
+    if (res == NULL) {
+        fy_fail_null(err, "a response");
+        return NULL;
+    }
     const char *location = fy_header_get(&res->header, "Location");
     if (location == NULL || location[0] == '\0') {
         fy_fail(err, FERRY_EUNSUPPORTED, 0, "the response has no Location");

@@ -5,10 +5,12 @@
 #include "http/digest.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
@@ -251,12 +253,27 @@ static bool was_out_of_memory(void)
     return memory || !unsupported;
 }
 
+/* As the TLS floor has it: without OpenSSL's clean-up at exit, when other threads may be at work. What
+ * OpenSSL sets up with its first use it tries once only, and if memory was short then it crashes later. */
+static bool openssl_is_set_up;
+
+static void set_up_openssl(void)
+{
+    openssl_is_set_up = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL) == 1 &&
+                        OSSL_LIB_CTX_get0_global_default() != NULL;
+}
+
 /* The hash of texts with colons between them, up to a NULL. */
 static int hash(enum fy_digest_algorithm algorithm, char out[HEX_MAX], const char *const *texts,
                 ferry_error *err)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, set_up_openssl);
+    if (!openssl_is_set_up) {
+        return fy_fail_memory(err);
+    }
     ERR_clear_error();
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool good = context != NULL &&

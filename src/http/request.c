@@ -116,17 +116,26 @@ void ferry_request_free(ferry_request *req)
 
 const char *ferry_request_method(const ferry_request *req)
 {
-    return req->method;
+    return req != NULL ? req->method : "";
 }
 
 const char *ferry_request_url(const ferry_request *req)
 {
-    return req->url.text;
+    return req != NULL ? req->url.text : "";
 }
 
 const char *ferry_request_header(const ferry_request *req, const char *name)
 {
-    return name == NULL ? NULL : fy_header_get(&req->header, name);
+    if (req == NULL || name == NULL) {
+        return NULL;
+    }
+    const char *value = fy_header_get(&req->header, name);
+    if (value != NULL || !fy_text_is(name, strlen(name), "User-Agent")) {
+        return value;
+    }
+    /* The client's, while one sends it: as a transport would write it. */
+    const char *agent = req->send.user_agent;
+    return agent != NULL && agent[0] != '\0' && !req->no_user_agent ? agent : NULL;
 }
 
 /* Moves the fields into a new arena once the removed ones weigh too much, so that a request that

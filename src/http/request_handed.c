@@ -17,7 +17,7 @@
 
 FERRY_API int64_t ferry_request_body_length(const ferry_request *req)
 {
-    return req->body.kind == FY_REQUEST_NO_BODY ? 0 : req->body.len;
+    return req == NULL || req->body.kind == FY_REQUEST_NO_BODY ? 0 : req->body.len;
 }
 
 /* The first read since the round trip began: a reader that has been read before begins again. */
@@ -90,6 +90,9 @@ FERRY_API ssize_t ferry_request_read_body(ferry_request *req, void *buf, size_t 
                                           ferry_error *err)
 {
     err = FY_ERROR(err);
+    if (req == NULL || (buf == NULL && len > 0)) {
+        return fy_fail_null(err, req == NULL ? "a request" : "a buffer");
+    }
     if (req->body.kind == FY_REQUEST_NO_BODY || len == 0) {
         return 0;
     }
@@ -125,6 +128,9 @@ static int64_t nearest(const ferry_request *req)
 
 FERRY_API int64_t ferry_request_time_left(const ferry_request *req)
 {
+    if (req == NULL) {
+        return -1;
+    }
     int64_t deadline = nearest(req);
     int64_t now = fy_now();
     if (ferry_context_error(req->context) != 0 || deadline <= now) {
@@ -158,5 +164,7 @@ int fy_request_sleep(ferry_request *req, int64_t ms, const char *why, ferry_erro
 
 FERRY_API int ferry_request_sleep(ferry_request *req, int64_t ms, ferry_error *err)
 {
-    return fy_request_sleep(req, ms, "a round tripper's sleep", FY_ERROR(err));
+    err = FY_ERROR(err);
+    return req != NULL ? fy_request_sleep(req, ms, "a round tripper's sleep", err)
+                       : fy_fail_null(err, "a request");
 }

@@ -70,57 +70,64 @@ void fy_response_free(ferry_response *res)
 
 FERRY_API int ferry_response_status(const ferry_response *res)
 {
-    return res->status;
+    return res != NULL ? res->status : 0;
 }
 
 FERRY_API const char *ferry_response_reason(const ferry_response *res)
 {
-    return res->reason;
+    return res != NULL ? res->reason : "";
 }
 
 FERRY_API int ferry_response_tls(const ferry_response *res, ferry_tls_info *info)
 {
-    ferry_tls_info all = res->tls != NULL ? *res->tls : (ferry_tls_info){0};
-    size_t size = info->size;
-    all.size = size;
-    memcpy(info, &all, size < sizeof all ? size : sizeof all);
-    return res->tls != NULL;
+    bool is_tls = res != NULL && res->tls != NULL;
+    if (info != NULL) {
+        ferry_tls_info all = is_tls ? *res->tls : (ferry_tls_info){0};
+        size_t size = info->size;
+        all.size = size;
+        memcpy(info, &all, size < sizeof all ? size : sizeof all);
+    }
+    return is_tls;
 }
 
 FERRY_API const char *ferry_response_proto(const ferry_response *res)
 {
+    if (res == NULL) {
+        return "";
+    }
     return res->minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
 }
 
 FERRY_API const char *ferry_response_url(const ferry_response *res)
 {
-    return res->url;
+    return res != NULL ? res->url : "";
 }
 
 FERRY_API int64_t ferry_response_length(const ferry_response *res)
 {
-    return res->length;
+    return res != NULL ? res->length : -1;
 }
 
 FERRY_API int ferry_response_decoded(const ferry_response *res)
 {
-    return res->decoded;
+    return res != NULL && res->decoded;
 }
 
 FERRY_API const char *ferry_response_header(const ferry_response *res, const char *name)
 {
-    return fy_header_get(&res->header, name);
+    return res != NULL && name != NULL ? fy_header_get(&res->header, name) : NULL;
 }
 
 FERRY_API size_t ferry_response_header_count(const ferry_response *res)
 {
-    return res->header.count;
+    return res != NULL ? res->header.count : 0;
 }
 
 FERRY_API void ferry_response_header_at(const ferry_response *res, size_t i, const char **name,
                                         const char **value)
 {
-    const struct fy_field *field = i < res->header.count ? &res->header.fields[i] : NULL;
+    const struct fy_field *field =
+        res != NULL && i < res->header.count ? &res->header.fields[i] : NULL;
     if (name != NULL) {
         *name = field != NULL ? field->name : NULL;
     }
@@ -284,7 +291,8 @@ FERRY_API ssize_t ferry_response_read(ferry_response *res, void *buf, size_t len
     if (fy_response_begin_use(res, err) == NULL) {
         return -1;
     }
-    ssize_t got = fy_response_read_body(res, buf, len, err);
+    ssize_t got = buf != NULL || len == 0 ? fy_response_read_body(res, buf, len, err)
+                                          : fy_fail_null(err, "a buffer");
     fy_response_end_use(res);
     return got;
 }
@@ -297,7 +305,9 @@ FERRY_API ssize_t ferry_response_write(ferry_response *res, const void *buf, siz
         return -1;
     }
     ssize_t written = -1;
-    if (res->ops->write != NULL) {
+    if (buf == NULL && len > 0) {
+        fy_fail_null(err, "what is to be written");
+    } else if (res->ops->write != NULL) {
         written = res->ops->write(res->body, buf, len, err);
         if (res->closed) {
             written = fail_closed(res, "written to", err);
@@ -480,6 +490,9 @@ FERRY_API ferry_response *ferry_response_new(int status, const void *bytes, size
 
 FERRY_API int ferry_response_add_header(ferry_response *res, const char *name, const char *value)
 {
+    if (res == NULL || name == NULL || value == NULL) {
+        return -1;
+    }
     size_t name_len = strlen(name);
     size_t value_len = strlen(value);
     if (!fy_is_token(name, name_len) || !fy_is_field_value(value, value_len)) {

@@ -54,11 +54,15 @@ static bool has_come(const ferry_response *res, const struct fy_field *announced
 
 FERRY_API const char *ferry_response_trailer(const ferry_response *res, const char *name)
 {
-    return res->ended ? fy_header_get(&res->trailer, name) : NULL;
+    bool is_known = res != NULL && name != NULL && res->ended;
+    return is_known ? fy_header_get(&res->trailer, name) : NULL;
 }
 
 FERRY_API size_t ferry_response_trailer_count(const ferry_response *res)
 {
+    if (res == NULL) {
+        return 0;
+    }
     size_t count = come(res);
     for (size_t i = 0; i < res->announced.count; i++) {
         count += !has_come(res, &res->announced.fields[i]);
@@ -71,7 +75,9 @@ FERRY_API void ferry_response_trailer_at(const ferry_response *res, size_t i, co
 {
     const char *found_name = NULL;
     const char *found_value = NULL;
-    if (i < come(res)) {
+    if (res == NULL) {
+        /* nothing is found */
+    } else if (i < come(res)) {
         found_name = res->trailer.fields[i].name;
         found_value = res->trailer.fields[i].value;
     } else {

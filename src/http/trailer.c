@@ -158,7 +158,8 @@ FERRY_API int ferry_request_set_trailer(ferry_request *req, const char *name, co
 
 FERRY_API const char *ferry_request_trailer(const ferry_request *req, const char *name)
 {
-    const struct fy_trailer_field *field = name != NULL ? find(req->trailer, name) : NULL;
+    const struct fy_trailer_field *field =
+        req != NULL && name != NULL ? find(req->trailer, name) : NULL;
     return field != NULL ? field->value : NULL;
 }
 

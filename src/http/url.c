@@ -110,6 +110,11 @@ static int build(struct fy_url *url, const struct pieces *pieces, ferry_error *e
     append_site(&out, pieces, false);
     url->target = out.bytes + out.len;
     fy_buffer_append_text(&out, pieces->target);
+    if (out.len > FY_URL_MAX) {
+        fy_buffer_free(&out);
+        *url = (struct fy_url){0};
+        return fy_fail(err, FERRY_EURL, 0, "longer than 64 KiB once it is encoded");
+    }
     url->shown = url->text;
     url->scheme = next_string(&out);
     if (with_user) {

@@ -11,8 +11,6 @@
 #include "http/bytes.h"
 #include "http/host.h"
 
-#define URL_MAX ((size_t)64 * 1024)
-
 /* How much of a URL a message shows: 'parse "..."' and the longest reason must fit into
  * ferry_error's message. */
 #define SHOWN_MAX 120
@@ -184,8 +182,8 @@ static int refuse_no_scheme(ferry_error *err, const char *text, size_t len)
 static int trim(const char **text, size_t *len, ferry_error *err)
 {
     const char *from = *text;
-    size_t count = strnlen(from, URL_MAX + 1);
-    if (count > URL_MAX) {
+    size_t count = strnlen(from, FY_URL_MAX + 1);
+    if (count > FY_URL_MAX) {
         return refuse(err, from, "longer than 64 KiB");
     }
     for (size_t i = 0; i < count; i++) {

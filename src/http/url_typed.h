@@ -11,6 +11,10 @@
 
 #include "base/buffer.h"
 
+/* The longest URL: as it is given, and as it is once everything is encoded, since that one is given again,
+ * by redirects and by callers. */
+#define FY_URL_MAX ((size_t)64 * 1024)
+
 #define FY_ZONE_MAX 63
 
 /* A URL with everything encoded that has to be; zero-filled before use. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "http/host.h"
 
 static const char *either(char *(*get)(const char *name), const char *lower, const char *upper)
 {
@@ -119,9 +120,27 @@ static bool equal_fold(const char *a, const char *b)
     return *a == *b;
 }
 
+/* A name beyond ASCII in the form that hosts of URLs have (RFC 5891); any other is as it should be.
+ * false: it is no name, and so no host's. */
+static bool to_host_form(const char **name, char ascii[FY_HOST_MAX + 1])
+{
+    for (const char *at = *name; *at != '\0'; at++) {
+        if ((unsigned char)*at >= 0x80) {
+            ferry_error ignored;
+            if (fy_host_name(ascii, *name, strlen(*name), &ignored) != 0) {
+                return false;
+            }
+            *name = ascii;
+            return true;
+        }
+    }
+    return true;
+}
+
 /* Names compare without case, and without the dot that may end them. */
 static bool name_matches(const char *name, const char *host)
 {
+    char ascii[FY_HOST_MAX + 1];
     bool subdomains_only = false;
     if (strncmp(name, "*.", 2) == 0) {
         name++;
@@ -129,6 +148,9 @@ static bool name_matches(const char *name, const char *host)
     if (*name == '.') {
         subdomains_only = true;
         name++;
+    }
+    if (!to_host_form(&name, ascii)) {
+        return false;
     }
     size_t name_len = strlen(name);
     size_t host_len = strlen(host);

@@ -266,9 +266,21 @@ static int look_up(struct fy_resolver *resolver, struct fy_addresses *addresses,
 
 /* ------------------------------------------------------------------------------------ all of it */
 
+/* Meant as an address: no domain at the top is a number. */
+static bool ends_in_number(const char *host)
+{
+    const char *dot = strrchr(host, '.');
+    const char *last = dot != NULL ? dot + 1 : host;
+    return *last != '\0' &&
+           (last[strspn(last, "0123456789")] == '\0' || strncasecmp(last, "0x", 2) == 0);
+}
+
 static int fail(struct fy_addresses *addresses, const char *host, ferry_error *err)
 {
     fy_addresses_free(addresses);
+    if (err->code == FERRY_ERESOLVE && ends_in_number(host)) {
+        fy_error_suffix(err, "; an IPv4 address has four numbers, of 0 to 255: 127.0.0.1");
+    }
     fy_error_prefix(err, "lookup %s", host);
     return -1;
 }

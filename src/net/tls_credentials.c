@@ -34,7 +34,7 @@ struct source {
 
 static bool is_given(const struct source *source)
 {
-    return source->file != NULL || source->bytes != NULL;
+    return source->file != NULL || source->bytes != NULL || source->len > 0;
 }
 
 /* 'tls: CA certificates ca.pem: no such file or directory' */
@@ -57,6 +57,10 @@ static int fail_source_openssl(const struct source *source, ferry_error *err)
 static BIO *open_source(const struct source *source, ferry_error *err)
 {
     BIO *bio = NULL;
+    if (source->file == NULL && source->bytes == NULL) {
+        fail_source(source, EINVAL, "a length, and NULL in place of the bytes", err);
+        return NULL;
+    }
     fy_tls_begin();
     if (source->file != NULL) {
         FILE *file = fopen(source->file, "re");
@@ -246,8 +250,9 @@ static int fill_store(X509_STORE *store, const ferry_tls_options *options, bool 
 int fy_tls_load_trust(SSL_CTX *context, const ferry_tls_options *options, ferry_error *err)
 {
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(context);
-    bool has_own =
-        options->ca_file != NULL || options->ca_bytes != NULL || options->ca_directory != NULL;
+    /* A length alone is a mistake, which is told; it must not come to mean the system's store. */
+    bool has_own = options->ca_file != NULL || options->ca_bytes != NULL || options->ca_len > 0 ||
+                   options->ca_directory != NULL;
     /* OpenSSL looks for no list of a certificate's issuer that is not in the chain, so with lists
      * the chain has to reach a root. */
     X509_VERIFY_PARAM_set_flags(param, options->crl_file != NULL

@@ -3,6 +3,8 @@
  */
 #include <ferry.h>
 
+#include <errno.h>
+
 #include "task/clock.h"
 #include "task/sched.h"
 
@@ -13,6 +15,10 @@ FERRY_API int(ferry_go)(void (*fn)(void *arg), void *arg)
 
 FERRY_API int ferry_go_at(const char *file, int line, void (*fn)(void *arg), void *arg)
 {
+    if (fn == NULL) {
+        errno = EINVAL;
+        return -1;
+    }
     if (fy_enter() == NULL) {
         return -1;
     }

@@ -127,7 +127,7 @@ FERRY_API int(ferry_group_go)(ferry_group *group, void (*fn)(void *arg), void *a
 FERRY_API int ferry_group_go_at(const char *file, int line, ferry_group *group,
                                 void (*fn)(void *arg), void *arg)
 {
-    if (group == NULL) {
+    if (group == NULL || fn == NULL) {
         errno = EINVAL;
         return -1;
     }

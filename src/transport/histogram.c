@@ -26,6 +26,9 @@ int fy_histogram_bucket(int64_t ns)
 
 FERRY_API int64_t ferry_histogram_quantile(const ferry_histogram *histogram, double q)
 {
+    if (histogram == NULL) {
+        return -1;
+    }
     q = q < 0 ? 0 : q > 1 ? 1 : q;
     double rank = q * (double)histogram->count;
     uint64_t below = 0;

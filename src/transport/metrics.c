@@ -302,6 +302,10 @@ static void write_all(struct fy_buffer *text, const struct rows *rows)
 
 FERRY_API int ferry_metrics(FILE *out)
 {
+    if (out == NULL) {
+        errno = EINVAL;
+        return -1;
+    }
     struct rows rows = {.standard = ferry_default_transport()};
     struct fy_buffer text = {0};
     int result = -1;

@@ -32,6 +32,10 @@ static bool may_be_added(const char *name)
 /* -1: out of memory. A field that cannot be sent is told by the requests that would send it. */
 static int take_fields(struct fy_proxies *proxies, const ferry_field *fields, size_t count)
 {
+    if (fields == NULL && count > 0) {
+        fy_fail_null(&proxies->refused, "a row of proxy_fields");
+        return 0;
+    }
     for (size_t i = 0; i < count; i++) {
         const char *name = fields[i].name != NULL ? fields[i].name : "";
         const char *value = fields[i].value != NULL ? fields[i].value : "";

@@ -247,6 +247,9 @@ static void fill_source(struct fy_stats_source *source, ferry_stats *stats)
 FERRY_API void ferry_transport_stats(const ferry_transport *transport, ferry_stats *stats)
 {
     ferry_stats all = {0};
+    if (stats == NULL) {
+        return;
+    }
     size_t size = stats->size;
     /* The lock inside is what const does not know of: a transport is never a constant. */
     ferry_transport *asked =

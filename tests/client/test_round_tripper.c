@@ -16,6 +16,7 @@ struct recorder {
     char url[256];
     char head[1024]; /* as it would have gone out */
     char authorization[64];
+    char agent[64];
     int64_t body_len; /* -2: there is no body */
     int64_t told_len; /* as the header has it */
     bool close;
@@ -34,6 +35,8 @@ static ferry_response *record(void *self, ferry_request *req, ferry_error *err)
     const char *authorization = ferry_request_header(req, "Authorization");
     snprintf(recorder->authorization, sizeof recorder->authorization, "%s",
              authorization != NULL ? authorization : "none");
+    const char *agent = ferry_request_header(req, "user-agent");
+    snprintf(recorder->agent, sizeof recorder->agent, "%s", agent != NULL ? agent : "none");
     if (fy_request_write_head(req, &options, &head, err) == 0) {
         snprintf(recorder->head, sizeof recorder->head, "%.*s", (int)head.len, head.bytes);
     }
@@ -75,6 +78,40 @@ static void test_CL_004_get_as_it_is_handed_on(void **state)
                         "\r\n\r\n");
     assert_int_equal(recorder.body_len, -2);
     assert_int_equal(recorder.calls, 1);
+}
+
+/* The client's is not the request's, but is shown as what would go out. */
+static void test_user_agent_as_it_is_handed_on(void **state)
+{
+    static const struct {
+        const char *client, *own, *shown;
+    } cases[] = {
+        {NULL, NULL, "ferry/" FERRY_VERSION},
+        {"tool/1", NULL, "tool/1"},
+        {"tool/1", "mine", "mine"},
+        {"tool/1", "", "none"},
+        {"", NULL, "none"},
+        {"", "mine", "mine"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct recorder recorder = {.status = 200};
+        const ferry_round_tripper tripper = {.round_trip = record, .self = &recorder};
+        ferry_client *client = ferry_client_new(
+            FERRY_CLIENT_OPTIONS(.round_tripper = &tripper, .user_agent = cases[i].client));
+        ferry_request *req = request("GET", "http://dummy.faketld/");
+        if (cases[i].own != NULL) {
+            assert_int_equal(ferry_request_set_header(req, "User-Agent", cases[i].own), 0);
+        }
+        const char *before = ferry_request_header(req, "User-Agent");
+        struct wire_answer answer = wire_send(client, req);
+        assert_int_equal(answer.status, 200);
+        wire_answer_free(&answer);
+        assert_string_equal(recorder.agent, cases[i].shown);
+        assert_ptr_equal(ferry_request_header(req, "User-Agent"), before);
+        ferry_request_free(req);
+        ferry_client_free(client);
+    }
 }
 
 static ssize_t read_nothing(void *arg, void *buf, size_t len)
@@ -507,6 +544,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TRANSPORT_TEST(test_CL_004_get_as_it_is_handed_on),
+        TRANSPORT_TEST(test_user_agent_as_it_is_handed_on),
         TRANSPORT_TEST(test_CL_005_RQ_027_post_as_it_is_handed_on),
         TRANSPORT_TEST(test_CL_030_RQ_039_credentials),
         TRANSPORT_TEST(test_credentials_through_a_wrapped_transport),

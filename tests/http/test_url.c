@@ -410,6 +410,45 @@ static void test_absurd_urls_are_shortened(void **state)
     }
 }
 
+/* What is accepted is accepted again in the form that it is given back in. */
+static void test_the_limit_is_that_of_the_encoded_form(void **state)
+{
+    (void)state;
+    for (size_t len = 64 * 1024 - 40; len < 64 * 1024; len++) {
+        struct fy_url url;
+        struct fy_url again;
+        ferry_error err = {0};
+        char *text = long_text("http://h/ ", len - 12, ""); /* one of them takes two bytes more */
+        assert_int_equal(fy_url_parse(&url, text, &err), 0);
+        assert_int_equal(fy_url_parse(&again, url.text, &err), 0);
+        assert_string_equal(again.text, url.text);
+        fy_url_free(&again);
+        fy_url_free(&url);
+        free(text);
+    }
+    static const char *const typed[] = {"http://h/ ", "http://\xc3\xbc.example/"};
+    for (int i = 0; i < 2; i++) {
+        struct fy_url url;
+        ferry_error err = {0};
+        char *text = long_text(typed[i], 64 * 1024 - strlen(typed[i]), "");
+        assert_int_equal(fy_url_parse(&url, text, &err), -1);
+        assert_int_equal(err.code, FERRY_EURL);
+        assert_non_null(strstr(err.message, "\": longer than 64 KiB once it is encoded"));
+        free(text);
+    }
+    /* Nor does a redirect make a longer one. */
+    struct fy_url base;
+    struct fy_url url;
+    ferry_error err = {0};
+    char *text = long_text("http://h/", 40000, "/");
+    assert_int_equal(fy_url_parse(&base, text, &err), 0);
+    assert_int_equal(fy_url_resolve(&url, &base, text + strlen("http://h/"), &err), -1);
+    assert_int_equal(err.code, FERRY_EURL);
+    assert_non_null(strstr(err.message, "\": longer than 64 KiB once it is encoded"));
+    fy_url_free(&base);
+    free(text);
+}
+
 /* On a stack as small as a task's: no part of this may recurse over the length. */
 static void *parse_long(void *arg)
 {
@@ -498,6 +537,7 @@ int main(void)
         cmocka_unit_test(test_names_beyond_ascii),
         cmocka_unit_test(test_refusals_say_why),
         cmocka_unit_test(test_absurd_urls_are_shortened),
+        cmocka_unit_test(test_the_limit_is_that_of_the_encoded_form),
         cmocka_unit_test(test_long_urls_need_little_stack),
         cmocka_unit_test(test_copies_stand_alone),
         cmocka_unit_test(test_what_connect_asks_for),

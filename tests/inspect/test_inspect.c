@@ -295,6 +295,17 @@ static void a_child_starts_clean(void **state)
     expect("GET", "/tasks", NULL, NULL, 200);
 }
 
+static void no_address(void **state)
+{
+    ferry_error err = {0};
+    (void)state;
+    assert_int_equal(ferry_inspect_start(NULL, NULL, NULL), -1);
+    assert_int_equal(ferry_inspect_start(NULL, NULL, &err), -1);
+    assert_int_equal(err.code, FERRY_EINVAL);
+    assert_non_null(strstr(err.message, "NULL was given"));
+    assert_null(ferry_inspect_url());
+}
+
 /* What several threads do with one transport, whose connections move between them. */
 struct crowd {
     ferry_client *client;
@@ -366,6 +377,7 @@ int main(void)
         cmocka_unit_test_teardown(events_come_until_the_end, inspect_stop),
         cmocka_unit_test_teardown(watchers_are_limited, inspect_stop),
         cmocka_unit_test_teardown(a_slow_watcher_holds_up_nobody, inspect_stop),
+        cmocka_unit_test_teardown(no_address, inspect_stop),
         cmocka_unit_test_teardown(a_child_starts_clean, inspect_stop),
         cmocka_unit_test_teardown(threads_may_be_looked_at, inspect_stop),
         cmocka_unit_test_teardown(again_and_again, inspect_stop),

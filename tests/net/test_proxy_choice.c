@@ -190,6 +190,12 @@ static void test_no_proxy_entries(void **state)
         {"fe80::1", "fe80::1%eth0", 80, true},
         {".", "example.com", 80, false},
         {",,, ,", "example.com", 80, false},
+#ifdef FERRY_WITH_IDN
+        {"b\303\274cher.example", "xn--bcher-kva.example", 80, true},
+        {"*.B\303\274cher.example:80", "www.xn--bcher-kva.example", 80, true},
+        {".b\303\274cher.example", "xn--bcher-kva.example", 80, false},
+#endif
+        {"\377.example", "xn--bcher-kva.example", 80, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (fy_no_proxy_names(cases[i].list, cases[i].host, cases[i].port) != cases[i].named) {

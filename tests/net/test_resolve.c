@@ -156,6 +156,10 @@ static void failures(void **state)
     char long_name[300];
     (void)state;
     expect_failure("nosuch.test.", FERRY_ERESOLVE, "lookup nosuch.test.: no such host");
+    /* What some programs take for an address: it is asked for, and then explained. */
+    expect_failure("127.1", FERRY_ERESOLVE,
+                   "lookup 127.1: no such host; an IPv4 address has four numbers, of 0 to 255: "
+                   "127.0.0.1");
     memset(long_name, 'a', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = '\0';
     struct answer answer = ask(long_name, FY_NEVER, NULL);

@@ -161,6 +161,41 @@ static void test_TR_091_late_end_on_the_wire(void **state)
     }
 }
 
+/* The server stalls: in the midst of the coding, with an event to read, and behind the coding's end,
+ * where the end on the wire is still to come. What has come is read, and then the limit counts. */
+static void test_body_read_timeout(void **state)
+{
+    static const char *const labels[] = {"gzip", "deflate", "br", "zstd"};
+    for (int i = 0; i < 8; i++) {
+        size_t first;
+        bool is_whole = i % 2 != 0;
+        const char *label = labels[i / 2];
+        struct bytes bytes = is_whole ? encode_text(label) : encode_events(label, &first);
+        const char *text = is_whole ? TEXT : ENCODE_EVENT_1;
+        struct pieces *pieces = KEPT(state, struct pieces, .label = label, .holds_end = true);
+        put_piece(pieces, 0, bytes.data, is_whole ? bytes.len : first);
+        bytes_free(&bytes);
+        struct origin *origin = serve_with(state, serve_pieces, pieces);
+        ferry_transport *transport =
+            transport_with(state, FERRY_TRANSPORT_OPTIONS(.body_read_timeout_ms = 60));
+        ferry_response *res = open_get(transport, origin_url(origin, "/"));
+        char buf[sizeof TEXT];
+        ferry_error err;
+        assert_true(ferry_response_decoded(res));
+        read_exactly(res, buf, strlen(text));
+        assert_memory_equal(buf, text, strlen(text));
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), -1);
+            assert_error(&err, FERRY_ETIMEOUT,
+                         "timeout of 60 ms exceeded while waiting for more of it");
+        }
+        assert_int_equal(stats_of(transport).connections, 0);
+        ferry_response_close(res);
+        transport_done(state, transport);
+        open_gates(pieces);
+    }
+}
+
 /* The late end is none, but more of what is no coding: after bytes that were good. */
 static void test_late_garbage(void **state)
 {
@@ -440,6 +475,7 @@ int main(void)
         TRANSPORT_TEST(test_events_flow),
         TRANSPORT_TEST(test_a_member_for_each_message),
         TRANSPORT_TEST(test_TR_091_late_end_on_the_wire),
+        TRANSPORT_TEST(test_body_read_timeout),
         TRANSPORT_TEST(test_late_garbage),
         TRANSPORT_TEST(test_cut_off_on_the_wire),
         TRANSPORT_TEST(test_every_way_of_reading),

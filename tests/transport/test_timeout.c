@@ -115,12 +115,17 @@ static void test_header_timeout_spares_the_request(void **state)
 
 /* ------------------------------------------------------------------------------ the client's */
 
-/* Five bytes come, and then nothing: by length, in chunks, until the close; read, and into a file. */
+/* Five bytes come, and then nothing: by length, in chunks and in what stands between them, until the
+ * close; read, and into a file. */
 static void test_body_read_timeout(void **state)
 {
     static const char *const replies[] = {
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n10;name=v",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nDigest: x",
         "HTTP/1.1 200 OK\r\n\r\nhello",
     };
     for (size_t i = 0; i < 2 * sizeof replies / sizeof replies[0]; i++) {

@@ -224,6 +224,44 @@ static void test_handshake_has_its_time(void **state)
     assert_failed(get(transport, url), FERRY_ETIMEOUT, "handshake timeout");
 }
 
+/* Answers one, and nothing more, until the client goes. */
+static void serve_and_stall(SSL *ssl, int fd, void *arg)
+{
+    char buf[4096];
+    const char *reply = arg;
+    (void)fd;
+    if (SSL_read(ssl, buf, sizeof buf) > 0) {
+        SSL_write(ssl, reply, (int)strlen(reply));
+        (void)SSL_read(ssl, buf, sizeof buf);
+    }
+}
+
+static void test_body_read_has_its_time(void **state)
+{
+    static const char *const replies[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: ",
+        "HTTP/1.1 200 OK\r\n\r\nhello",
+    };
+    for (size_t i = 0; i < sizeof replies / sizeof replies[0]; i++) {
+        struct tls_server *server = serve(serve_and_stall, replies[i]);
+        ferry_transport *transport = transport_with(
+            state, FERRY_TRANSPORT_OPTIONS(.tls = FERRY_TLS_OPTIONS(.ca_file = ca_file),
+                                           .body_read_timeout_ms = 30));
+        ferry_response *res = open_get(transport, url_of(server));
+        char buf[16];
+        ferry_error err;
+        read_exactly(res, buf, 5);
+        assert_int_equal(ferry_response_read(res, buf, sizeof buf, &err), -1);
+        assert_error(&err, FERRY_ETIMEOUT, "timeout of 30 ms exceeded while waiting for more");
+        assert_int_equal(stats_of(transport).connections, 0);
+        ferry_response_close(res);
+        transport_done(state, transport);
+        tls_server_stop(server);
+    }
+}
+
 /* A dial function that brings its connection when the request has been cancelled: there is nobody to
  * shake hands for. */
 static void test_TR_090_late_connection_makes_no_handshake(void **state)
@@ -371,6 +409,7 @@ int main(void)
         TRANSPORT_TEST(test_unknown_certificate_unless_told_CL_020),
         TRANSPORT_TEST(test_unusable_options_are_told_by_each_request),
         TRANSPORT_TEST(test_handshake_has_its_time),
+        TRANSPORT_TEST(test_body_read_has_its_time),
         TRANSPORT_TEST(test_TR_090_late_connection_makes_no_handshake),
         TRANSPORT_TEST(test_h2_that_was_offered_is_not_spoken),
         TRANSPORT_TEST(test_cut_after_a_body_of_known_length),
