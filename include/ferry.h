@@ -36,7 +36,8 @@
  *              they may call ferry, block in ferry, and should not block in anything else for long.
  *              Their stack is a task's, 256 KiB at most and often 64 KiB: large buffers belong on
  *              the heap. They return: no longjmp() and no C++ exception may leave them. (A C++
- *              handler may well wait in ferry, while other tasks throw and catch.)
+ *              handler may well wait in ferry, while other tasks throw and catch; not where the
+ *              C++ runtime is linked into a plugin itself, as by -static-libstdc++.)
  *   Unloading  A program that dlopen()s something that uses ferry may dlclose() that: the library
  *              stays, since it has a thread of its own and others end in it. So must what has the
  *              static library in it: link that with -Wl,-z,nodelete (CMake's ferry::ferry-static and
@@ -399,7 +400,8 @@ FERRY_API const char *ferry_request_trailer(const ferry_request *req, const char
 
 /* Called once when ferry is done with the body of a send, if only an empty one: written, failed or
  * not needed; for readers that hold something. A body that is rewound and sent again still gets one
- * call. NULL: none. */
+ * call. So does one whose reader still waits when its thread ends, after the response has come: it
+ * does not go on then. NULL: none. */
 FERRY_API void ferry_request_set_body_done(ferry_request *req, void (*done)(void *arg), void *arg);
 
 /* Deadline for everything from the send on: waiting for a connection (max_per_host), redirects, waits

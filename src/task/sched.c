@@ -100,7 +100,7 @@ static __attribute__((noinline)) void switch_with_exceptions(struct fy_sched *sc
 
 static void switch_to(struct fy_sched *sched, struct fy_task *next)
 {
-    if (fy_exceptions_of_thread != NULL) {
+    if (fy_exceptions_known() != NULL) {
         switch_with_exceptions(sched, next);
     } else {
         switch_stacks(sched, next);
@@ -430,6 +430,9 @@ static struct fy_task *start(enum fy_task_kind kind, const char *name, void *arg
 struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack_kind,
                               const char *name, void (*fn)(void *arg), void *arg)
 {
+    if (kind == FY_TASK_USER) {
+        fy_exceptions_look();
+    }
     struct fy_stack *stack = fy_stack_new(stack_kind);
     struct fy_task *task = stack != NULL ? start(kind, name, arg) : NULL;
     if (task != NULL) {
@@ -467,29 +470,40 @@ void fy_task_tell(struct fy_task *task, void (*function)(void *arg), const char 
 
 /* ------------------------------------------------------------------------- when a thread ends */
 
-static bool has_library_tasks(const struct fy_sched *sched)
+/* What counts as woken is not put into the queue again. */
+static void stop_users(struct fy_sched *sched, bool and_loops)
 {
     FY_LIST_EACH(link, &sched->tasks)
     {
-        if (FY_CONTAINER(link, struct fy_task, all)->kind == FY_TASK_LIBRARY) {
+        struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
+        if (task->kind == FY_TASK_USER || (and_loops && task->turn != NULL)) {
+            disinherit(task);
+            fy_list_remove(&task->ready);
+            task->woken = true;
+        }
+    }
+}
+
+static bool is_stopped(const struct fy_task *task)
+{
+    return task->woken && fy_list_empty(&task->ready);
+}
+
+static bool library_goes_on(const struct fy_sched *sched)
+{
+    FY_LIST_EACH(link, &sched->tasks)
+    {
+        const struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
+        if (task->kind == FY_TASK_LIBRARY && !is_stopped(task)) {
             return true;
         }
     }
     return false;
 }
 
-/* What counts as woken is not put into the queue again. */
 void fy_tasks_stop_users(struct fy_sched *sched)
 {
-    FY_LIST_EACH(link, &sched->tasks)
-    {
-        struct fy_task *task = FY_CONTAINER(link, struct fy_task, all);
-        if (task->kind == FY_TASK_USER) {
-            disinherit(task);
-            fy_list_remove(&task->ready);
-            task->woken = true;
-        }
-    }
+    stop_users(sched, false);
 }
 
 static void discard(struct fy_sched *sched, struct fy_task *task)
@@ -508,10 +522,15 @@ void fy_tasks_finish(struct fy_sched *sched)
     fy_tasks_stop_users(sched);
     /* A library task whose connection is closed has nothing left to wait for but other tasks of its
      * own: each round lets all that are ready run. The bound is for one that waits for a user's
-     * task. */
-    for (int round = 0; round < 1000 && has_library_tasks(sched); round++) {
+     * task, or for whatever a function of the user's waits for. */
+    for (int round = 0; round < 1000 && library_goes_on(sched); round++) {
         fy_yield();
     }
+    stop_users(sched, true);
+}
+
+void fy_tasks_discard(struct fy_sched *sched)
+{
     fy_cancels_forget(sched);
     /* While the stacks that timers lie on are there: who disarms one later finds it disarmed. */
     while (sched->timers.first != NULL) {

@@ -85,8 +85,8 @@ struct fy_post {
 };
 
 /* Something to be done when the scheduler's thread ends: in sched->exit_hooks, closed (a
- * connection, a dial); in sched->leftovers, let go, because the task that held it has been
- * discarded. */
+ * connection, a dial); in sched->farewells and sched->leftovers, let go, because the task that held it
+ * is discarded. */
 struct fy_exit_hook {
     struct fy_link link;
     void (*run)(struct fy_exit_hook *hook);
@@ -139,7 +139,9 @@ struct fy_sched {
     struct fy_chan handshake_over; /* where those who wait for their turn are told of it */
     struct fy_link cancels;        /* of fy_cancel: requests that watch a context */
     struct fy_link exit_hooks;     /* of fy_exit_hook, newest first */
-    struct fy_link leftovers;      /* of fy_exit_hook: run once the thread's tasks are no more */
+    struct fy_link farewells; /* of fy_exit_hook: run when none of the tasks goes on any more, and
+                                 their stacks are still there: what is the user's is let go */
+    struct fy_link leftovers; /* of fy_exit_hook: run once the thread's tasks are no more */
     struct fy_link open_responses; /* watch/ledger.c's; outlives the thread, as a response may */
     struct fy_link lookups;        /* net/resolve.c's: names that are being looked up */
     /* net/lookup_channel.c's: kept for the next lookup; NULL: none. */

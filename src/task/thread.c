@@ -17,6 +17,7 @@
 
 #include "base/debug.h"
 #include "task/clock.h"
+#include "task/exceptions.h"
 #include "task/harbour.h"
 #include "task/io.h"
 #include "task/poll.h"
@@ -104,8 +105,25 @@ static void run_hooks(struct fy_link *hooks)
     }
 }
 
+/* What functions of the user's have begun while others were ended is ended likewise, so often. */
+#define ROUNDS 8
+
 /* Closes what does not outlive the thread. Its library tasks see their connections closed and end;
  * users' tasks that are still parked are discarded, as goroutines are when a program ends. */
+static void end_tasks(struct fy_sched *sched)
+{
+    int round = 0;
+    do {
+        run_hooks(&sched->exit_hooks);
+        fy_poll_now(); /* and what they were about to post when the hooks stopped them */
+        fy_tasks_finish(sched);
+        run_hooks(&sched->farewells);
+    } while (!fy_list_empty(&sched->exit_hooks) && ++round < ROUNDS);
+    run_hooks(&sched->exit_hooks);
+    fy_tasks_discard(sched);
+    run_hooks(&sched->leftovers);
+}
+
 static void detach(void *arg)
 {
     struct fy_sched *sched = arg;
@@ -113,10 +131,7 @@ static void detach(void *arg)
     fy_sched_lock(sched);
     fy_poll_now(); /* what others have posted is done while what it is about still stands */
     fy_harbour_leave_all(sched);
-    run_hooks(&sched->exit_hooks);
-    fy_poll_now(); /* and what they were about to post when the hooks stopped them */
-    fy_tasks_finish(sched);
-    run_hooks(&sched->leftovers);
+    end_tasks(sched);
     fy_sched_unlock(sched); /* the other comes first */
     pthread_mutex_lock(&lives);
     fy_sched_lock(sched);
@@ -159,6 +174,7 @@ static struct fy_sched *make(bool is_harbour)
     fy_list_init(&sched->tasks);
     fy_list_init(&sched->cancels);
     fy_list_init(&sched->exit_hooks);
+    fy_list_init(&sched->farewells);
     fy_list_init(&sched->leftovers);
     fy_list_init(&sched->lookups);
     fy_list_init(&sched->open_responses);
@@ -244,6 +260,7 @@ static __attribute__((noinline)) struct fy_sched *attach(void)
         errno = EAGAIN;
         return NULL;
     }
+    fy_exceptions_look();
     pthread_mutex_lock(&lives);
     struct fy_sched *sched = find_or_make();
     if (sched == NULL || open_scheduler(sched) != 0) {

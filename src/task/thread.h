@@ -32,8 +32,12 @@ void fy_sched_attend(struct fy_sched *sched, struct fy_task *guest);
 /* sched.c's: users' tasks do not go on any more. For a thread that ends. */
 void fy_tasks_stop_users(struct fy_sched *sched);
 
-/* sched.c's: runs library tasks until none is left, without waiting; then discards every other task
- * but the root. For a thread that ends. */
+/* sched.c's: runs library tasks until none is left, without waiting. Loops that do not end, because
+ * they are in functions of the user's, do not go on any more, and nor do users' tasks. For a thread that
+ * ends. */
 void fy_tasks_finish(struct fy_sched *sched);
+
+/* sched.c's, after that: discards every task but the root. */
+void fy_tasks_discard(struct fy_sched *sched);
 
 #endif

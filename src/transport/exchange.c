@@ -4,6 +4,7 @@
 #include "transport/exchange.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fork.h"
@@ -67,6 +68,7 @@ void fy_exchange_release(struct fy_exchange *exchange)
     }
     fy_route_end(&exchange->route);
     fy_buffer_free(&exchange->lines);
+    free(exchange->body_buffer);
     fy_spare_give(&exchange->sched->exchanges, exchange);
 }
 

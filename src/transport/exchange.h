@@ -49,7 +49,8 @@ enum fy_body_fate {
 struct fy_exchange {
     int holds;
     struct fy_sched *sched; /* where it was made, and is let go */
-    /* In sched->leftovers while a task waits in the round trip, and until the request is written. */
+    /* In sched->leftovers while a task waits in the round trip; then in sched->farewells, until the
+     * request is written. */
     struct fy_exit_hook leftover;
     ferry_request *req; /* the caller's; not touched once 'written' is closed and the trip over */
     struct fy_persist_conn *conn; /* a hold; NULL before there is one, and once it has been kept */
@@ -61,6 +62,7 @@ struct fy_exchange {
     void (*put_trace)(void *arg, int put_result); /* the request may be gone by then; NULL: none */
     void *trace_arg;
     bool trip_over;   /* the send has returned, or is about to: it will not be tried again */
+    bool body_told;   /* by the write loop, which comes last, that this is done with it */
     bool close_asked; /* the request goes out with "Connection: close" */
     bool raw;         /* the body's reader is given the chunks' lines, too */
     bool decodes;     /* it goes out with ferry's own Accept-Encoding; what comes is decoded */
@@ -68,10 +70,11 @@ struct fy_exchange {
     /* The request's way out. */
     enum fy_write_state write_state;
     bool nothing_written;
+    char *body_buffer;     /* from malloc(), while the body's reader is asked for it; else NULL */
     bool expects_continue; /* Expect: 100-continue; go_on tells */
 
     /* The response's way in. */
-    ferry_response *delivered; /* what was sent there, until the request's task runs and has it */
+    ferry_response *delivered;    /* what is sent there, until the request's task runs and has it */
     enum fy_trip_failure failure; /* valid with read_error */
     bool answer_comes; /* a response without a body is about to be delivered, come what may */
 

@@ -196,6 +196,7 @@ void fy_persist_conn_release(struct fy_persist_conn *conn)
     if (--conn->holds > 0) {
         return;
     }
+    fy_list_remove(&conn->exit.link);
     if (conn->stream != NULL) {
         conn->stream->ops->free(conn->stream);
     }
@@ -220,6 +221,35 @@ static const ferry_error *keep(const ferry_error *why)
     return copy;
 }
 
+static void let_handed_go(struct fy_chan *chan)
+{
+    struct fy_case handed = FY_RECEIVE_FROM(chan);
+    if (fy_select(&handed, 1, FY_AT_ONCE, NULL) == 0) {
+        fy_exchange_release(handed.value);
+    }
+}
+
+/* The thread has ended. A loop that is not over was in a function of the user's, and is no more: what
+ * it held is let go here. */
+static void loops_lost(struct fy_exit_hook *hook)
+{
+    struct fy_persist_conn *conn = FY_CONTAINER(hook, struct fy_persist_conn, exit);
+    struct fy_exchange *held[] = {conn->being_written, conn->being_read};
+    int lost = (conn->write_loop_over ? 0 : 1) + (conn->read_loop_over ? 0 : 1);
+    fy_persist_conn_hold(conn);
+    for (int i = 0; i < 2; i++) {
+        if (held[i] != NULL) {
+            fy_exchange_release(held[i]);
+        }
+    }
+    let_handed_go(&conn->to_write);
+    let_handed_go(&conn->to_read);
+    for (; lost > 0; lost--) {
+        fy_persist_conn_release(conn);
+    }
+    fy_persist_conn_release(conn);
+}
+
 void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure failure,
                            const ferry_error *why)
 {
@@ -230,7 +260,9 @@ void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure fa
     conn->why = keep(why);
     conn->why_failure = failure;
     FY_HOST_COUNT_DOWN(conn->counts, connections);
+    conn->exit.run = loops_lost;
     fy_list_remove(&conn->exit.link);
+    fy_list_push_front(&conn->sched->leftovers, &conn->exit.link);
     fy_timer_disarm(&conn->sched->timers, &conn->idle_timer);
     conn->stream->ops->close(conn->stream);
     fy_chan_close(&conn->closed);

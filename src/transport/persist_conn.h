@@ -41,10 +41,11 @@ struct fy_persist_conn {
     struct fy_chan gone; /* closed when its loops are, too (or one is left in a user's function) */
 
     struct fy_task *read_task, *write_task; /* NULL once their loops are over */
-    struct fy_exchange *serving;   /* the one that was handed over last, until the read loop is done
+    struct fy_exchange *serving; /* the one that was handed over last, until the read loop is done
                                     with it; NULL: none. No hold */
+    struct fy_exchange *being_written, *being_read; /* by its loops, which hold them; NULL: none */
     struct fy_exchange *open_body; /* its response is delivered, and what becomes of the body is not
-                                      known yet; NULL: none. The read loop's hold */
+                                      known yet; NULL: none. It is being_read, too */
     uint64_t requests;             /* handed over */
     int expected;                  /* exchanges handed over whose response has not been read */
     bool reused;                   /* has served a request before the present one */
@@ -73,7 +74,9 @@ struct fy_persist_conn {
     bool counted;       /* it takes one of its host's places */
 
     struct fy_timer idle_timer; /* looks whether it has been idle too long; not moved at each use */
-    struct fy_exit_hook exit;   /* closes it with its thread, unless it is idle */
+    /* Closes it with its thread, unless it is idle. Once it is closed: in sched->leftovers, for what
+     * loops hold that are discarded with their thread, in a function of the user's. */
+    struct fy_exit_hook exit;
 
     /* Sent home by another thread, which has taken it out of the pool, with the pool's hold. */
     struct fy_post home;

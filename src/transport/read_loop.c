@@ -288,6 +288,7 @@ static bool serve(struct fy_exchange *exchange, ssize_t got)
      * request may have it, and have it closed, before this one's caller runs: no matter, the answer
      * is here. */
     exchange->answer_comes = true;
+    exchange->delivered = res;
     fy_exchange_unwatch(exchange);
     fy_exchange_decide(exchange, FY_FATE_END);
     bool alive = try_put_idle_conn(exchange);
@@ -298,6 +299,7 @@ static bool serve(struct fy_exchange *exchange, ssize_t got)
 /* The loop is done with an exchange. */
 static void let_go(struct fy_persist_conn *conn, struct fy_exchange *exchange, bool alive)
 {
+    conn->being_read = NULL;
     if (alive) {
         fy_exchange_settled(exchange);
     }
@@ -312,6 +314,7 @@ static bool serve_next(struct fy_persist_conn *conn, ssize_t got)
 {
     void *exchange;
     fy_chan_receive(&conn->to_read, &exchange, "waiting for the request that is answered");
+    conn->being_read = exchange;
     bool alive = serve(exchange, got);
     if (conn->open_body == NULL) {
         let_go(conn, exchange, alive);

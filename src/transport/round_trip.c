@@ -70,21 +70,24 @@ static FY_SELDOM int rewind_body(ferry_request *req, ferry_error *err)
     return 0;
 }
 
-/* The thread has ended, and with it the write loop, in the midst of a function of the user's: nobody
- * who has the request now is to wait for it. */
+/* The thread ends, and with it the write loop, in the midst of a function of the user's, which does not
+ * go on: the body is let go here, and nobody who has the request now is to wait for it. */
 static void let_request_go(struct fy_exit_hook *hook)
+{
+    struct fy_exchange *exchange = FY_CONTAINER(hook, struct fy_exchange, leftover);
+    if (!exchange->body_told) {
+        fy_exchange_body_done(exchange->req);
+    }
+    exchange->req->writing = NULL;
+}
+
+/* The thread has ended, and with it the task that waited: what it held is let go here. */
+static void let_go(struct fy_exit_hook *hook)
 {
     struct fy_exchange *exchange = FY_CONTAINER(hook, struct fy_exchange, leftover);
     if (exchange->req->writing == &exchange->written) {
         exchange->req->writing = NULL;
     }
-}
-
-/* Likewise, and with it the task that waited: what it held is let go here. */
-static void let_go(struct fy_exit_hook *hook)
-{
-    struct fy_exchange *exchange = FY_CONTAINER(hook, struct fy_exchange, leftover);
-    let_request_go(hook);
     fy_exchange_close_delivered(exchange);
     fy_exchange_release(exchange);
 }
@@ -188,11 +191,12 @@ static ferry_response *take_challenge(struct fy_exchange *exchange, ferry_respon
 static void end(struct fy_exchange *exchange)
 {
     exchange->trip_over = true;
+    fy_list_remove(&exchange->leftover.link);
     if (exchange->req->writing != &exchange->written) {
         fy_exchange_body_done(exchange->req);
-        fy_list_remove(&exchange->leftover.link);
     } else {
         exchange->leftover.run = let_request_go;
+        fy_list_push_front(&exchange->sched->farewells, &exchange->leftover.link);
     }
 }
 

@@ -176,8 +176,10 @@ static int write_reader(struct writing *w)
     if (buffer == NULL) {
         return fy_fail_memory(w->err);
     }
+    w->exchange->body_buffer = buffer; /* where it is found if the reader does not come back */
     int result =
         w->req->body.len >= 0 ? write_reader_sized(w, buffer) : write_reader_unsized(w, buffer);
+    w->exchange->body_buffer = NULL;
     free(buffer);
     return result;
 }
@@ -431,6 +433,7 @@ static bool serve(struct fy_persist_conn *conn, struct fy_exchange *exchange)
     FY_TRACE(w.req, wrote_request, state == FY_WRITE_FAILED ? w.err : NULL);
     if (exchange->trip_over) {
         conn->in_user_function = true;
+        exchange->body_told = true;
         fy_exchange_body_done(exchange->req);
         conn->in_user_function = false;
         fy_list_remove(&exchange->leftover.link);
@@ -456,7 +459,9 @@ enum fy_turn fy_write_loop(void *arg)
             return FY_TURN_REST;
         }
         struct fy_exchange *exchange = cases[0].value;
+        conn->being_written = exchange;
         alive = serve(conn, exchange);
+        conn->being_written = NULL;
         fy_exchange_release(exchange);
     }
     conn->write_loop_over = true;

@@ -10,12 +10,8 @@
 #include <unistd.h>
 
 #include "bytes.h"
-#include "task/sanitizer.h"
+#include "http/request.h"
 #include "transport/transport.h"
-
-#ifdef FY_ASAN
-#include <sanitizer/lsan_interface.h>
-#endif
 
 /* Holds on the freed transport but the fixture's own. */
 static int holds(const ferry_transport *transport)
@@ -101,8 +97,27 @@ static void serve_early(struct origin_conn *conn, void *arg)
     }
 }
 
+static void serve_nothing(struct origin_conn *conn, void *arg)
+{
+    (void)arg;
+    origin_wait_eof(conn, -1);
+}
+
+static void serve_early_or_never(struct origin_conn *conn, void *arg)
+{
+    char head[4096];
+    (void)arg;
+    if (origin_read_head(conn, head, sizeof head) > 0) {
+        if (strncmp(head, "POST", 4) == 0) {
+            origin_send(conn, BYTES("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly"));
+        }
+        origin_wait_eof(conn, -1);
+    }
+}
+
 struct endless {
-    bool enough, done;
+    bool asked, enough;
+    int done;
 };
 
 static ssize_t read_endless(void *arg, void *buf, size_t len)
@@ -110,6 +125,7 @@ static ssize_t read_endless(void *arg, void *buf, size_t len)
     struct endless *endless = arg;
     (void)buf;
     (void)len;
+    endless->asked = true;
     while (!endless->enough) {
         ferry_sleep(1);
     }
@@ -118,7 +134,7 @@ static ssize_t read_endless(void *arg, void *buf, size_t len)
 
 static void note_done(void *arg)
 {
-    ((struct endless *)arg)->done = true;
+    ((struct endless *)arg)->done++;
 }
 
 static void test_freed_with_an_upload_stuck(void **state)
@@ -134,9 +150,9 @@ static void test_freed_with_an_upload_stuck(void **state)
     assert_int_equal(stats_of(transport).connections, 0);
     transport_done(state, transport);
     assert_true(holds(transport) > 0);
-    assert_false(endless.done);
+    assert_int_equal(endless.done, 0);
     endless.enough = true;
-    assert_eventually(endless.done);
+    assert_eventually(endless.done == 1);
     assert_eventually(holds(transport) == 0);
     ferry_request_free(req);
 }
@@ -278,26 +294,16 @@ static void test_used_elsewhere_while_it_is_written(void **state)
     ferry_response_close(res);
 }
 
-/* What a task that is discarded with its thread has of its own is lost (docs/tasks.md), and no leak. */
-static void lose_what_is_discarded(bool begins)
-{
-    (void)begins;
-#ifdef FY_ASAN
-    begins ? __lsan_disable() : __lsan_enable();
-#endif
-}
-
 static void send_and_end(void *arg)
 {
     struct resend *resend = arg;
-    lose_what_is_discarded(true);
     ferry_response *res = ferry_transport_round_trip(resend->transport, resend->req, &resend->err);
     resend->fails = res == NULL;
     ferry_response_close(res);
-    lose_what_is_discarded(false);
 }
 
-/* Its thread has ended in the midst of the body's reader: there is no write loop to wait for. */
+/* Its thread has ended in the midst of the body's reader: there is no write loop to wait for, what it had
+ * is given back, and the body is let go. */
 static void test_freed_when_its_writer_has_gone(void **state)
 {
     struct origin *origin = serve_with(state, serve_early, NULL);
@@ -305,9 +311,110 @@ static void test_freed_when_its_writer_has_gone(void **state)
                             .req = request("POST", origin_url(origin, "/"))};
     struct endless endless = {0};
     ferry_request_set_body_reader(resend.req, read_endless, NULL, &endless, -1);
+    ferry_request_set_body_done(resend.req, note_done, &endless);
     run_elsewhere(send_and_end, &resend);
     assert_false(resend.fails);
+    assert_int_equal(endless.done, 1);
     ferry_request_free(resend.req);
+    transport_done(state, resend.transport);
+    assert_int_equal(holds(resend.transport), 0);
+}
+
+static void end_in_the_midst(void *arg)
+{
+    const struct resend *resend = arg;
+    const struct endless *endless = resend->req->body.arg;
+    assert_int_equal(ferry_go(send_and_end, arg), 0);
+    while (!endless->asked) {
+        ferry_sleep(1);
+    }
+}
+
+/* And the task that sends it, too. */
+static void test_freed_when_sender_and_writer_have_gone(void **state)
+{
+    struct origin *origin = serve_with(state, serve_nothing, NULL);
+    struct resend resend = {.transport = transport_with(state, NULL),
+                            .req = request("POST", origin_url(origin, "/"))};
+    struct endless endless = {0};
+    ferry_request_set_body_reader(resend.req, read_endless, NULL, &endless, -1);
+    run_elsewhere(end_in_the_midst, &resend);
+    ferry_request_free(resend.req);
+    assert_int_equal(stats_of(resend.transport).connections, 0);
+    transport_done(state, resend.transport);
+    assert_int_equal(holds(resend.transport), 0);
+}
+
+static void linger(void *arg, int put_result)
+{
+    (void)put_result;
+    *(bool *)arg = true;
+    ferry_sleep(SOON_MS);
+}
+
+static void end_in_a_trace(void *arg)
+{
+    struct resend *resend = arg;
+    bool told = false;
+    ferry_request_set_trace(resend->req, FERRY_TRACE(.put_idle_conn = linger), &told);
+    assert_int_equal(ferry_go(send_and_end, arg), 0);
+    while (!told) {
+        ferry_sleep(1);
+    }
+}
+
+/* A read loop that is told of no more, in a function of the user's likewise, before the response is
+ * delivered. */
+static void test_freed_when_its_reader_has_gone(void **state)
+{
+    struct origin *origin = serve_reply(state, "HTTP/1.1 204 No Content\r\n\r\n");
+    struct resend resend = {.transport = transport_with(state, NULL),
+                            .req = request("GET", origin_url(origin, "/"))};
+    run_elsewhere(end_in_a_trace, &resend);
+    ferry_request_free(resend.req);
+    assert_int_equal(stats_of(resend.transport).connections, 0);
+    transport_done(state, resend.transport);
+    assert_int_equal(holds(resend.transport), 0);
+}
+
+/* A body that is fetched from elsewhere, again when that fails. */
+struct fetched {
+    ferry_transport *transport;
+    ferry_request *req;
+    int times;
+};
+
+static ssize_t read_fetched(void *arg, void *buf, size_t len)
+{
+    struct fetched *fetched = arg;
+    ferry_error err;
+    ferry_response *res = NULL;
+    while (res == NULL) {
+        fetched->times++;
+        res = ferry_transport_round_trip(fetched->transport, fetched->req, &err);
+    }
+    ssize_t got = ferry_response_read(res, buf, len, &err);
+    ferry_response_close(res);
+    return got;
+}
+
+/* What a function of the user's begins while its thread ends, ends with it. */
+static void test_begun_while_its_thread_ends(void **state)
+{
+    struct origin *origin = serve_with(state, serve_early_or_never, NULL);
+    struct resend resend = {.transport = transport_with(state, NULL),
+                            .req = request("POST", origin_url(origin, "/"))};
+    struct fetched fetched = {resend.transport, request("GET", origin_url(origin, "/")), 0};
+    ferry_request_set_body_reader(resend.req, read_fetched, NULL, &fetched, -1);
+    run_elsewhere(send_and_end, &resend);
+    assert_false(resend.fails);
+    assert_int_equal(fetched.times, 2);
+    assert_int_equal(stats_of(resend.transport).connections, 0);
+    ferry_request_free(resend.req);
+    ferry_request_free(fetched.req);
+    transport_done(state, resend.transport);
+    assert_int_equal(holds(resend.transport), 0);
+    assert_true(origin_await_open(origin, 0, SOON_MS));
 }
 
 static void test_freed_with_a_response_open_on_another_thread(void **state)
@@ -358,6 +465,9 @@ int main(void)
         TRANSPORT_TEST(test_body_replaced_while_it_is_written),
         TRANSPORT_TEST(test_used_elsewhere_while_it_is_written),
         TRANSPORT_TEST(test_freed_when_its_writer_has_gone),
+        TRANSPORT_TEST(test_freed_when_sender_and_writer_have_gone),
+        TRANSPORT_TEST(test_freed_when_its_reader_has_gone),
+        TRANSPORT_TEST(test_begun_while_its_thread_ends),
         TRANSPORT_TEST(test_freed_with_a_response_open_on_another_thread),
         TRANSPORT_TEST(test_default_transport_is_not_freed),
     };

@@ -445,8 +445,18 @@ static void test_its_place_is_free_while_its_thread_is_away(void **state)
 
 /* ------------------------------------------------------------------ over while it is still open */
 
-/* The response is open, and its time is over, or it is cancelled: its connection goes, and with it its
- * place, though its thread waits for the one that wants that. */
+/* After the monitor has fallen asleep, if it saw to anything before. */
+static void cancel_and_call(void *arg)
+{
+    struct call *call = arg;
+    usleep(900000);
+    ferry_context_cancel(call->context);
+    call->context = NULL;
+    run_call(call);
+}
+
+/* The response is open, and its time is over, or another thread cancels it: its connection goes, and with
+ * it its place, though its thread waits for the one that wants that. */
 static void over_while_away(void **state, ferry_context *context, int64_t timeout_ms, int code)
 {
     struct origin *origin = serve_with(state, serve_some, NULL);
@@ -460,10 +470,10 @@ static void over_while_away(void **state, ferry_context *context, int64_t timeou
     ferry_request_set_timeout(req, timeout_ms);
     ferry_response *res = ferry_transport_round_trip(transport, req, &err);
     assert_non_null(res);
-    ferry_context_cancel(context);
+    call.context = context;
     call.timeout_ms = SOON_MS;
     call.keep_open = true;
-    run_elsewhere(run_call, &call);
+    run_elsewhere(cancel_and_call, &call);
     assert_non_null(call.res);
     ferry_response_close(call.res);
     while (ferry_response_read(res, buf, sizeof buf, &err) > 0) {}
