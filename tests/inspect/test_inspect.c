@@ -251,11 +251,12 @@ static void a_slow_watcher_holds_up_nobody(void **state)
 
 /* ---- Forks ---- */
 
-/* TSan does not let a child of several threads have threads of its own. */
-#if defined(__SANITIZE_THREAD__)
+/* TSan does not let a child of several threads have threads of its own. Under ASan these would wait for
+ * ever if one of the parent's was in the midst of an allocation when the child was made. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define CHILD_HAS_THREADS 0
 #elif defined(__has_feature)
-#define CHILD_HAS_THREADS !__has_feature(thread_sanitizer)
+#define CHILD_HAS_THREADS (!__has_feature(thread_sanitizer) && !__has_feature(address_sanitizer))
 #else
 #define CHILD_HAS_THREADS 1
 #endif
@@ -276,6 +277,7 @@ static void a_child_starts_clean(void **state)
     char clean = 0;
     (void)state;
     inspect_start("127.0.0.1:0", NULL);
+    expect("GET", "/tasks", NULL, NULL, 200); /* its threads have begun, and allocate nothing now */
     assert_int_equal(pipe(said), 0);
     pid_t child = fork();
     if (child == 0) {
