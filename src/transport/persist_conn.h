@@ -44,12 +44,11 @@ struct fy_persist_conn {
     struct fy_exchange *serving; /* the one that was handed over last, until the read loop is done
                                     with it; NULL: none. No hold */
     struct fy_exchange *being_written, *being_read; /* by its loops, which hold them; NULL: none */
-    struct fy_exchange *open_body; /* its response is delivered, and what becomes of the body is not
-                                      known yet; NULL: none. It is being_read, too */
-    uint64_t requests;             /* handed over */
-    int expected;                  /* exchanges handed over whose response has not been read */
-    bool reused;                   /* has served a request before the present one */
-    bool saw_end;                  /* the peer has closed its side */
+    bool body_is_open; /* being_read's response is delivered, and its body's fate not known */
+    uint64_t requests; /* handed over */
+    int expected;      /* exchanges handed over whose response has not been read */
+    bool reused;       /* has served a request before the present one */
+    bool saw_end;      /* the peer has closed its side */
     uint64_t bytes_written;
     bool read_loop_over, write_loop_over;
     bool in_user_function; /* the write loop is in a request's body reader */

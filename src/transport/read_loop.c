@@ -220,7 +220,7 @@ static void open_body(struct fy_exchange *exchange)
     exchange->fates[FATE_TOLD] = (struct fy_case)FY_RECEIVE_FROM(&exchange->fate_told);
     exchange->fates[CANCELED] = (struct fy_case)FY_RECEIVE_FROM(canceled);
     exchange->fates[CLOSED] = (struct fy_case)FY_RECEIVE_FROM(&conn->closed);
-    conn->open_body = exchange;
+    conn->body_is_open = true;
     fy_abandon_watch(exchange);
     /* The monitor may see to a body that is abandoned, or closed on another thread. */
     fy_persist_conn_set_unattended(conn, is_quiet);
@@ -234,7 +234,7 @@ static void open_body(struct fy_exchange *exchange)
 /* The rest is over. Whether the connection lives on. */
 static bool end_body(struct fy_exchange *exchange, enum fate_case chosen)
 {
-    exchange->conn->open_body = NULL;
+    exchange->conn->body_is_open = false;
     if (exchange->may_end && exchange->process == fy_fork_count()) {
         fy_monitor_watch(-1);
     }
@@ -316,7 +316,7 @@ static bool serve_next(struct fy_persist_conn *conn, ssize_t got)
     fy_chan_receive(&conn->to_read, &exchange, "waiting for the request that is answered");
     conn->being_read = exchange;
     bool alive = serve(exchange, got);
-    if (conn->open_body == NULL) {
+    if (!conn->body_is_open) {
         let_go(conn, exchange, alive);
     }
     return alive;
@@ -324,7 +324,7 @@ static bool serve_next(struct fy_persist_conn *conn, ssize_t got)
 
 static bool follow_body(struct fy_persist_conn *conn, enum fate_case chosen)
 {
-    struct fy_exchange *exchange = conn->open_body;
+    struct fy_exchange *exchange = conn->being_read;
     bool alive = end_body(exchange, chosen);
     let_go(conn, exchange, alive);
     return alive;
@@ -335,8 +335,8 @@ enum fy_turn fy_read_loop(void *arg)
     struct fy_persist_conn *conn = arg;
     bool alive = true;
     while (alive) {
-        if (conn->open_body != NULL) {
-            int chosen = fy_select_rest(conn->open_body->fates, FATE_CASES,
+        if (conn->body_is_open) {
+            int chosen = fy_select_rest(conn->being_read->fates, FATE_CASES,
                                         "waiting for the body to be read");
             if (chosen == FY_SELECT_RESTS) {
                 return FY_TURN_REST;
