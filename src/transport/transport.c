@@ -149,22 +149,21 @@ void fy_transport_release(ferry_transport *transport)
     }
 }
 
-static pthread_once_t standard_once = PTHREAD_ONCE_INIT;
 static _Atomic(ferry_transport *) standard;
 
-static void make_standard(void)
-{
-    atomic_store(&standard, ferry_transport_new(NULL));
-}
-
+/* Made by whoever comes first; a try for which there was no memory is not the last. */
 FERRY_API ferry_transport *ferry_default_transport(void)
 {
     ferry_transport *transport = atomic_load(&standard);
-    if (transport == NULL) {
-        pthread_once(&standard_once, make_standard);
-        transport = atomic_load(&standard);
+    if (transport != NULL) {
+        return transport;
     }
-    return transport;
+    ferry_transport *made = ferry_transport_new(NULL);
+    if (made != NULL && atomic_compare_exchange_strong(&standard, &transport, made)) {
+        return made;
+    }
+    ferry_transport_free(made); /* another thread was faster, or there is no memory */
+    return atomic_load(&standard);
 }
 
 /* Closes this thread's idle connections and waits until their loops have ended, so that the caller

@@ -13,6 +13,7 @@
 
 #include "bytes.h"
 #include "dns_server.h"
+#include "failing_alloc.h"
 #include "http/decode.h"
 #include "net/lookup.h"
 #include "origin.h"
@@ -398,13 +399,29 @@ static void test_get_in_tasks(void **state)
     run_out(get_in_tasks, true);
 }
 
+/* The first to ask for it, without memory, does not spoil it for the others. */
+static void test_default_client(void **state)
+{
+    (void)state;
+    alloc_fail_at(1, true);
+    assert_null(ferry_default_client());
+    alloc_fail_none();
+    assert_non_null(ferry_default_client());
+    assert_ptr_equal(ferry_default_transport(), ferry_default_transport());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_get),          cmocka_unit_test(test_get_localhost),
-        cmocka_unit_test(test_get_by_name),  cmocka_unit_test(test_post_from_reader),
-        cmocka_unit_test(test_get_decoded),  cmocka_unit_test(test_post_forms),
-        cmocka_unit_test(test_read_events),  cmocka_unit_test(test_close_early_and_again),
+        cmocka_unit_test(test_default_client),
+        cmocka_unit_test(test_get),
+        cmocka_unit_test(test_get_localhost),
+        cmocka_unit_test(test_get_by_name),
+        cmocka_unit_test(test_post_from_reader),
+        cmocka_unit_test(test_get_decoded),
+        cmocka_unit_test(test_post_forms),
+        cmocka_unit_test(test_read_events),
+        cmocka_unit_test(test_close_early_and_again),
         cmocka_unit_test(test_get_in_tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
