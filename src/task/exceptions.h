@@ -23,7 +23,8 @@ struct fy_exceptions {
 typedef struct fy_exceptions *(*fy_exceptions_fn)(void);
 extern _Atomic(fy_exceptions_fn) fy_exceptions_of_thread;
 
-/* Looks whether a runtime has come. Before tasks of the user's run that may throw. */
+/* Looks whether a runtime has come. Before tasks of the user's run that may throw; outside ferry, since it
+ * may wait for the dynamic linker, and that for a constructor which waits for this thread's scheduler. */
 void fy_exceptions_look(void);
 
 static inline fy_exceptions_fn fy_exceptions_known(void)

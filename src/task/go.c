@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "task/clock.h"
+#include "task/exceptions.h"
 #include "task/sched.h"
 
 FERRY_API int(ferry_go)(void (*fn)(void *arg), void *arg)
@@ -19,6 +20,7 @@ FERRY_API int ferry_go_at(const char *file, int line, void (*fn)(void *arg), voi
         errno = EINVAL;
         return -1;
     }
+    fy_exceptions_look();
     if (fy_enter() == NULL) {
         return -1;
     }

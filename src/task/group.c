@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/fork.h"
+#include "task/exceptions.h"
 #include "task/sched.h"
 
 struct ferry_group {
@@ -141,6 +142,7 @@ FERRY_API int ferry_group_go_at(const char *file, int line, ferry_group *group,
                               .arg = arg,
                               .exit = {.run = discard_member, .forked = discard_in_child}};
     struct fy_task *task = NULL;
+    fy_exceptions_look();
     struct fy_sched *sched = fy_enter();
     if (sched != NULL) {
         task = fy_task_start(FY_TASK_USER, FY_STACK_LARGE, "task", run_member, member);

@@ -430,9 +430,6 @@ static struct fy_task *start(enum fy_task_kind kind, const char *name, void *arg
 struct fy_task *fy_task_start(enum fy_task_kind kind, enum fy_stack_kind stack_kind,
                               const char *name, void (*fn)(void *arg), void *arg)
 {
-    if (kind == FY_TASK_USER) {
-        fy_exceptions_look();
-    }
     struct fy_stack *stack = fy_stack_new(stack_kind);
     struct fy_task *task = stack != NULL ? start(kind, name, arg) : NULL;
     if (task != NULL) {

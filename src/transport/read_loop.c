@@ -288,7 +288,8 @@ static bool serve(struct fy_exchange *exchange, ssize_t got)
      * request may have it, and have it closed, before this one's caller runs: no matter, the answer
      * is here. */
     exchange->answer_comes = true;
-    exchange->delivered = res;
+    exchange->delivered =
+        res; /* if its put_idle_conn never returns, it is closed with the thread */
     fy_exchange_unwatch(exchange);
     fy_exchange_decide(exchange, FY_FATE_END);
     bool alive = try_put_idle_conn(exchange);
