@@ -19,11 +19,11 @@ enum fy_framing_kind {
 };
 
 struct fy_framing {
-    enum fy_framing_kind kind;
     int64_t length; /* bytes of body to come when kind is FY_BODY_LENGTH */
     /* For ferry_response_length(): Content-Length as sent (to HEAD too), 0 for a status without
      * content (1xx, 204, 304 without a length), -1 if unknown. */
     int64_t announced;
+    enum fy_framing_kind kind;
     /* The peer lets the connection serve again: HTTP/1.1 without close, HTTP/1.0 with keep-alive.
      * Never true for bodies that only the connection's close ends, nor for tunnels. */
     bool keep_alive;

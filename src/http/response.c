@@ -23,6 +23,8 @@ static const ferry_error failure_not_kept = {
 static void forget_users(struct fy_exit_hook *hook);
 static void forget_lost_users(struct fy_exit_hook *hook);
 
+static const struct fy_exit_kind lost_users = {.run = forget_users, .forked = forget_lost_users};
+
 /* For the ledger. */
 static size_t memory(const struct fy_ledger_entry *entry)
 {
@@ -45,8 +47,7 @@ ferry_response *fy_response_new(void)
                             .url = "",
                             .minor = 1,
                             .length = -1,
-                            .leftover.run = forget_users,
-                            .leftover.forked = forget_lost_users};
+                            .leftover.kind = &lost_users};
     fy_arena_lend(&res->arena, res->room, FY_RESPONSE_BYTES - sizeof *res);
     fy_list_init(&res->entry.link);
     res->entry.memory = memory;

@@ -205,6 +205,8 @@ static void begin_anew(struct fy_exit_hook *hook)
     thread_ends(hook);
 }
 
+static const struct fy_exit_kind kept_channel = {.run = thread_ends, .forked = begin_anew};
+
 void fy_lookup_channel_give_back(struct fy_lookup_channel *channel, bool fit)
 {
     struct fy_sched *sched = fy_sched_running();
@@ -213,8 +215,7 @@ void fy_lookup_channel_give_back(struct fy_lookup_channel *channel, bool fit)
         return;
     }
     channel->socket_changed = NULL;
-    channel->exit.run = thread_ends;
-    channel->exit.forked = begin_anew;
+    channel->exit.kind = &kept_channel;
     fy_list_push_front(&sched->leftovers, &channel->exit.link);
     sched->lookup_channel = channel;
 }

@@ -277,6 +277,9 @@ struct fy_stream *fy_race(const struct fy_dial *dial, const struct fy_addresses 
                           ferry_error *err)
 {
     struct race race = {.dial = dial, .count = addresses->count};
+    if (race.count > UINT16_MAX) {
+        race.count = UINT16_MAX; /* as many as a channel has room for: hours of them */
+    }
     /* Most hosts have few addresses: for these nothing is allocated. */
     void *few_places[FEW];
     struct attempt few_attempts[FEW];
@@ -287,7 +290,7 @@ struct fy_stream *fy_race(const struct fy_dial *dial, const struct fy_addresses 
         fy_fail_memory(err);
         goto out;
     }
-    fy_chan_init(&race.reports, places, (unsigned)addresses->count);
+    fy_chan_init(&race.reports, places, (uint16_t)race.count);
     for (size_t i = 0; i < race.count; i++) {
         race.attempts[i] = (struct attempt){.race = &race, .address = &addresses->list[i]};
     }

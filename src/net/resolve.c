@@ -149,6 +149,8 @@ static void flight_exit(struct fy_exit_hook *hook)
     flight_free(FY_CONTAINER(hook, struct flight, exit));
 }
 
+static const struct fy_exit_kind flight_lost = {.run = flight_exit};
+
 static uint64_t flushes_of(const struct fy_resolver *resolver)
 {
     return resolver->cache != NULL ? fy_dns_cache_flushes(resolver->cache) : 0;
@@ -169,7 +171,7 @@ static struct flight *flight_new(const struct fy_resolver *resolver, const char 
     flight->resolver = resolver;
     flight->flushes = flushes_of(resolver);
     flight->holds = 1;
-    flight->exit.run = flight_exit;
+    flight->exit.kind = &flight_lost;
     fy_chan_init(&flight->over, NULL, 0);
     fy_list_push_front(&sched->lookups, &flight->link);
     fy_list_push_front(&sched->leftovers, &flight->exit.link);

@@ -48,7 +48,7 @@ int64_t fy_tls_pace_begin(struct fy_tls_pace *pace, struct fy_chan *canceled)
 
 void fy_tls_pace_end(struct fy_tls_pace *pace)
 {
-    if (pace->timer.armed) {
+    if (fy_timer_armed(&pace->timer)) {
         fy_timer_disarm(&pace->sched->timers, &pace->timer);
         give_turn(pace->sched);
     }

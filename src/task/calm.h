@@ -17,7 +17,7 @@ void fy_calm_begin(struct fy_sched *sched);
 static inline void fy_calm_note(struct fy_sched *sched)
 {
     sched->last_turn = sched->now;
-    if (!sched->calm.armed) {
+    if (!fy_timer_armed(&sched->calm)) {
         fy_calm_begin(sched);
     }
 }

@@ -17,7 +17,7 @@ static void finish(struct fy_task *task, int chosen, void (*wake)(struct fy_task
         }
     }
     fy_timer_disarm(&task->sched->timers, &select->timer);
-    select->chosen = chosen;
+    select->chosen = (int16_t)chosen;
     wake(task);
 }
 
@@ -27,20 +27,44 @@ static void finish_case(struct fy_case *parked, bool ok, void (*wake)(struct fy_
     finish(parked->task, (int)(parked - parked->task->select.cases), wake);
 }
 
-static struct fy_case *first_case(struct fy_link *queue)
+static struct fy_case *case_of(struct fy_link *link)
 {
-    return fy_list_empty(queue) ? NULL : FY_CONTAINER(queue->next, struct fy_case, link);
+    return FY_CONTAINER(link, struct fy_case, link);
+}
+
+/* The first that is parked to receive, or to send; NULL: none is. If the very first is not, none is, but
+ * of the same select. */
+static struct fy_case *first_case(struct fy_chan *chan, enum fy_direction direction)
+{
+    FY_LIST_EACH(link, &chan->parked)
+    {
+        struct fy_case *parked = case_of(link);
+        if (parked->direction == direction) {
+            return parked;
+        }
+        if (parked->task != case_of(chan->parked.next)->task) {
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+/* The place that is so many behind the head. */
+static uint16_t place_of(const struct fy_chan *chan, unsigned behind)
+{
+    unsigned place = chan->head + behind;
+    return (uint16_t)(place < chan->capacity ? place : place - chan->capacity);
 }
 
 static void push(struct fy_chan *chan, void *value)
 {
-    chan->buffer[(chan->head + chan->count++) % chan->capacity] = value;
+    chan->buffer[place_of(chan, chan->count++)] = value;
 }
 
 static void *pop(struct fy_chan *chan)
 {
     void *value = chan->buffer[chan->head];
-    chan->head = (chan->head + 1) % chan->capacity;
+    chan->head = place_of(chan, 1);
     chan->count--;
     return value;
 }
@@ -54,7 +78,7 @@ static bool try_send(struct fy_case *self)
     if (chan->closed) {
         return true;
     }
-    if ((receiver = first_case(&chan->receivers)) != NULL) {
+    if ((receiver = first_case(chan, FY_RECEIVE)) != NULL) {
         receiver->value = self->value;
         finish_case(receiver, true, fy_wake_next);
         return true;
@@ -69,7 +93,7 @@ static bool try_send(struct fy_case *self)
 static bool try_receive(struct fy_case *self)
 {
     struct fy_chan *chan = self->chan;
-    struct fy_case *sender = first_case(&chan->senders);
+    struct fy_case *sender = first_case(chan, FY_SEND);
     if (chan->count > 0) {
         self->value = pop(chan);
         if (sender != NULL) {
@@ -129,14 +153,13 @@ static int try_cases(struct fy_case *cases, int count)
 static void enlist(struct fy_task *task, struct fy_case *cases, int count)
 {
     task->select.cases = cases;
-    task->select.count = count;
+    task->select.count = (uint16_t)count;
     for (int i = 0; i < count; i++) {
         struct fy_case *self = &cases[i];
         struct fy_chan *chan = self->chan;
         if (chan != NULL) {
             self->task = task;
-            fy_list_push_back(self->direction == FY_SEND ? &chan->senders : &chan->receivers,
-                              &self->link);
+            fy_list_push_back(&chan->parked, &self->link);
         }
     }
 }
@@ -209,12 +232,12 @@ void fy_chan_close(struct fy_chan *chan)
     }
     chan->closed = true;
     /* Several go on in the order in which they came. */
-    void (*wake)(struct fy_task * task) = is_one(&chan->receivers) ? fy_wake_next : fy_wake;
-    while ((parked = first_case(&chan->receivers)) != NULL) {
+    void (*wake)(struct fy_task * task) = is_one(&chan->parked) ? fy_wake_next : fy_wake;
+    while ((parked = first_case(chan, FY_RECEIVE)) != NULL) {
         parked->value = NULL;
         finish_case(parked, false, wake);
     }
-    while ((parked = first_case(&chan->senders)) != NULL) {
-        finish_case(parked, false, fy_wake);
+    while ((parked = first_case(chan, FY_SEND)) != NULL) {
+        finish_case(parked, false, wake);
     }
 }

@@ -16,19 +16,24 @@
 
 struct fy_task;
 
-/* Lives inside what it serves, never allocated. Values are pointers (or small integers in them). */
+/* Lives inside what it serves, never allocated, and there are a dozen to a request: so it is small. Values
+ * are pointers (or small integers in them). */
 struct fy_chan {
     void **buffer; /* of capacity places, the owner's; NULL when capacity is 0 */
-    unsigned capacity, count, head;
+    uint16_t capacity, count, head;
     bool closed;
-    struct fy_link receivers, senders; /* of fy_case: parked, first come first served */
+    /* Of fy_case: parked, first come first served. All to receive, or all to send, since two that meet
+     * here need not wait; or some of each, which are all one select's, that has the channel twice. */
+    struct fy_link parked;
 };
+
+enum fy_direction { FY_RECEIVE, FY_SEND };
 
 /* What a select waits for. chan NULL: never ready, as a nil channel in Go. */
 struct fy_case {
     struct fy_chan *chan;
     void *value; /* to be sent; or received (NULL from a closed channel) */
-    enum { FY_RECEIVE, FY_SEND } direction;
+    enum fy_direction direction;
     bool ok; /* received: true for a sent value, false because the channel is closed */
     /* select's own while it is parked */
     struct fy_task *task;
@@ -38,8 +43,8 @@ struct fy_case {
 /* A parked task's select; part of every task, so that it is not on the stack. */
 struct fy_select {
     struct fy_case *cases;
-    int count;
-    int chosen;
+    uint16_t count;
+    int16_t chosen;
     bool rests; /* a loop's, which has yet to ask what was chosen */
     struct fy_timer timer;
 };
@@ -60,11 +65,10 @@ struct fy_select {
 /* As deadlines of a select: take what is ready or come back at once (Go's default). */
 #define FY_AT_ONCE INT64_MIN
 
-static inline void fy_chan_init(struct fy_chan *chan, void **buffer, unsigned capacity)
+static inline void fy_chan_init(struct fy_chan *chan, void **buffer, uint16_t capacity)
 {
     *chan = (struct fy_chan){.buffer = buffer, .capacity = capacity};
-    fy_list_init(&chan->receivers);
-    fy_list_init(&chan->senders);
+    fy_list_init(&chan->parked);
 }
 
 /* Parks until a case can go on, does it, and returns its index; FY_SELECT_TIMED_OUT when the

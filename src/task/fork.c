@@ -78,8 +78,8 @@ static void run_forked(struct fy_link *hooks)
     FY_LIST_EACH_SAFE(link, hooks)
     {
         struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
-        if (hook->forked != NULL) {
-            hook->forked(hook);
+        if (hook->kind->forked != NULL) {
+            hook->kind->forked(hook);
         }
     }
 }
@@ -95,7 +95,7 @@ static void close_lost(struct fy_sched *sched)
     }
     while ((link = fy_list_pop_front(&sched->exit_hooks)) != NULL) {
         struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
-        hook->run(hook);
+        hook->kind->run(hook);
     }
     run_forked(&sched->leftovers);
     while (sched->timers.first != NULL) {

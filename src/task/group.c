@@ -120,6 +120,8 @@ static void discard_in_child(struct fy_exit_hook *hook)
     }
 }
 
+static const struct fy_exit_kind lost_member = {.run = discard_member, .forked = discard_in_child};
+
 FERRY_API int(ferry_group_go)(ferry_group *group, void (*fn)(void *arg), void *arg)
 {
     return ferry_group_go_at(NULL, 0, group, fn, arg);
@@ -137,10 +139,7 @@ FERRY_API int ferry_group_go_at(const char *file, int line, ferry_group *group,
         errno = ENOMEM;
         return -1;
     }
-    *member = (struct member){.group = group,
-                              .fn = fn,
-                              .arg = arg,
-                              .exit = {.run = discard_member, .forked = discard_in_child}};
+    *member = (struct member){.group = group, .fn = fn, .arg = arg, .exit.kind = &lost_member};
     struct fy_task *task = NULL;
     fy_exceptions_look();
     struct fy_sched *sched = fy_enter();
@@ -182,6 +181,9 @@ static void stop_waiting_in_child(struct fy_exit_hook *hook)
     }
 }
 
+static const struct fy_exit_kind lost_waiter = {.run = stop_waiting,
+                                                .forked = stop_waiting_in_child};
+
 FERRY_API void ferry_group_wait(ferry_group *group)
 {
     struct fy_sched *sched = group != NULL ? fy_enter() : NULL;
@@ -192,7 +194,7 @@ FERRY_API void ferry_group_wait(ferry_group *group)
                             .task = fy_self(),
                             .sched = sched,
                             .group = group,
-                            .exit = {.run = stop_waiting, .forked = stop_waiting_in_child}};
+                            .exit.kind = &lost_waiter};
     pthread_mutex_lock(lock_of(group));
     bool wait = group->running > 0;
     if (wait) {

@@ -71,8 +71,8 @@ static void leave(struct fy_sched *sched)
         FY_LIST_EACH_SAFE(link, &sched->exit_hooks)
         {
             struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
-            if (hook->outlive != NULL) {
-                (void)hook->outlive(hook);
+            if (hook->kind->outlive != NULL) {
+                (void)hook->kind->outlive(hook);
             }
         }
     }
@@ -82,7 +82,7 @@ static void leave(struct fy_sched *sched)
 
 static bool is_settling(const struct fy_exit_hook *hook)
 {
-    return hook->settle != NULL && hook->settles(hook);
+    return hook->kind->settle != NULL && hook->kind->settles(hook);
 }
 
 static void run_hooks_but_settling(struct fy_link *hooks)
@@ -95,7 +95,7 @@ static void run_hooks_but_settling(struct fy_link *hooks)
             continue;
         }
         fy_list_remove(link);
-        hook->run(hook);
+        hook->kind->run(hook);
         link = hooks->next; /* others may have gone with it */
     }
 }
@@ -107,7 +107,7 @@ static bool settle_one(struct fy_link *hooks, int64_t deadline)
     {
         struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
         if (is_settling(hook)) {
-            return hook->settle(hook, deadline);
+            return hook->kind->settle(hook, deadline);
         }
     }
     return false;

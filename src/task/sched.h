@@ -84,11 +84,18 @@ struct fy_post {
     void (*run)(struct fy_post *post);
 };
 
+struct fy_exit_kind;
+
 /* Something to be done when the scheduler's thread ends: in sched->exit_hooks, closed (a
  * connection, a dial); in sched->farewells and sched->leftovers, let go, because the task that held it
  * is discarded. */
 struct fy_exit_hook {
     struct fy_link link;
+    const struct fy_exit_kind *kind;
+};
+
+/* What that is. */
+struct fy_exit_kind {
     void (*run)(struct fy_exit_hook *hook);
     /* In sched->exit_hooks, tried before: moves what the hook belongs to from the thread's scheduler
      * into the running one, the harbour, under the locks of both. False: it cannot, and run is

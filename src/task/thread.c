@@ -101,7 +101,7 @@ static void run_hooks(struct fy_link *hooks)
     struct fy_link *link;
     while ((link = fy_list_pop_front(hooks)) != NULL) {
         struct fy_exit_hook *hook = FY_CONTAINER(link, struct fy_exit_hook, link);
-        hook->run(hook);
+        hook->kind->run(hook);
     }
 }
 

@@ -62,13 +62,13 @@ static struct fy_timer *merge_siblings(struct fy_timer *sibling)
 void fy_timer_arm(struct fy_timers *timers, struct fy_timer *timer, int64_t when,
                   void (*fire)(struct fy_timer *timer))
 {
-    *timer = (struct fy_timer){.when = when, .fire = fire, .armed = true};
+    *timer = (struct fy_timer){.when = when, .fire = fire};
     timers->first = merge(timers->first, timer);
 }
 
 void fy_timer_take_out(struct fy_timers *timers, struct fy_timer *timer)
 {
-    timer->armed = false;
+    timer->fire = NULL;
     struct fy_timer *children = merge_siblings(timer->child);
     if (timer == timers->first) {
         timers->first = children;
@@ -89,7 +89,8 @@ void fy_timers_fire(struct fy_timers *timers, int64_t now)
 {
     struct fy_timer *timer;
     while ((timer = timers->first) != NULL && timer->when <= now) {
-        fy_timer_disarm(timers, timer);
-        timer->fire(timer);
+        void (*fire)(struct fy_timer * timer) = timer->fire;
+        fy_timer_take_out(timers, timer);
+        fire(timer);
     }
 }

@@ -7,12 +7,13 @@
 #define FY_TASK_TIMER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+/* Zero-filled is not armed. */
 struct fy_timer {
-    bool armed;   /* first, since most are only asked for that */
-    int64_t when; /* fy_now() time */
-    void (*fire)(struct fy_timer *timer);
+    void (*fire)(struct fy_timer *timer); /* NULL: not armed */
+    int64_t when;                         /* fy_now() time */
     /* Of the pairing heap: the first child, the siblings (prev of a first child is its parent). */
     struct fy_timer *child, *next, *prev;
 };
@@ -21,6 +22,11 @@ struct fy_timer {
 struct fy_timers {
     struct fy_timer *first; /* the nearest; NULL: none */
 };
+
+static inline bool fy_timer_armed(const struct fy_timer *timer)
+{
+    return timer->fire != NULL;
+}
 
 /* Arms a timer that is not armed. */
 void fy_timer_arm(struct fy_timers *timers, struct fy_timer *timer, int64_t when,
@@ -32,7 +38,7 @@ void fy_timer_take_out(struct fy_timers *timers, struct fy_timer *timer);
 /* Disarms it; fine if it is not armed. */
 static inline void fy_timer_disarm(struct fy_timers *timers, struct fy_timer *timer)
 {
-    if (timer->armed) {
+    if (fy_timer_armed(timer)) {
         fy_timer_take_out(timers, timer);
     }
 }

@@ -45,6 +45,8 @@ static void job_lost(struct fy_exit_hook *hook)
     job_free(job);
 }
 
+static const struct fy_exit_kind lost_job = {.run = job_lost};
+
 /* The thread ends. A dial function of the user's may never come back: its place is freed now. */
 static void job_exit(struct fy_exit_hook *hook)
 {
@@ -53,8 +55,7 @@ static void job_exit(struct fy_exit_hook *hook)
     job->place_lost = true;
     fy_want_dial_over(job->want);
     fy_pool_free_place(job->transport, job->host);
-    hook->run = job_lost;
-    hook->forked = NULL;
+    hook->kind = &lost_job;
     fy_list_push_front(&fy_sched_running()->leftovers, &hook->link);
 }
 
@@ -82,6 +83,9 @@ static void job_in_child(struct fy_exit_hook *hook)
     fy_list_remove(&hook->link);
     job_exit(hook);
 }
+
+static const struct fy_exit_kind ending_job = {
+    .run = job_exit, .settle = job_settle, .settles = job_settles, .forked = job_in_child};
 
 /* Whether the want still has use for the connection of its own dial. */
 static bool want_deliver(struct fy_want *want, struct fy_persist_conn *conn)
@@ -301,9 +305,6 @@ void fy_dial_start(struct fy_want *want)
     FY_HOST_COUNT(job->counts, dials);
     task->describe = describe_dial;
     want->dial = job;
-    job->exit.run = job_exit;
-    job->exit.settle = job_settle;
-    job->exit.settles = job_settles;
-    job->exit.forked = job_in_child;
+    job->exit.kind = &ending_job;
     fy_list_push_front(&fy_sched_running()->exit_hooks, &job->exit.link);
 }

@@ -46,8 +46,11 @@ enum fy_body_fate {
     FY_FATE_DRAIN   /* likewise, and the read loop is to read on */
 };
 
+/* With many connections it has left the processor's caches whenever it is needed again: so its fields
+ * leave no gaps. */
 struct fy_exchange {
     int holds;
+    unsigned process;       /* fy_fork_count() when it was made: it is counted there */
     struct fy_sched *sched; /* where it was made, and is let go */
     /* In sched->leftovers while a task waits in the round trip; then in sched->farewells, until the
      * request is written. */
@@ -57,49 +60,47 @@ struct fy_exchange {
     ferry_transport *transport;
     struct fy_host_counts *counts;   /* the host's, once there is a connection */
     int64_t handed_over, first_byte; /* sched->now when the request was, and when it was there */
-    unsigned process;                /* fy_fork_count() when it was made: it is counted there */
     struct fy_route route;           /* chosen before there is a connection */
     void (*put_trace)(void *arg, int put_result); /* the request may be gone by then; NULL: none */
     void *trace_arg;
-    bool trip_over;   /* the send has returned, or is about to: it will not be tried again */
-    bool body_told;   /* by the write loop, which comes last, that this is done with it */
-    bool close_asked; /* the request goes out with "Connection: close" */
-    bool raw;         /* the body's reader is given the chunks' lines, too */
-    bool decodes;     /* it goes out with ferry's own Accept-Encoding; what comes is decoded */
+    bool trip_over;    /* the send has returned, or is about to: it will not be tried again */
+    bool body_told;    /* by the write loop, which comes last, that this is done with it */
+    bool close_asked;  /* the request goes out with "Connection: close" */
+    bool raw;          /* the body's reader is given the chunks' lines, too */
+    bool decodes;      /* it goes out with ferry's own Accept-Encoding; what comes is decoded */
+    bool cancel_begun; /* cancel is valid */
 
     /* The request's way out. */
-    enum fy_write_state write_state;
     bool nothing_written;
-    char *body_buffer;     /* from malloc(), while the body's reader is asked for it; else NULL */
     bool expects_continue; /* Expect: 100-continue; go_on tells */
+    enum fy_write_state write_state;
+    enum fy_trip_failure failure; /* valid with read_error */
+    char *body_buffer; /* from malloc(), while the body's reader is asked for it; else NULL */
 
     /* The response's way in. */
-    ferry_response *delivered;    /* what is sent there, until the request's task runs and has it */
-    enum fy_trip_failure failure; /* valid with read_error */
-    bool answer_comes; /* a response without a body is about to be delivered, come what may */
-
-    bool cancel_begun; /* cancel is valid */
+    ferry_response *delivered; /* what is sent there, until the request's task runs and has it */
 
     /* The body, once the response is delivered. */
     ferry_response *res; /* NULL before and after */
     struct fy_framing framing;
     int64_t left;           /* of a body by length; of the current chunk */
-    bool chunk_end_due;     /* a chunk's data is over and its CRLF not yet taken */
-    bool last_chunk;        /* the trailer section comes next */
-    bool body_over;         /* a chunked body has been taken to its very end */
     struct fy_buffer lines; /* of chunks, taken and not yet given to the reader of a raw body */
     size_t lines_given;     /* ... of these */
     int64_t line_excess;    /* bytes of chunk lines beyond what the data they announced excuses */
     int64_t drained;        /* bytes read on after the close */
-    int trailer_fields;
     size_t trailer_bytes;
-    bool reading;                  /* a task is in a read of it */
+    int trailer_fields;
+    enum fy_body_fate fate;
     struct fy_timer abandon_timer; /* looks whether anybody still reads it */
     bool abandon_watched;          /* the timer is armed, or has gone off */
     bool abandoned;                /* nobody did */
-    bool entrusted; /* closed on another thread: the monitor looks, until it is over */
-    enum fy_body_fate fate;
-    bool may_end; /* the monitor looks whether the cancel or the deadline has ended it */
+    bool answer_comes;  /* a response without a body is about to be delivered, come what may */
+    bool chunk_end_due; /* a chunk's data is over and its CRLF not yet taken */
+    bool last_chunk;    /* the trailer section comes next */
+    bool body_over;     /* a chunked body has been taken to its very end */
+    bool reading;       /* a task is in a read of it */
+    bool entrusted;     /* closed on another thread: the monitor looks, until it is over */
+    bool may_end;       /* the monitor looks whether the cancel or the deadline has ended it */
 
     /* What follows is not zeroed: each channel is made, and all else is valid only as it says. */
     struct fy_chan written;      /* closed when the write loop is done with the request, whatever

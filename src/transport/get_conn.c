@@ -128,6 +128,8 @@ static void want_in_child(struct fy_exit_hook *hook)
     give_place_back(want);
 }
 
+static const struct fy_exit_kind lost_want = {.run = want_exit, .forked = want_in_child};
+
 static struct fy_want *want_new(ferry_transport *transport, ferry_request *req,
                                 const struct fy_route *route)
 {
@@ -143,8 +145,7 @@ static struct fy_want *want_new(ferry_transport *transport, ferry_request *req,
     want->sched = fy_sched_running();
     want->post.run = run_granted;
     want->promise.run = run_promise;
-    want->exit.run = want_exit;
-    want->exit.forked = want_in_child;
+    want->exit.kind = &lost_want;
     fy_list_init(&want->waiter_link);
     fy_list_init(&want->queue_link);
     fy_chan_init(&want->ready, want->ready_place, 1);

@@ -77,6 +77,9 @@ static void close_in_child(struct fy_exit_hook *hook)
 
 static bool outlive_thread(struct fy_exit_hook *hook);
 
+static const struct fy_exit_kind open_conn = {
+    .run = close_with_thread, .outlive = outlive_thread, .forked = close_in_child};
+
 static struct fy_persist_conn *conn_alloc(ferry_transport *transport, struct fy_host *host,
                                           struct fy_stream *stream, struct fy_tls_info *tls,
                                           const struct fy_route *route)
@@ -162,9 +165,7 @@ struct fy_persist_conn *fy_persist_conn_new(ferry_transport *transport, struct f
     }
     FY_HOST_COUNT(conn->counts, connections);
     conn->read_task->describe = fy_persist_conn_describe;
-    conn->exit.run = close_with_thread;
-    conn->exit.outlive = outlive_thread;
-    conn->exit.forked = close_in_child;
+    conn->exit.kind = &open_conn;
     settle_here(conn, fy_now());
     return conn;
 
@@ -250,6 +251,8 @@ static void loops_lost(struct fy_exit_hook *hook)
     fy_persist_conn_release(conn);
 }
 
+static const struct fy_exit_kind closed_conn = {.run = loops_lost};
+
 void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure failure,
                            const ferry_error *why)
 {
@@ -260,7 +263,7 @@ void fy_persist_conn_close(struct fy_persist_conn *conn, enum fy_trip_failure fa
     conn->why = keep(why);
     conn->why_failure = failure;
     FY_HOST_COUNT_DOWN(conn->counts, connections);
-    conn->exit.run = loops_lost;
+    conn->exit.kind = &closed_conn;
     fy_list_remove(&conn->exit.link);
     fy_list_push_front(&conn->sched->leftovers, &conn->exit.link);
     fy_timer_disarm(&conn->sched->timers, &conn->idle_timer);

@@ -19,8 +19,10 @@
 #include "transport/exchange.h"
 #include "transport/transport.h"
 
+/* As an exchange, without gaps. */
 struct fy_persist_conn {
     int holds;                  /* each loop's, each exchange's, the pool's while idle */
+    int expected;               /* exchanges handed over whose response has not been read */
     ferry_transport *transport; /* a hold */
     struct fy_host *host;
     struct fy_host_counts *counts; /* the host's; outlives it */
@@ -44,12 +46,14 @@ struct fy_persist_conn {
     struct fy_exchange *serving; /* the one that was handed over last, until the read loop is done
                                     with it; NULL: none. No hold */
     struct fy_exchange *being_written, *being_read; /* by its loops, which hold them; NULL: none */
+    uint64_t requests;                              /* handed over */
+    uint64_t bytes_written;
+    const ferry_error *why; /* once closed: from malloc(), or static when there is no memory */
+    enum fy_trip_failure why_failure; /* likewise: what it means for a request that was on it */
+    bool is_closed;
     bool body_is_open; /* being_read's response is delivered, and its body's fate not known */
-    uint64_t requests; /* handed over */
-    int expected;      /* exchanges handed over whose response has not been read */
     bool reused;       /* has served a request before the present one */
     bool saw_end;      /* the peer has closed its side */
-    uint64_t bytes_written;
     bool read_loop_over, write_loop_over;
     bool in_user_function; /* the write loop is in a request's body reader */
     /* The read loop is in a request's put_idle_conn: by then the connection may serve another. */
@@ -59,18 +63,15 @@ struct fy_persist_conn {
     /* The system is still to be asked to probe the peer: when the connection is kept, or has lived for
      * as long as a peer may be silent. One that serves a single request at once needs none. */
     bool probes_due;
-    bool is_closed;
-    const ferry_error *why; /* once closed: from malloc(), or static when there is no memory */
-    enum fy_trip_failure why_failure; /* likewise: what it means for a request that was on it */
 
     /* The pool's: under pool.lock. */
-    struct fy_link idle_link, lru_link;
     bool is_idle;
     bool rests;         /* idle, and both loops are parked: another thread may take it */
     bool is_fetched;    /* another thread's request has it, and comes for it */
     bool drains;        /* a closed body is being read on */
-    int64_t idle_since; /* fy_now() */
     bool counted;       /* it takes one of its host's places */
+    int64_t idle_since; /* fy_now() */
+    struct fy_link idle_link, lru_link;
 
     struct fy_timer idle_timer; /* looks whether it has been idle too long; not moved at each use */
     /* Closes it with its thread, unless it is idle. Once it is closed: in sched->leftovers, for what

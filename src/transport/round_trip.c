@@ -81,6 +81,8 @@ static void let_request_go(struct fy_exit_hook *hook)
     exchange->req->writing = NULL;
 }
 
+static const struct fy_exit_kind lost_writing = {.run = let_request_go};
+
 /* The thread has ended, and with it the task that waited: what it held is let go here. */
 static void let_go(struct fy_exit_hook *hook)
 {
@@ -91,6 +93,8 @@ static void let_go(struct fy_exit_hook *hook)
     fy_exchange_close_delivered(exchange);
     fy_exchange_release(exchange);
 }
+
+static const struct fy_exit_kind lost_trip = {.run = let_go};
 
 /* A request to switch protocols (RFC 9110 section 7.8). If the server does, the connection is never
  * kept, and "Connection: upgrade, close" would take back what it asks for. */
@@ -104,7 +108,7 @@ static struct fy_exchange *exchange_for(ferry_transport *transport, ferry_reques
 {
     struct fy_exchange *exchange = fy_exchange_new(transport, req);
     if (exchange != NULL) {
-        exchange->leftover.run = let_go;
+        exchange->leftover.kind = &lost_trip;
         fy_list_push_front(&fy_sched_running()->leftovers, &exchange->leftover.link);
         exchange->close_asked =
             req->close || (transport->set.disable_keep_alives && !asks_for_upgrade(req));
@@ -195,7 +199,7 @@ static void end(struct fy_exchange *exchange)
     if (exchange->req->writing != &exchange->written) {
         fy_exchange_body_done(exchange->req);
     } else {
-        exchange->leftover.run = let_request_go;
+        exchange->leftover.kind = &lost_writing;
         fy_list_push_front(&exchange->sched->farewells, &exchange->leftover.link);
     }
 }

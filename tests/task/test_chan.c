@@ -41,7 +41,7 @@ static void begin(void (*fn)(void *arg), struct one *one, struct fy_chan *chan, 
 
 static bool queues_are_empty(struct fy_chan *chan)
 {
-    return fy_list_empty(&chan->receivers) && fy_list_empty(&chan->senders);
+    return fy_list_empty(&chan->parked);
 }
 
 /* ------------------------------------------------------------------------ sending and receiving */

@@ -204,7 +204,7 @@ static bool agree(void)
     }
     for (int i = 0; i < CHANNELS; i++) {
         good = CHECK_INT(chans[i].count, models[i].count) && good;
-        queued += queue_length(&chans[i].receivers) + queue_length(&chans[i].senders);
+        queued += queue_length(&chans[i].parked);
     }
     return CHECK_INT(queued, offered) && good;
 }

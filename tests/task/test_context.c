@@ -143,11 +143,11 @@ static void a_negative_time_is_none(void)
     struct fy_cancel cancel;
     check_enter();
     fy_cancel_begin(&cancel, context, FY_NEVER, "");
-    CHECK(!cancel.timer.armed);
+    CHECK(!fy_timer_armed(&cancel.timer));
     fy_cancel_end(&cancel);
     int64_t deadline = fy_after_ms(1000000);
     fy_cancel_begin(&cancel, context, deadline, "");
-    CHECK(cancel.timer.armed);
+    CHECK(fy_timer_armed(&cancel.timer));
     CHECK_INT(cancel.timer.when, deadline);
     CHECK_INT(cancel.code, 0);
     fy_cancel_end(&cancel);

@@ -296,6 +296,8 @@ static void close_connection(struct fy_exit_hook *hook)
     fy_chan_close(&FY_CONTAINER(hook, struct connection, exit)->closed);
 }
 
+static const struct fy_exit_kind open_connection = {.run = close_connection};
+
 static void first_loop(void *arg)
 {
     struct connection *connection = arg;
@@ -317,7 +319,7 @@ static void *leave_connection(void *arg)
     struct fy_sched *sched = check_enter();
     fy_chan_init(&connection->closed, NULL, 0);
     fy_chan_init(&connection->handed, NULL, 0);
-    connection->exit.run = close_connection;
+    connection->exit.kind = &open_connection;
     fy_list_push_front(&sched->exit_hooks, &connection->exit.link);
     check_spawn(second_loop, connection);
     check_spawn(first_loop, connection);
@@ -353,12 +355,13 @@ static bool settles(const struct fy_exit_hook *hook)
     return true;
 }
 
+static const struct fy_exit_kind unsettled = {.settle = settle_and_vanish, .settles = settles};
+
 static void *leave_unsettled(void *arg)
 {
     struct fy_exit_hook *hook = arg;
     struct fy_sched *sched = check_enter();
-    hook->settle = settle_and_vanish;
-    hook->settles = settles;
+    hook->kind = &unsettled;
     fy_list_push_front(&sched->exit_hooks, &hook->link);
     fy_leave();
     return NULL;
@@ -366,9 +369,9 @@ static void *leave_unsettled(void *arg)
 
 static void what_settles_too_late_is_not_touched_again(void)
 {
-    struct fy_exit_hook hook = {.run = NULL};
+    struct fy_exit_hook hook;
     run_threads(1, leave_unsettled, &hook);
-    CHECK(hook.settle == NULL);
+    CHECK(hook.kind == NULL);
 }
 
 static void sleep_until_due(void *arg)
@@ -393,7 +396,7 @@ static void *leave_both(void *arg)
     struct connection *connection = arg;
     struct fy_sched *sched = check_enter();
     fy_chan_init(&connection->closed, NULL, 0);
-    connection->exit.run = close_connection;
+    connection->exit.kind = &open_connection;
     fy_list_push_front(&sched->exit_hooks, &connection->exit.link);
     check_spawn(end_slowly, connection);
     fy_leave();

@@ -50,7 +50,7 @@ static int64_t now, last_fired;
 
 static void fired(struct fy_timer *timer)
 {
-    CHECK(!timer->armed);
+    CHECK(!fy_timer_armed(timer));
     CHECK(timer->when <= now);
     CHECK(timer->when >= last_fired);
     CHECK_INT(timer->when, timers[sorted[0]].when);
@@ -72,10 +72,10 @@ static void heap_agrees_with_a_sorted_array(void)
             now += check_random(&random) % 300;
             last_fired = INT64_MIN;
             fy_timers_fire(&heap, now);
-        } else if (timers[index].armed) {
+        } else if (fy_timer_armed(&timers[index])) {
             sorted_remove(index);
             fy_timer_disarm(&heap, &timers[index]);
-            CHECK(!timers[index].armed);
+            CHECK(!fy_timer_armed(&timers[index]));
         } else if (choice < 70) {
             fy_timer_arm(&heap, &timers[index], now + check_random(&random) % 1000, fired);
             sorted_insert(index);
@@ -148,7 +148,7 @@ static void only_what_is_due_fires(void)
     CHECK_INT(count_fired, 5);
     CHECK_INT(heap.first->when, 50);
     for (int i = 9; i >= 5; i--) {
-        CHECK(some[i].armed);
+        CHECK(fy_timer_armed(&some[i]));
         fy_timer_disarm(&heap, &some[i]);
     }
     CHECK(heap.first == NULL);
