@@ -19,21 +19,19 @@
 
 void fy_hops_begin(struct fy_hops *hops, ferry_request *req)
 {
-    memset(hops, 0, offsetof(struct fy_hops, secure_first));
-    hops->secure_first.block = NULL;
-    hops->req = req;
-    hops->body_done = req->body.done;
+    *hops = (struct fy_hops){.req = req, .body_done = req->body.done};
     req->body.done = NULL;
 }
 
 const ferry_request *fy_hops_first(const struct fy_hops *hops)
 {
-    return hops->changed ? &hops->first : hops->req;
+    return hops->first != NULL ? &hops->first->request : hops->req;
 }
 
 const struct fy_url *fy_hops_site(const struct fy_hops *hops)
 {
-    return hops->secure_first.block != NULL ? &hops->secure_first : &fy_hops_first(hops)->url;
+    return hops->first != NULL && hops->first->secure.block != NULL ? &hops->first->secure
+                                                                    : &fy_hops_first(hops)->url;
 }
 
 /* A server may answer before it has read the request. The write loop is then still at the body,
@@ -78,7 +76,7 @@ static void restore_first(struct fy_hops *hops)
     struct ferry_request last = *req;
     drop_own(hops);
     free(last.own_body);
-    *req = hops->first;
+    *req = hops->first->request;
     req->writing = last.writing;
     req->written_on = last.written_on;
     req->trailer = last.trailer; /* went along, and may have been changed on the way */
@@ -87,12 +85,17 @@ static void restore_first(struct fy_hops *hops)
     if (entered) {
         fy_leave();
     }
+    if (hops->first->secure.block != NULL) {
+        fy_url_free(&hops->first->secure);
+    }
+    free(hops->first);
+    hops->first = NULL;
 }
 
 void fy_hops_end(struct fy_hops *hops)
 {
     const ferry_request *req = hops->req;
-    if (hops->changed) {
+    if (hops->first != NULL) {
         if (req->body.kind == FY_REQUEST_NO_BODY || req->own_body != NULL) {
             await_writing(hops); /* only a head; else it would go on with the first one's body */
         }
@@ -102,9 +105,6 @@ void fy_hops_end(struct fy_hops *hops)
     if (hops->cookies_known || hops->hop_cookies_known) {
         fy_buffer_free(&hops->cookies);
         fy_buffer_free(&hops->hop_cookies);
-    }
-    if (hops->secure_first.block != NULL) {
-        fy_url_free(&hops->secure_first);
     }
 }
 
@@ -127,7 +127,7 @@ static bool goes_along(const struct fy_hops *hops, const struct fy_field *field,
 static int copy_fields(struct fy_hops *hops, bool with_body, bool keeps_host, ferry_error *err)
 {
     ferry_request *req = hops->req;
-    const struct fy_header *from = &hops->first.header;
+    const struct fy_header *from = &hops->first->request.header;
     req->arena = (struct fy_arena){0};
     req->header = (struct fy_header){0};
     req->stale = 0;
@@ -169,19 +169,22 @@ static void note_cookies(struct fy_hops *hops)
 int fy_hops_own(struct fy_hops *hops, ferry_error *err)
 {
     ferry_request *req = hops->req;
-    if (hops->changed) {
+    if (hops->first != NULL) {
         return 0;
     }
+    struct fy_first *first = malloc(sizeof *first);
     char *target = req->target != NULL ? strdup(req->target) : NULL;
     struct fy_url url = {0};
     note_cookies(hops);
-    if ((req->target != NULL && target == NULL) || hops->cookies.failed ||
+    if (first == NULL || (req->target != NULL && target == NULL) || hops->cookies.failed ||
         fy_url_copy(&url, &req->url) != 0) {
+        free(first);
         free(target);
         return fy_fail_memory(err);
     }
-    hops->first = *req;
-    hops->changed = true;
+    first->request = *req;
+    first->secure.block = NULL;
+    hops->first = first;
     req->own_body = NULL; /* the first one's: who gives the hop another does not free that */
     req->target = target;
     req->url = url;
@@ -219,11 +222,11 @@ int fy_hops_secure(struct fy_hops *hops, ferry_hsts *hsts, ferry_error *err)
     if (!fy_hsts_wants_tls(hsts, &hops->req->url, (int64_t)time(NULL))) {
         return 0;
     }
-    if (fy_url_over_tls(&hops->secure_first, &hops->req->url, err) != 0 ||
-        fy_hops_own(hops, err) != 0) {
+    if (fy_hops_own(hops, err) != 0 ||
+        fy_url_over_tls(&hops->first->secure, &hops->req->url, err) != 0) {
         return -1;
     }
-    if (fy_url_copy(&url, &hops->secure_first) != 0) {
+    if (fy_url_copy(&url, &hops->first->secure) != 0) {
         return fy_fail_memory(err);
     }
     fy_url_free(&hops->req->url);
@@ -251,7 +254,7 @@ int fy_hops_add_cookies(struct fy_hops *hops, ferry_cookie_jar *jar, ferry_error
     if (failed == 0 && fy_cookie_jar_get(jar, &hops->req->url, (int64_t)time(NULL), &jars) != 0) {
         failed = fy_fail_memory(err);
     }
-    if (failed == 0 && (jars.len > 0 || hops->changed || hops->hop_cookies_fewer)) {
+    if (failed == 0 && (jars.len > 0 || hops->first != NULL || hops->hop_cookies_fewer)) {
         fy_buffer_append(&all, hops->hop_cookies.bytes, hops->hop_cookies.len);
         fy_buffer_append_text(&all, all.len > 0 && jars.len > 0 ? "; " : "");
         fy_buffer_append(&all, jars.bytes, jars.len);
@@ -354,7 +357,7 @@ bool fy_hops_may_repeat(const struct fy_hops *hops)
 static bool keeps_own_host(const struct fy_hops *hops, const struct fy_url *next,
                            const char *location)
 {
-    const char *own = fy_header_get(&hops->first.header, "Host");
+    const char *own = fy_header_get(&hops->first->request.header, "Host");
     const char *sent = fy_header_get(&hops->req->header, "Host");
     return own != NULL && sent != NULL && strcmp(own, sent) == 0 &&
            fy_redirect_keeps_host(&hops->req->url, next, location);
@@ -391,7 +394,7 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
     if (fy_hops_own(hops, err) != 0) {
         goto fail;
     }
-    const char *own_referer = fy_header_get(&hops->first.header, "Referer");
+    const char *own_referer = fy_header_get(&hops->first->request.header, "Referer");
     referer = fy_redirect_referer(&req->url, &url, own_referer);
     referer_text = referer != NULL ? strdup(referer) : NULL;
     if (referer != NULL && referer_text == NULL) {
@@ -409,7 +412,7 @@ int fy_hops_next(struct fy_hops *hops, const struct fy_redirect *redirect, const
     hops->hop_cookies_fewer = false;
     hops->lent = false;
     hops->lent_before = false;
-    req->no_authorization = hops->first.no_authorization;
+    req->no_authorization = hops->first->request.no_authorization;
     if (copy_fields(hops, redirect->with_body, keeps_host, err) != 0) {
         free(referer_text);
         return -1;
@@ -435,7 +438,7 @@ void fy_hops_put_body(struct fy_hops *hops, bool with_body)
     free(req->own_body);
     req->own_body = NULL;
     if (with_body) {
-        req->body = hops->first.body;
+        req->body = hops->first->request.body;
         req->body_read = hops->body_read;
     } else {
         req->body.kind = FY_REQUEST_NO_BODY;

@@ -14,10 +14,20 @@
 #include "client/redirect.h"
 #include "http/request.h"
 
-/* Made by fy_hops_begin(). All of the sending task's. */
+/* What the caller has sent, while the request carries a hop that is another. */
+struct fy_first {
+    struct ferry_request request;
+    struct fy_url
+        secure; /* its URL with https in its place, where hsts asked for that; else its block
+                             is NULL, and nothing else of it valid */
+};
+
+/* Made by fy_hops_begin(). All of the sending task's, and on its stack: so what most sends have no need of,
+ * being one hop, is allocated. */
 struct fy_hops {
     ferry_request *req;
-    bool changed;      /* req's method, URL and fields are a hop's own, to be freed at the end */
+    /* Once req's method, URL and fields are a hop's own, to be freed at the end. NULL: they are not. */
+    struct fy_first *first;
     bool secrets_gone; /* a hop led away from the first site: what was meant for it stays behind
                           from then on, even if a later hop leads back */
     bool body_read;    /* of the first request's body, by a hop */
@@ -32,10 +42,6 @@ struct fy_hops {
     bool hop_cookies_known;
     bool hop_cookies_fewer;       /* some have been taken out since */
     void (*body_done)(void *arg); /* taken out of the body until the last hop */
-    /* From here on nothing is zeroed: most requests have one hop. */
-    struct fy_url secure_first; /* the first URL with https in its place, where hsts asked for that;
-                                   else its block is NULL, and nothing else of it valid */
-    struct ferry_request first; /* as the caller made it; valid once changed */
 };
 
 void fy_hops_begin(struct fy_hops *hops, ferry_request *req);

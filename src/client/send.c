@@ -222,10 +222,18 @@ static FY_SELDOM void explain(const struct fy_hops *hops, const ferry_error *cau
                     hops->req->url.shown);
 }
 
-FERRY_API ferry_response *ferry_client_do_at(ferry_client *client, ferry_request *req,
-                                             ferry_error *err, const char *file, int line)
+/* Never sent. Whose body it is is told that it is not needed. */
+static FY_SELDOM void refuse(ferry_request *req, ferry_error *err)
 {
-    err = FY_ERROR(err);
+    struct fy_hops hops;
+    *err = req->refused;
+    fy_hops_begin(&hops, req);
+    fy_hops_end(&hops);
+}
+
+static ferry_response *send_request(ferry_client *client, ferry_request *req, ferry_error *err,
+                                    const char *file, int line)
+{
     client = client != NULL ? client : ferry_default_client();
     if (client == NULL) {
         fy_fail_memory(err);
@@ -235,11 +243,8 @@ FERRY_API ferry_response *ferry_client_do_at(ferry_client *client, ferry_request
         fy_fail_without_request(err);
         return NULL;
     }
-    struct fy_hops hops;
     if (req->refused.code != 0) {
-        *err = req->refused;
-        fy_hops_begin(&hops, req);
-        fy_hops_end(&hops); /* whose body it is is told that it is not needed */
+        refuse(req, err);
         return NULL;
     }
     struct fy_send outer = req->send;
@@ -249,6 +254,7 @@ FERRY_API ferry_response *ferry_client_do_at(ferry_client *client, ferry_request
     req->send.user_agent = client->user_agent;
     req->send.file = file;
     req->send.line = line;
+    struct fy_hops hops;
     fy_hops_begin(&hops, req);
     ferry_response *res = NULL;
     if (cause.code == FERRY_OK) {
@@ -262,6 +268,20 @@ FERRY_API ferry_response *ferry_client_do_at(ferry_client *client, ferry_request
     fy_hops_end(&hops);
     req->send = outer;
     return res;
+}
+
+static FY_SELDOM ferry_response *send_unexplained(ferry_client *client, ferry_request *req,
+                                                  const char *file, int line)
+{
+    ferry_error unwanted;
+    return send_request(client, req, &unwanted, file, line);
+}
+
+FERRY_API ferry_response *ferry_client_do_at(ferry_client *client, ferry_request *req,
+                                             ferry_error *err, const char *file, int line)
+{
+    return err != NULL ? send_request(client, req, err, file, line)
+                       : send_unexplained(client, req, file, line);
 }
 
 FERRY_API ferry_response *(ferry_client_do)(ferry_client *client, ferry_request *req,

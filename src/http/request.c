@@ -65,6 +65,7 @@ ferry_request *ferry_request_new(const char *method, const char *url, ferry_erro
         return NULL;
     }
     memset(req, 0, offsetof(struct ferry_request, url));
+    req->trace.size = 0;
     req->refused.code = FERRY_OK;
     req->method = memcpy(req + 1, method, method_len + 1);
     if (is_plain) {

@@ -78,8 +78,6 @@ struct ferry_request {
     bool raw_body;      /* of its response: with the chunks' lines, and encoded */
     bool close; /* asked for by the setter or by "Connection: close", whichever spoke last */
     ferry_context *context; /* borrowed; NULL: none */
-    ferry_trace trace;      /* zero-filled: none */
-    void *trace_arg;
     struct fy_send send;
     bool body_read;    /* the reader has been called since it was set or rewound */
     bool handed_begun; /* a round tripper has read of the body in this round trip */
@@ -89,8 +87,10 @@ struct ferry_request {
     struct fy_chan *_Atomic writing;
     struct fy_sched *written_on;
 
-    /* Not zeroed with the others when it is made. */
+    /* Not zeroed with the others when it is made, and for the most part never touched. */
     struct fy_url url;
+    ferry_trace trace; /* its size 0: there is none, and nothing else of it valid */
+    void *trace_arg;
     ferry_error refused; /* the first setter that refused; reported by the send. Code 0: none */
 };
 

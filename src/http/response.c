@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/seldom.h"
 #include "task/clock.h"
 #include "task/sched.h"
 
@@ -286,9 +287,8 @@ ssize_t fy_response_move_body(ferry_response *res, int pipe, size_t len, ferry_e
     return res->ops->move != NULL ? take_body(res, NULL, pipe, len, err) : FY_MOVE_NOT;
 }
 
-FERRY_API ssize_t ferry_response_read(ferry_response *res, void *buf, size_t len, ferry_error *err)
+static ssize_t read_some(ferry_response *res, void *buf, size_t len, ferry_error *err)
 {
-    err = FY_ERROR(err);
     if (fy_response_begin_use(res, err) == NULL) {
         return -1;
     }
@@ -296,6 +296,17 @@ FERRY_API ssize_t ferry_response_read(ferry_response *res, void *buf, size_t len
                                           : fy_fail_null(err, "a buffer");
     fy_response_end_use(res);
     return got;
+}
+
+static FY_SELDOM ssize_t read_unexplained(ferry_response *res, void *buf, size_t len)
+{
+    ferry_error unwanted;
+    return read_some(res, buf, len, &unwanted);
+}
+
+FERRY_API ssize_t ferry_response_read(ferry_response *res, void *buf, size_t len, ferry_error *err)
+{
+    return err != NULL ? read_some(res, buf, len, err) : read_unexplained(res, buf, len);
 }
 
 FERRY_API ssize_t ferry_response_write(ferry_response *res, const void *buf, size_t len,

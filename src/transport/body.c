@@ -188,8 +188,8 @@ static ssize_t read_chunked(struct fy_exchange *exchange, void *buf, size_t len,
     for (;;) {
         /* An error behind bytes that are good is told by the next read: the lines that it was
          * found in are still there, and a stream that has failed fails again. */
-        ferry_error untold;
-        int next = next_chunk(exchange, may_park && total == 0, total > 0 ? &untold : err);
+        ferry_error *told = total > 0 ? &exchange->read_error : err;
+        int next = next_chunk(exchange, may_park && total == 0, told);
         if (next <= 0) {
             return total > 0 ? (ssize_t)total : next;
         }

@@ -86,7 +86,7 @@ const struct fy_debug_entry ferry_debug_connections[] = {
 void fy_persist_conn_trace(const struct fy_persist_conn *conn, ferry_request *req)
 {
     struct fy_stream_ends ends;
-    if (req->trace.got_connection == NULL) {
+    if (req->trace.size == 0 || req->trace.got_connection == NULL) {
         return;
     }
     fy_stream_ends(conn->stream, &ends);

@@ -259,8 +259,10 @@ static struct fy_dial_job *job_new(struct fy_want *want)
     job->context = fy_context_hold(req->context);
     job->request_deadline = want->deadline;
     job->begun = fy_now();
-    job->trace = req->trace;
-    job->trace_arg = req->trace_arg;
+    if (req->trace.size != 0) {
+        job->trace = req->trace;
+        job->trace_arg = req->trace_arg;
+    }
     if (user_agent != NULL && job->user_agent == NULL) {
         job_free(job);
         return NULL;

@@ -115,7 +115,8 @@ struct fy_exchange {
     struct fy_chan settled; /* closed when the connection is back in the pool, and not this one's */
     struct fy_cancel cancel; /* by context and deadline, from the send to the end of the body */
     ferry_error write_error; /* valid once write_failed is closed */
-    ferry_error read_error;  /* valid with an answer of NULL */
+    ferry_error read_error;  /* valid with an answer of NULL; nobody's once there is another */
+    ferry_error cause;       /* the round trip's: why this try has failed */
 };
 
 /* NULL when out of memory. The one hold is the caller's. */

@@ -204,12 +204,12 @@ static void end(struct fy_exchange *exchange)
     }
 }
 
+/* A request's tries. Why one has failed is told if it was the last. Until then it is kept in the exchange, and
+ * not in here, on the stack of the task that waits. */
 static ferry_response *send_request(ferry_transport *transport, ferry_request *req,
                                     ferry_error *err)
 {
     int64_t own_deadline = req->timeout_ms > 0 ? fy_after_ms(req->timeout_ms) : FY_NEVER;
-    ferry_error cause; /* a try's: when the next succeeds there is no error */
-    cause.code = FERRY_OK;
     bool challenged = false; /* by a proxy: its credentials are asked for once */
     for (;;) {
         bool again;
@@ -220,14 +220,15 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
             fy_fail_memory(err);
             return NULL;
         }
+        ferry_error *cause = &exchange->cause;
         watch(exchange, req, own_deadline);
         ferry_response *res = NULL;
         again = false;
-        if (!req->body_read || rewind_body(req, &cause) == 0) {
-            res = attempt(exchange, &cause, &again);
+        if (!req->body_read || rewind_body(req, cause) == 0) {
+            res = attempt(exchange, cause, &again);
         }
         if (res != NULL && exchange->route.absolute && !challenged) {
-            res = take_challenge(exchange, res, &cause, &again);
+            res = take_challenge(exchange, res, cause, &again);
             challenged = by_proxy = again;
         }
         /* What was begun in the parent is the parent's to send again. */
@@ -237,10 +238,10 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
         } else {
             end(exchange);
         }
-        fy_exchange_release(exchange);
         if (!again && res == NULL) {
-            *err = cause;
+            *err = *cause;
         }
+        fy_exchange_release(exchange);
         if (!again) {
             return res;
         }
@@ -250,11 +251,9 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
     }
 }
 
-FERRY_API ferry_response *ferry_transport_round_trip_at(ferry_transport *transport,
-                                                        ferry_request *req, ferry_error *err,
-                                                        const char *file, int line)
+static ferry_response *round_trip(ferry_transport *transport, ferry_request *req, ferry_error *err,
+                                  const char *file, int line)
 {
-    err = FY_ERROR(err);
     transport = transport != NULL ? transport : ferry_default_transport();
     if (req == NULL) {
         fy_fail_without_request(err);
@@ -283,6 +282,21 @@ FERRY_API ferry_response *ferry_transport_round_trip_at(ferry_transport *transpo
     }
     fy_leave();
     return res;
+}
+
+static FY_SELDOM ferry_response *
+round_trip_unexplained(ferry_transport *transport, ferry_request *req, const char *file, int line)
+{
+    ferry_error unwanted;
+    return round_trip(transport, req, &unwanted, file, line);
+}
+
+FERRY_API ferry_response *ferry_transport_round_trip_at(ferry_transport *transport,
+                                                        ferry_request *req, ferry_error *err,
+                                                        const char *file, int line)
+{
+    return err != NULL ? round_trip(transport, req, err, file, line)
+                       : round_trip_unexplained(transport, req, file, line);
 }
 
 FERRY_API ferry_response *(ferry_transport_round_trip)(ferry_transport *transport,
