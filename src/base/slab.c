@@ -26,12 +26,15 @@
 #define SLAB_ASAN 1
 #endif
 
+/* Pieces begin where a line of the processor's cache does: one of 128 bytes would lie in three else. */
+#define LINE 64
+
 struct fy_slab_chunk {
     struct fy_slab_chunk *next, *prev; /* in slab->open, while it has a free piece */
     void *free;                        /* given back, linked by their first words */
     size_t used;                       /* pieces in use */
     size_t begun;                      /* pieces that were ever used: those behind are untouched */
-    _Alignas(max_align_t) char pieces[];
+    _Alignas(LINE) char pieces[];
 };
 
 static bool is_checked(void)
@@ -47,8 +50,7 @@ static bool is_checked(void)
 
 static size_t piece_bytes(const struct fy_slab *slab)
 {
-    const size_t mask = _Alignof(max_align_t) - 1;
-    return (slab->bytes + mask) & ~mask;
+    return (slab->bytes + LINE - 1) / LINE * LINE;
 }
 
 static size_t pieces_in(const struct fy_slab *slab)

@@ -40,7 +40,7 @@ struct fy_slab {
 /* What suits pieces of up to 2 KiB. */
 #define FY_SLAB_CHUNK ((size_t)64 * 1024)
 
-/* A piece, aligned as malloc()'s, with whatever is in it; NULL when out of memory. */
+/* A piece, aligned as malloc()'s at least, with whatever is in it; NULL when out of memory. */
 void *fy_slab_take(struct fy_slab *slab);
 
 /* Gives it back; NULL is fine. */
