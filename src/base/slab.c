@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/cache_line.h"
+
 #if defined(__has_include)
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
@@ -26,15 +28,12 @@
 #define SLAB_ASAN 1
 #endif
 
-/* Pieces begin where a line of the processor's cache does: one of 128 bytes would lie in three else. */
-#define LINE 64
-
 struct fy_slab_chunk {
     struct fy_slab_chunk *next, *prev; /* in slab->open, while it has a free piece */
     void *free;                        /* given back, linked by their first words */
     size_t used;                       /* pieces in use */
     size_t begun;                      /* pieces that were ever used: those behind are untouched */
-    _Alignas(LINE) char pieces[];
+    _Alignas(FY_CACHE_LINE) char pieces[];
 };
 
 static bool is_checked(void)
@@ -48,9 +47,10 @@ static bool is_checked(void)
 #endif
 }
 
+/* Pieces begin where a line of the cache does: one of 128 bytes would lie in three else. */
 static size_t piece_bytes(const struct fy_slab *slab)
 {
-    return (slab->bytes + LINE - 1) / LINE * LINE;
+    return (slab->bytes + FY_CACHE_LINE - 1) / FY_CACHE_LINE * FY_CACHE_LINE;
 }
 
 static size_t pieces_in(const struct fy_slab *slab)

@@ -461,6 +461,7 @@ static void hand_over(struct fy_persist_conn *conn, struct fy_exchange *exchange
     FY_HOST_COUNT(conn->counts, requests);
     conn->requests++;
     conn->serving = exchange;
+    conn->caller = fy_self();
     exchange->req->written_on = conn->sched;
     exchange->req->writing = &exchange->written;
     fy_exchange_hold(exchange);

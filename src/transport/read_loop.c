@@ -11,7 +11,9 @@
  * leak which the ledger names.
  */
 #include <errno.h>
+#include <stddef.h>
 
+#include "base/cache_line.h"
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/seldom.h"
@@ -109,6 +111,31 @@ static void fail_first_byte(struct fy_exchange *exchange, ssize_t got)
         fy_fail(err, FERRY_ESERVERCLOSED, 0, "the server closed the connection without answering");
     } else {
         (void)fy_persist_conn_fail_read(conn, got, "", err);
+    }
+}
+
+/* ------------------------------------------------------------------------------ fetching ahead */
+
+/* What is ferry's on the stack of a task that waits for an answer, from where it stopped. */
+#define WAITING_BYTES 1344
+
+/* While the system hands out the response's bytes: the exchange, and who waits for it. */
+static void fetch_exchange(const struct fy_persist_conn *conn)
+{
+    if (conn->serving != NULL) {
+        fy_fetch_ahead(conn->serving, offsetof(struct fy_exchange, write_error));
+        fy_fetch_ahead(conn->caller, offsetof(struct fy_task, all));
+    }
+}
+
+/* While the response's head is read: what its caller goes on with. */
+static void fetch_caller(const struct fy_exchange *exchange)
+{
+    const struct fy_persist_conn *conn = exchange->conn;
+    if (conn->serving == exchange && !exchange->trip_over) {
+        fy_fetch_ahead(conn->caller->stack, sizeof *conn->caller->stack);
+        fy_fetch_ahead(conn->caller->stopped, WAITING_BYTES);
+        fy_fetch_ahead(exchange->req, offsetof(struct ferry_request, trace));
     }
 }
 
@@ -271,6 +298,7 @@ static bool serve(struct fy_exchange *exchange, ssize_t got)
         deliver(exchange, NULL);
         return false;
     }
+    fetch_caller(exchange);
     fy_timed_first_byte(exchange);
     FY_TRACE_PLAIN(exchange->req, got_first_byte);
     ferry_response *res = fy_response_read(exchange, &exchange->read_error);
@@ -345,6 +373,7 @@ enum fy_turn fy_read_loop(void *arg)
             alive = follow_body(conn, chosen);
             continue;
         }
+        fetch_exchange(conn);
         ssize_t got = input_at_rest(conn);
         if (got == -EAGAIN) {
             return FY_TURN_REST;
