@@ -131,10 +131,10 @@ static void fetch_exchange(const struct fy_persist_conn *conn)
 /* While the response's head is read: what its caller goes on with. */
 static void fetch_caller(const struct fy_exchange *exchange)
 {
-    const struct fy_persist_conn *conn = exchange->conn;
-    if (conn->serving == exchange && !exchange->trip_over) {
-        fy_fetch_ahead(conn->caller->stack, sizeof *conn->caller->stack);
-        fy_fetch_ahead(conn->caller->stopped, WAITING_BYTES);
+    const struct fy_task *caller = exchange->conn->caller;
+    if (!exchange->trip_over) {
+        fy_fetch_ahead(caller->stack, sizeof *caller->stack);
+        fy_fetch_ahead(caller->stopped, WAITING_BYTES);
         fy_fetch_ahead(exchange->req, offsetof(struct ferry_request, trace));
     }
 }
@@ -261,7 +261,6 @@ static void open_body(struct fy_exchange *exchange)
 /* The rest is over. Whether the connection lives on. */
 static bool end_body(struct fy_exchange *exchange, enum fate_case chosen)
 {
-    exchange->conn->body_is_open = false;
     if (exchange->may_end && exchange->process == fy_fork_count()) {
         fy_monitor_watch(-1);
     }
@@ -354,6 +353,7 @@ static bool serve_next(struct fy_persist_conn *conn, ssize_t got)
 static bool follow_body(struct fy_persist_conn *conn, enum fate_case chosen)
 {
     struct fy_exchange *exchange = conn->being_read;
+    conn->body_is_open = false;
     bool alive = end_body(exchange, chosen);
     let_go(conn, exchange, alive);
     return alive;
