@@ -234,7 +234,9 @@ class Nginx:
 
     def try_start(self):
         """Its pid file comes after its sockets: only then is what answers on the ports this nginx."""
-        self.port, self.tls_port = free_port(), free_port()
+        self.port = self.tls_port = free_port()
+        while self.tls_port == self.port:
+            self.tls_port = free_port()
         listens = [f"        listen 127.0.0.{1 + i}:{port}{kind} backlog=4096;"
                    for port, kind in ((self.port, ""), (self.tls_port, " ssl")) for i in range(ADDRESSES)]
         with open(self.place("nginx.conf"), "w", encoding="ascii") as file:

@@ -218,7 +218,9 @@ static bool try_start(struct nginx *nginx, const struct nginx_options *options, 
     unlink(nginx->tls_socket_path);
     free(error_log);
     nginx->port = free_port();
-    nginx->tls_port = options->tls_certificate != NULL ? free_port() : 0;
+    do {
+        nginx->tls_port = options->tls_certificate != NULL ? free_port() : 0;
+    } while (nginx->tls_port > 0 && nginx->tls_port == nginx->port); /* that one is free, too */
     if (nginx->port < 0 || nginx->tls_port < 0 || !write_configuration(nginx, options)) {
         explain(nginx, why, "cannot write its configuration", errno);
         return false;
