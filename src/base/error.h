@@ -1,6 +1,7 @@
 /*
  * Errors as values. Every internal function that can fail takes a ferry_error that is never NULL;
- * the public functions, whose callers may pass NULL, put one of their own in between (FY_ERROR).
+ * the public functions, whose callers may pass NULL, put one of their own in between (FY_ERROR; where a
+ * task waits for a server it is a seldom function that does so, and no stack that waits has room for it).
  * What fails is "cold" to the compiler: the ways that lead here are laid out of the way, so that what
  * every request goes through lies closer together.
  */

@@ -17,9 +17,9 @@
 /* What the caller has sent, while the request carries a hop that is another. */
 struct fy_first {
     struct ferry_request request;
-    struct fy_url
-        secure; /* its URL with https in its place, where hsts asked for that; else its block
-                             is NULL, and nothing else of it valid */
+    /* Its URL with https in its place, where hsts asked for that; else its block is NULL, and nothing
+     * else of it valid. */
+    struct fy_url secure;
 };
 
 /* Made by fy_hops_begin(). All of the sending task's, and on its stack: so what most sends have no need of,

@@ -66,19 +66,19 @@ struct fy_exchange {
     bool trip_over;    /* the send has returned, or is about to: it will not be tried again */
     bool body_told;    /* by the write loop, which comes last, that this is done with it */
     bool close_asked;  /* the request goes out with "Connection: close" */
-    bool raw;          /* the body's reader is given the chunks' lines, too */
+    bool answer_comes; /* a response without a body is about to be delivered, come what may */
     bool decodes;      /* it goes out with ferry's own Accept-Encoding; what comes is decoded */
     bool cancel_begun; /* cancel is valid */
 
     /* The request's way out. */
     bool nothing_written;
     bool expects_continue; /* Expect: 100-continue; go_on tells */
+    char *body_buffer;     /* from malloc(), while the body's reader is asked for it; else NULL */
     enum fy_write_state write_state;
-    enum fy_trip_failure failure; /* valid with read_error */
-    char *body_buffer; /* from malloc(), while the body's reader is asked for it; else NULL */
 
     /* The response's way in. */
-    ferry_response *delivered; /* what is sent there, until the request's task runs and has it */
+    enum fy_trip_failure failure; /* valid with read_error */
+    ferry_response *delivered;    /* what is sent there, until the request's task runs and has it */
 
     /* The body, once the response is delivered. */
     ferry_response *res; /* NULL before and after */
@@ -94,13 +94,13 @@ struct fy_exchange {
     struct fy_timer abandon_timer; /* looks whether anybody still reads it */
     bool abandon_watched;          /* the timer is armed, or has gone off */
     bool abandoned;                /* nobody did */
-    bool answer_comes;  /* a response without a body is about to be delivered, come what may */
-    bool chunk_end_due; /* a chunk's data is over and its CRLF not yet taken */
-    bool last_chunk;    /* the trailer section comes next */
-    bool body_over;     /* a chunked body has been taken to its very end */
-    bool reading;       /* a task is in a read of it */
-    bool entrusted;     /* closed on another thread: the monitor looks, until it is over */
-    bool may_end;       /* the monitor looks whether the cancel or the deadline has ended it */
+    bool raw;                      /* its reader is given the chunks' lines, too */
+    bool chunk_end_due;            /* a chunk's data is over and its CRLF not yet taken */
+    bool last_chunk;               /* the trailer section comes next */
+    bool body_over;                /* a chunked body has been taken to its very end */
+    bool reading;                  /* a task is in a read of it */
+    bool entrusted; /* closed on another thread: the monitor looks, until it is over */
+    bool may_end;   /* the monitor looks whether the cancel or the deadline has ended it */
 
     /* What follows is not zeroed: each channel is made, and all else is valid only as it says. */
     struct fy_chan written;      /* closed when the write loop is done with the request, whatever

@@ -45,7 +45,8 @@ struct fy_persist_conn {
     struct fy_task *read_task, *write_task; /* NULL once their loops are over */
     struct fy_exchange *serving; /* the one that was handed over last, until the read loop is done
                                     with it; NULL: none. No hold */
-    struct fy_task *caller;      /* the task that waits for its answer, until its trip is over */
+    struct fy_task *caller;      /* who waits for its answer, until its trip is over: to be fetched
+                                    ahead, before the exchange is there to lead to it */
     struct fy_exchange *being_written, *being_read; /* by its loops, which hold them; NULL: none */
     uint64_t requests;                              /* handed over */
     uint64_t bytes_written;

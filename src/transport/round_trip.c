@@ -231,8 +231,14 @@ static ferry_response *send_request(ferry_transport *transport, ferry_request *r
             res = take_challenge(exchange, res, cause, &again);
             challenged = by_proxy = again;
         }
-        /* What was begun in the parent is the parent's to send again. */
-        again = again && exchange->process == fy_fork_count();
+        if (again && exchange->process != fy_fork_count()) {
+            /* What was begun in the parent is the parent's to send again. */
+            again = false;
+            if (by_proxy) { /* which has challenged, and so left no cause */
+                fy_fail(cause, FERRY_ECANCELED, 0,
+                        "the process was forked before the request was sent again to the proxy");
+            }
+        }
         if (again) {
             fy_list_remove(&exchange->leftover.link);
         } else {
