@@ -6,6 +6,8 @@ BEGIN = "<!-- Figures: written by `make bench KEEP=1`, up to the mark below. -->
 END = "<!-- End of the figures. -->"
 
 PEERS = (("ferry", "ferry-"), ("libcurl", "curl-"), ("Go", "go"))
+BY_HAND = (("blocking loop", "blocking"), ("epoll loop", "epoll"), ("least client over epoll", "least"),
+           ("ferry", "ferry-"))
 STARTERS = (("`ferry`", "ferry"), ("`curl`", "curl"), ("a program of libferry's", "start-ferry"),
             ("a program of libcurl's", "start-curl"))
 FIGURE_NAMES = {"cpu_us": "CPU", "wall_us": "time", "per_second": "requests a second", "kib": "KiB each",
@@ -45,6 +47,18 @@ def table(document, kind, figure, how, first):
         cells = [show(limit(workload, figure)[figure]["median"], how)]
         cells += [cell(cheapest(workload, prefix, figure), figure, how) for _, prefix in PEERS]
         yield f"| {workload['title']} | " + " | ".join(cells) + " |"
+    yield ""
+
+
+def between(document):
+    """What lies between the loops by hand and ferry, where several of them do the same."""
+    yield "| work | " + " | ".join(name for name, _ in BY_HAND) + " |"
+    yield "| --- |" + " ---: |" * len(BY_HAND)
+    for workload in document["workloads"]:
+        found = [cheapest(workload, prefix, "cpu_us") for _, prefix in BY_HAND]
+        others = [c for c in found if c is not None and c["key"] not in workload["limit"]]
+        if len(others) > 1:
+            yield f"| {workload['title']} | " + " | ".join(cell(c, "cpu_us", "time") for c in found) + " |"
     yield ""
 
 
@@ -90,6 +104,10 @@ def figures(document):
     lines = [BEGIN, "", *machine(document),
              "CPU time of a request (of a transfer), and its ratio to the loop by hand:", "",
              *table(document, "requests", "cpu_us", "time", "work"),
+             "The same where there is more than one loop by hand: what is between the first two is the "
+             "kernel's, for waiting that can be ended by more than one socket; what is between these and "
+             "the least client, everybody's who does not know the server; and the rest is ferry's:", "",
+             *between(document),
              "Instructions of one, outside the kernel:", "",
              *table(document, "instructions", "instructions", "count", "work"), *starting(document),
              "Resident memory of an idle connection, in KiB, right away:", "",

@@ -241,13 +241,18 @@ void raw_send(struct raw *raw)
     }
 }
 
-void raw_send_small(struct raw *raw)
+void raw_send_other(struct raw *raw, const char *bytes, size_t len)
 {
-    ssize_t sent = raw->ssl != NULL ? SSL_write(raw->ssl, request, (int)request_len)
-                                    : send(raw->fd, request, request_len, MSG_NOSIGNAL);
-    if (sent != (ssize_t)request_len) {
+    ssize_t sent = raw->ssl != NULL ? SSL_write(raw->ssl, bytes, (int)len)
+                                    : send(raw->fd, bytes, len, MSG_NOSIGNAL);
+    if (sent != (ssize_t)len) {
         bench_fail("send: %s", strerror(errno));
     }
+}
+
+void raw_send_small(struct raw *raw)
+{
+    raw_send_other(raw, request, request_len);
 }
 
 /* ------------------------------------------------------------------------------------- responses */

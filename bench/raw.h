@@ -51,8 +51,10 @@ ssize_t raw_read(struct raw *raw, void *buffer, size_t len);
  * is encrypted. Ends the program when it cannot. */
 void raw_send(struct raw *raw);
 
-/* The same of a small request, which always fits into the socket's empty buffer. */
+/* The same of a small request, which always fits into the socket's empty buffer; and of one that is
+ * another than what the arguments ask for. */
 void raw_send_small(struct raw *raw);
+void raw_send_other(struct raw *raw, const char *bytes, size_t len);
 
 /* Says goodbye (TLS) and closes; the worker's session stays for its next connection. */
 void raw_close(struct raw *raw);

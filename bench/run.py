@@ -54,8 +54,8 @@ def find_programs(build):
     """{name: path} of what is here."""
     path = os.environ.get("PATH", "")
     programs = {name: os.path.join(build, "bench", name) for name in
-                ("epoll", "blocking", "ferry-tasks", "ferry-calls", "curl-multi", "curl-easy",
-                 "start-ferry", "start-curl")}
+                ("epoll", "blocking", "least", "ferry-tasks", "ferry-calls", "curl-multi",
+                 "curl-easy", "start-ferry", "start-curl")}
     programs["go"] = os.path.join(build, "bench", "go-http")
     programs["ferry"] = os.path.join(build, "cli", "ferry")
     programs.update({name: shutil.which(name, path=path) or "" for name in ("wrk", "h2load", "curl")})

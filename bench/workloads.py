@@ -8,6 +8,7 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 PROGRAMS = {  # what the tables and charts call them
     "epoll": "epoll loop by hand",
     "blocking": "blocking loop by hand",
+    "least": "the least client over epoll",
     "ferry-tasks": "ferry, tasks",
     "ferry-calls": "ferry, plain calls",
     "curl-multi": "libcurl multi on epoll",
@@ -80,12 +81,14 @@ def buffers(program, *arguments):
 BLOCKING = contenders("blocking", "ferry-calls", "curl-easy", "go")
 EVENTS = contenders("epoll", "ferry-tasks", "curl-multi", "go")
 ONE = BLOCKING + contenders("epoll")  # and what waiting costs that can be woken by more than its own socket
+LEAST = contenders("least")  # and what else no client can save
 
 
 def gets():
     yield Workload(
         "get-1", "GET of 1 KiB, kept alive, 1 connection",
-        contenders("blocking", "ferry-calls", "epoll", "ferry-tasks", "curl-easy", "go"), ("blocking",),
+        contenders("blocking", "ferry-calls", "epoll", "least", "ferry-tasks", "curl-easy", "go"),
+        ("blocking",),
         arguments=("--warm", "200"),
         targets=(Target("ferry-calls", "cpu_us", "blocking", 1.10),
                  Target("ferry-calls", "wall_us", "blocking", 1.10),
@@ -99,7 +102,7 @@ def gets():
         if n == 4000:
             targets += (Target("ferry-tasks", "cpu_us", "ferry-tasks", 1.3, where="get-64"),)
         yield Workload(f"get-{n}", f"GET of 1 KiB, kept alive, {n} connections on one thread",
-                       EVENTS + contenders(*tools), ("epoll",), connections=n,
+                       EVENTS + LEAST + contenders(*tools), ("epoll",), connections=n,
                        arguments=("--warm", str(2 * n)), targets=targets,
                        seconds=1.0 if n == 4000 else 0.5)
     yield Workload(
@@ -118,7 +121,8 @@ def new_connections():
 
 
 def transfers():
-    down = buffers("blocking") + buffers("ferry-calls") + buffers("curl-easy") + buffers("go")
+    down = (buffers("blocking") + buffers("ferry-calls") + buffers("epoll") + buffers("curl-easy") +
+            buffers("go"))
     saved = buffers("blocking") + (
         contender("blocking", "--buffer", str(64 * KIB), "--splice", key="blocking/splice",
                   label="splice by hand"),
@@ -149,11 +153,11 @@ def transfers():
 def https():
     one = ("--https", "--ca", "@ca.pem")
     fresh = one + ("--close", "--addresses", "8")
-    yield Workload("https-1", "HTTPS, kept alive, GET of 1 KiB, 1 connection", ONE, ("blocking",),
-                   arguments=one + ("--warm", "200"),
+    yield Workload("https-1", "HTTPS, kept alive, GET of 1 KiB, 1 connection", ONE + LEAST,
+                   ("blocking",), arguments=one + ("--warm", "200"),
                    targets=(Target("ferry-calls", "cpu_us", "blocking", 1.15),))
     yield Workload("https-64", "HTTPS, kept alive, GET of 1 KiB, 64 connections on one thread",
-                   EVENTS + contenders("wrk"), ("epoll",), connections=64,
+                   EVENTS + LEAST + contenders("wrk"), ("epoll",), connections=64,
                    arguments=one + ("--warm", "200"),
                    targets=(Target("ferry-tasks", "cpu_us", "epoll", 1.15),))
     yield Workload("https-full", "HTTPS, a full handshake for each GET of 1 KiB", BLOCKING, ("blocking",),
@@ -202,15 +206,15 @@ def others(requests_when_flat):
                    contenders("ferry", "curl", "start-ferry", "start-curl"), ("curl",), kind="start",
                    rounds=10, targets=(Target("ferry", "wall_us", "curl", 1),
                                        Target("start-ferry", "wall_us", "curl", 1)))
-    for name, title, arguments in (
-            ("", "one request", ()),
-            ("-new", "one request on a new connection", ("--close",)),
-            ("-https", "one request over TLS, kept alive", ("--https", "--ca", "@ca.pem")),
+    for name, title, arguments, least in (
+            ("", "one request", (), LEAST),
+            ("-new", "one request on a new connection", ("--close",), ()),
+            ("-https", "one request over TLS, kept alive", ("--https", "--ca", "@ca.pem"), LEAST),
             ("-https-full", "one full TLS handshake and a request",
-             ("--https", "--ca", "@ca.pem", "--close", "--no-resume"))):
+             ("--https", "--ca", "@ca.pem", "--close", "--no-resume"), ())):
         yield Workload("instructions" + name, f"instructions of {title}, by callgrind",
-                       contenders("epoll", "blocking", "ferry-tasks", "ferry-calls", "curl-multi",
-                                  "curl-easy"), ("epoll",), kind="instructions", rounds=1,
+                       contenders("epoll", "blocking", *least, "ferry-tasks", "ferry-calls",
+                                  "curl-multi", "curl-easy"), ("epoll",), kind="instructions", rounds=1,
                        arguments=arguments, all_only=name != "")
     yield Workload("start-instructions", "instructions of a process that makes one GET, by callgrind",
                    contenders("ferry", "curl", "start-ferry", "start-curl"), ("curl",),

@@ -18,13 +18,14 @@ import server  # noqa: E402: found by the line above
 BUILD = sys.argv.pop(1)
 PATH = os.environ.get("PATH", "") + ":/usr/sbin"
 CONTENDERS = ("blocking", "epoll", "ferry-calls", "ferry-tasks", "curl-easy", "curl-multi")
+KEEPERS = (*CONTENDERS, "least")  # of connections: that one does nothing else
 IDLERS = ("blocking", "ferry-calls", "ferry-tasks", "curl-multi")
 GO = "go-http"  # there after `make bench`, if Go is
 FIELDS = {"contender", "connections", "wall_s", "user_s", "system_s", "opened", "resident_before_kib",
           "resident_kib", "peak_kib"}
 REQUESTS, CONNECTIONS = 20, 3
 # The most connections that are opened when they are kept; Go dials more than it turns out to need.
-KEPT = {**dict.fromkeys(CONTENDERS, CONNECTIONS), GO: REQUESTS - 1}
+KEPT = {**dict.fromkeys(KEEPERS, CONNECTIONS), GO: REQUESTS - 1}
 UPLOADED = 200_000  # more than goes out from memory
 
 
@@ -75,14 +76,14 @@ class Contenders(unittest.TestCase):
         return line
 
     def test_kept_connections(self):
-        for name in here(CONTENDERS):
+        for name in here(KEEPERS):
             with self.subTest(name):
                 line = self.requests(name, "--warm", "10")
                 self.assertEqual(line["bytes"], REQUESTS * 1024)
                 self.assertLessEqual(line["opened"], KEPT[name])
 
     def test_one_connection(self):
-        for name in here(CONTENDERS):
+        for name in here(KEEPERS):
             with self.subTest(name):
                 self.assertEqual(self.requests(name, connections=1)["opened"], 1)
 
@@ -93,7 +94,7 @@ class Contenders(unittest.TestCase):
                 self.assertGreaterEqual(line["opened"], REQUESTS)
 
     def test_https(self):
-        for name in here(CONTENDERS):
+        for name in here(KEEPERS):
             with self.subTest(name):
                 line = self.requests(name, "--https", "--ca", "ca.pem")
                 self.assertLessEqual(line["opened"], KEPT[name])
@@ -113,7 +114,7 @@ class Contenders(unittest.TestCase):
         self.nginx.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                            "-nodes", "-keyout", "other.key", "-out", "other.pem", "-days", "2", "-subj",
                            "/CN=other")
-        for name in here(CONTENDERS):
+        for name in here(KEEPERS):
             with self.subTest(name):
                 done = self.call(name, "--https", "--ca", "other.pem", "--path", "/1k")
                 self.assertEqual((done.returncode, done.stdout), (1, ""))
@@ -151,12 +152,12 @@ class Contenders(unittest.TestCase):
                     self.assertGreater(line["resident_trimmed_kib"], 0)
 
     def test_measured_from_the_beginning(self):
-        for name in here(CONTENDERS):
+        for name in here(KEEPERS):
             with self.subTest(name):
                 self.requests(name, "--cold", connections=1)
 
     def test_latencies(self):
-        for name in here(CONTENDERS):
+        for name in here(KEEPERS):
             if name == GO:
                 continue
             with self.subTest(name):
@@ -165,7 +166,7 @@ class Contenders(unittest.TestCase):
                 self.assertLessEqual(latency["p50"], latency["p99"])
 
     def test_what_is_not_as_expected_is_an_error(self):
-        for name in here(CONTENDERS):
+        for name in here(KEEPERS):
             with self.subTest(name):
                 for path, size in (("/1k", "1000"), ("/missing", "1024")):
                     done = self.call(name, "--path", path, "--bytes", size)
@@ -173,7 +174,7 @@ class Contenders(unittest.TestCase):
                     self.assertIn("bench: ", done.stderr)
 
     def test_arguments_that_are_none(self):
-        for name in here(CONTENDERS):
+        for name in here(KEEPERS):
             if name == GO:
                 continue
             for arguments in (["--whatever"], ["--requests"], ["--requests", "few"], ["--connections", "0"]):
