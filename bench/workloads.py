@@ -128,7 +128,7 @@ def transfers():
                   label="splice by hand"),
         contender("ferry-calls"), *buffers("curl-easy"), *buffers("go"))
     hand = ("blocking/64k", "blocking/256k")
-    for size, body, rounds, seconds in (("100m", 100 * MIB, 1000, 0.4), ("4g", 4 * GIB, 1, 0.1)):
+    for size, body, rounds, seconds in (("100m", 100 * MIB, 1000, 0.4), ("4g", 4 * GIB, 3, 0.1)):
         title = "100 MB" if size == "100m" else "4 GB"
         counts = {"rounds": rounds, "seconds": seconds, "body": body}
         cold = ("--cold",) if size == "4g" else ()

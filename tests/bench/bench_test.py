@@ -13,7 +13,9 @@ import unittest
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "bench"))
 
-import server  # noqa: E402: found by the line above
+import report  # noqa: E402: found by the line above
+import server  # noqa: E402
+import workloads  # noqa: E402
 
 BUILD = sys.argv.pop(1)
 PATH = os.environ.get("PATH", "") + ":/usr/sbin"
@@ -200,8 +202,21 @@ class Runner(unittest.TestCase):
         self.assertEqual(rows["ferry-calls"]["rounds"], 2)
         targets = {(t["workload"], t["ours"], t["against"]): t for t in document["targets"]}
         target = targets["new-64", "ferry-tasks", "epoll"]
-        self.assertEqual(target["met"], target["is"] <= target["wanted"])
+        self.assertEqual(target["verdict"] == "met", target["is"] <= target["wanted"])
+        self.assertIsNone(target["by_hand"])
+        self.assertGreater(targets["get-1", "ferry-calls", "blocking"]["by_hand"], 0)
         self.assertIn("ferry, plain calls", done.stdout)
+
+    def test_what_a_client_by_hand_misses_is_out_of_reach(self):
+        def rows(ours, by_hand, peer):
+            figures = {"ferry-tasks": ours, "epoll": by_hand, "curl-multi": peer}
+            return {"get-64": {key: {"cpu_us": report.summary([value])} for key, value in figures.items()}}
+
+        workload = next(w for w in workloads.all_workloads(1000, 1000) if w.name == "get-64")
+        target = workloads.Target("ferry-tasks", "cpu_us", "curl-multi", 1 / 3)
+        for by_hand, verdict in ((2, "met"), (3, "missed"), (4, "out of reach")):
+            judged = report.judge_one(workload, target, rows(by_hand + 1, by_hand, 10))
+            self.assertEqual((judged["verdict"], judged["by_hand"]), (verdict, by_hand / 10))
 
     def test_no_such_workload(self):
         done = subprocess.run([sys.executable, os.path.join(TOP, "bench", "run.py"), BUILD, "--work", "no"],
