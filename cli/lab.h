@@ -146,15 +146,15 @@ struct lab_program {
 
 /* Prepares a row. timeout_ms: of each request and its body, 0: none. Whether it returns 0 or -1,
  * lab_end() unwinds it. */
-int lab_begin(struct lab_program *program, const struct lab_row *row, enum lab_drain drain,
+int lab_begin(struct lab_program *run, const struct lab_row *row, enum lab_drain drain,
               int64_t timeout_ms);
 
 /* Turn i of its loop, from 0. Returns 0, or -1 and *err. */
-int lab_turn(struct lab_program *program, const struct lab_target *target,
-             const struct lab_row *row, int i, ferry_error *err);
+int lab_turn(struct lab_program *run, const struct lab_target *target, const struct lab_row *row,
+             int i, ferry_error *err);
 
-void lab_count(const struct lab_program *program, struct lab_result *result);
-void lab_end(struct lab_program *program);
+void lab_count(const struct lab_program *run, struct lab_result *result);
+void lab_end(struct lab_program *run);
 
 /* Waits until one task is left. Returns 0, or -1 if more stay, which has then been said. */
 int lab_settle(void);
