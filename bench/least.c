@@ -3,8 +3,8 @@
  * hands responses to somebody else has to make a request of a URL and of fields, to check a head line by
  * line, to decide what frames the body, and to give that to the caller in a buffer of the caller's own. This
  * is the epoll loop with just that, by ferry's own functions: no tasks, no pool, no deadline, no second
- * thread. What is between the epoll loop and this one, no client can save that waits by epoll; what is
- * between this one and ferry, is ferry's design. GETs on kept connections.
+ * thread. So what lies between the epoll loop and this one is what not believing the server costs, with these
+ * functions; what lies between this one and ferry is the price of ferry's design. GETs on kept connections.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -69,25 +69,6 @@ static void begin_request(struct connection *connection)
     fy_buffer_free(&head);
 }
 
-/* The response's fields, as they are to outlive what comes next. */
-static void keep_fields(struct fy_header *header, struct fy_arena *arena, const char *head,
-                        size_t len)
-{
-    char *kept = fy_arena_copy(arena, head, len);
-    if (kept == NULL) {
-        bench_fail("out of memory");
-    }
-    for (size_t i = 0; i < header->count; i++) {
-        struct fy_field *field = &header->fields[i];
-        char *name = kept + (field->name - head);
-        char *value = kept + (field->value - head);
-        name[field->name_len] = '\0';
-        value[field->value_len] = '\0';
-        field->name = name;
-        field->value = value;
-    }
-}
-
 /* Whether there is one: then *body_from is where the body begins. */
 static bool take_head(struct connection *connection, size_t *body_from)
 {
@@ -107,7 +88,11 @@ static bool take_head(struct connection *connection, size_t *body_from)
             fy_parse_fields(&parse, INPUT_BYTES, header.fields, header.capacity, &header.count);
     }
     if (result == FY_PARSE_END) {
-        keep_fields(&header, &arena, parse.bytes, parse.at);
+        char *kept = fy_arena_copy(&arena, parse.bytes, parse.at);
+        if (kept == NULL) {
+            bench_fail("out of memory");
+        }
+        fy_header_keep(&header, parse.bytes, kept);
         const char *refused = fy_framing_decide(&framing, ferry_request_method(connection->request),
                                                 line.minor, line.status, &header, false, detail);
         if (refused != NULL || line.status != 200 || framing.kind != FY_BODY_LENGTH) {

@@ -57,6 +57,19 @@ int fy_header_add(struct fy_header *header, struct fy_arena *arena, const char *
     return 0;
 }
 
+void fy_header_keep(struct fy_header *header, const char *from, char *copy)
+{
+    for (size_t i = 0; i < header->count; i++) {
+        struct fy_field *field = &header->fields[i];
+        char *name = copy + (field->name - from);
+        char *value = copy + (field->value - from);
+        name[field->name_len] = '\0';
+        value[field->value_len] = '\0';
+        field->name = name;
+        field->value = value;
+    }
+}
+
 const struct fy_field *fy_header_search(const struct fy_header *header, const char *name,
                                         size_t name_len, const struct fy_field *after)
 {

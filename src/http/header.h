@@ -35,6 +35,10 @@ int fy_header_grow(struct fy_header *header, struct fy_arena *arena);
 int fy_header_add(struct fy_header *header, struct fy_arena *arena, const char *name,
                   size_t name_len, const char *value, size_t value_len);
 
+/* What a parser has found in a text becomes a list's: its strings stand at the same places of the copy
+ * that is kept of that text, and are ended there. */
+void fy_header_keep(struct fy_header *header, const char *from, char *copy);
+
 /* fy_header_find() where there are fields. */
 const struct fy_field *fy_header_search(const struct fy_header *header, const char *name,
                                         size_t name_len, const struct fy_field *after);

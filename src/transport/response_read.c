@@ -139,15 +139,7 @@ static int keep_text(struct reading *r, ferry_response *res)
     char *reason = to + (res->reason - from);
     reason[r->reason_len] = '\0';
     res->reason = reason;
-    for (size_t i = 0; i < res->header.count; i++) {
-        struct fy_field *field = &res->header.fields[i];
-        char *name = to + (field->name - from);
-        char *value = to + (field->value - from);
-        name[field->name_len] = '\0';
-        value[field->value_len] = '\0';
-        field->name = name;
-        field->value = value;
-    }
+    fy_header_keep(&res->header, from, to);
     return 0;
 }
 
