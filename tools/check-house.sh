@@ -2,6 +2,7 @@
 # The house's rules that can be checked by reading the sources (CONTRIBUTING.md, "The house"):
 #   calls go down: a folder of src/ includes its own headers and those of the floors below, no others;
 #   the inspector includes nothing from src/;
+#   the library's errno is base/errno.h's, whose address is never kept across a wait;
 #   a file has one subject and stays below 600 lines;
 #   the libraries never print, exit, abort or touch signals.
 # Prints what breaks a rule, and then fails.
@@ -55,6 +56,10 @@ done < <(find src inspect cli tests fuzz bench examples -name '*.[chS]')
 while IFS=: read -r file line include; do
     complain "$file:$line: the inspector uses ferry.h, and nothing from src/: $include"
 done < <(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"[^"]*/' -r inspect --include='*.[ch]' || true)
+
+while IFS=: read -r file line _; do
+    complain "$file:$line: in src/ errno comes from \"base/errno.h\", which says why"
+done < <(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*<errno\.h>' -r src | grep -v '^src/base/errno\.' || true)
 
 # fprintf to a FILE that the caller gave is fine (dumps, ledgers); these are not. abort() may stand where
 # nothing can arrive, with the reason on its line.

@@ -5,11 +5,12 @@
  */
 #include "base/error.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/errno.h"
 
 const char *ferry_strerror(int code)
 {

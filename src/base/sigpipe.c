@@ -5,9 +5,10 @@
  */
 #include "base/sigpipe.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <time.h>
+
+#include "base/errno.h"
 
 static void only_sigpipe(sigset_t *set)
 {

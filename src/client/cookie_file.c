@@ -7,12 +7,12 @@
  * where "#HttpOnly_" before the domain is no comment. SameSite has no place in it. Files are read
  * and written outside the jar's lock.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "client/cookie_jar.h"
 #include "client/cookie_scope.h"

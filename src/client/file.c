@@ -4,7 +4,6 @@
  */
 #include "client/file.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 
 int fy_fail_file(ferry_error *err, int code, int os_errno, const char *doing, const char *path)

@@ -3,7 +3,6 @@
  * functions of the caller's. Where the length of each is known before the first is read, the form
  * goes out with a Content-Length; where each can be read again, it can be sent again.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/errno.h"
 #include "base/error.h"
 #include "http/bytes.h"
 #include "http/request.h"

@@ -5,12 +5,12 @@
  */
 #include "client/netrc.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/errno.h"
 #include "base/error.h"
 #include "client/file.h"
 #include "http/bytes.h"

@@ -4,7 +4,6 @@
  */
 #include "http/digest.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "http/bytes.h"
 

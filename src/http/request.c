@@ -6,12 +6,12 @@
  */
 #include "http/request.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "http/bytes.h"
 #include "http/trailer.h"

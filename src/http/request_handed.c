@@ -3,10 +3,10 @@
  * that is no transport. Its body, as it would be sent; and the time that it has. On the request's
  * own task, outside the scheduler's lock.
  */
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "http/request.h"
 #include "task/clock.h"

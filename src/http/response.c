@@ -3,10 +3,10 @@
  */
 #include "http/response.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "base/seldom.h"
 #include "task/clock.h"

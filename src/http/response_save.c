@@ -3,13 +3,13 @@
  * to a file, the kernel moves them by way of a pipe, and they never come here; else they are read and
  * written.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "base/sigpipe.h"
 #include "http/response.h"

@@ -6,13 +6,14 @@
 #include "net/address.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/errno.h"
 
 /* A zone is an interface's name or number; 0: there is none such. */
 static uint32_t zone_index(const char *zone)

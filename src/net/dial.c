@@ -4,13 +4,13 @@
  */
 #include "net/dial.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "net/address.h"
 #include "net/race.h"

@@ -3,7 +3,6 @@
  */
 #include "net/local_end.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -13,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 
 /* ------------------------------------------------------------------------------------- options */

@@ -10,12 +10,12 @@
 #include "net/lookup.h"
 
 #include <ares.h>
-#include <errno.h>
 #include <limits.h>
 #include <sys/epoll.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "base/sigpipe.h"
 #include "net/lookup_channel.h"

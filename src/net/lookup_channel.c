@@ -5,10 +5,11 @@
  */
 #include "net/lookup_channel.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/errno.h"
 
 static const char *const files[FY_LOOKUP_FILES] = {"/etc/resolv.conf", "/etc/nsswitch.conf",
                                                    "/etc/host.conf"};

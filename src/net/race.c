@@ -9,9 +9,9 @@
  */
 #include "net/race.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "net/socket_stream.h"
 #include "task/chan.h"

@@ -6,7 +6,6 @@
  */
 #include "net/socket_stream.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -17,6 +16,7 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include "base/errno.h"
 #include "base/list.h"
 #include "base/sigpipe.h"
 #include "base/slab.h"

@@ -6,10 +6,10 @@
 #include "net/socks.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "net/talk.h"
 

@@ -4,10 +4,10 @@
  */
 #include "net/socks4.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "net/talk.h"
 

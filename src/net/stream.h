@@ -7,13 +7,13 @@
 #ifndef FY_NET_STREAM_H
 #define FY_NET_STREAM_H
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "base/errno.h"
 #include "task/clock.h"
 #include "task/io.h"
 

@@ -3,8 +3,7 @@
  */
 #include "net/talk.h"
 
-#include <errno.h>
-
+#include "base/errno.h"
 #include "base/error.h"
 #include "task/clock.h"
 

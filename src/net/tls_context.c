@@ -4,13 +4,13 @@
  */
 #include "net/tls_internal.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 
 bool fy_tls_lacked_memory(void)

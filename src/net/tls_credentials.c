@@ -6,7 +6,6 @@
 #include "base/fork.h"
 #include "net/tls_internal.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include <openssl/pkcs12.h>
 #include <openssl/x509v3.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "task/sanitizer.h"
 

@@ -5,13 +5,13 @@
 #include "net/tls_internal.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/x509v3.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "net/canceler.h"
 

@@ -11,7 +11,6 @@
 #ifndef FY_NET_TLS_INTERNAL_H
 #define FY_NET_TLS_INTERNAL_H
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -19,6 +18,7 @@
 #include <openssl/ssl.h>
 
 #include "base/buffer.h"
+#include "base/errno.h"
 #include "base/fork.h"
 #include "base/list.h"
 #include "net/tls.h"

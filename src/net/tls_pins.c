@@ -9,6 +9,7 @@
 
 #include <openssl/pem.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 
 /* A pin's base64, of len characters, is 32 bytes. */

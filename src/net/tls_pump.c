@@ -6,8 +6,9 @@
 #include "base/fork.h"
 #include "net/tls_internal.h"
 
-#include <errno.h>
 #include <string.h>
+
+#include "base/errno.h"
 
 /* Nothing that TLS makes is larger than a batch and a handshake's flight: a peer that makes SSL
  * answer again and again, and reads none of it, is made to wait. */

@@ -5,10 +5,10 @@
  */
 #include "net/tls_internal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "task/clock.h"
 #include "task/sched.h"

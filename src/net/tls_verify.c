@@ -6,13 +6,13 @@
 #include "net/tls_internal.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 
 /* Room for a name in a message, and its NUL. */

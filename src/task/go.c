@@ -3,8 +3,7 @@
  */
 #include <ferry.h>
 
-#include <errno.h>
-
+#include "base/errno.h"
 #include "task/clock.h"
 #include "task/exceptions.h"
 #include "task/sched.h"

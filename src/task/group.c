@@ -5,10 +5,10 @@
  */
 #include <ferry.h>
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/errno.h"
 #include "base/fork.h"
 #include "task/exceptions.h"
 #include "task/sched.h"

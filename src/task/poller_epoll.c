@@ -6,13 +6,13 @@
  */
 #include "task/poller.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/errno.h"
 #include "task/io.h"
 
 #define NO_SLOT UINT32_MAX

@@ -10,9 +10,9 @@
  */
 #include "task/sched.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
+#include "base/errno.h"
 #include "base/slab.h"
 #include "task/calm.h"
 #include "task/exceptions.h"
@@ -26,18 +26,6 @@
 /* A queue that never runs dry is interrupted this often for a look at the descriptors: some sixty small
  * requests. Looked at more often, each look finds less, and the server is woken for less. */
 #define PICKS_PER_POLL 256
-
-/* errno's address is a thread's own, and compilers keep it in a register: so it is asked for anew
- * on either side of a switch, in functions of their own. */
-static __attribute__((noinline)) int errno_get(void)
-{
-    return errno;
-}
-
-static __attribute__((noinline)) void errno_set(int value)
-{
-    errno = value;
-}
 
 FY_SLAB_STATIC(tasks, sizeof(struct fy_task), FY_SLAB_CHUNK)
 
@@ -181,11 +169,11 @@ void fy_park(const char *on, const char *why)
     if (self->woken) {
         fy_list_remove(&self->ready);
     } else {
-        int saved_errno = errno_get();
+        int saved_errno = errno;
         say_why(self, on, why);
         give_way(self);
         self->why = NULL;
-        errno_set(saved_errno);
+        errno = saved_errno;
     }
     self->woken = false;
 }
@@ -256,7 +244,7 @@ void fy_task_attach(struct fy_task *task)
 void fy_yield(void)
 {
     struct fy_task *self = fy_self();
-    int saved_errno = errno_get();
+    int saved_errno = errno;
     if (fy_list_empty(&self->sched->ready)) {
         fy_poll(self->sched);
     }
@@ -265,7 +253,7 @@ void fy_yield(void)
     give_way(self);
     self->why = NULL;
     self->woken = false;
-    errno_set(saved_errno);
+    errno = saved_errno;
 }
 
 /* -------------------------------------------------------------------------- the monitor's visit */

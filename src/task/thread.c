@@ -5,7 +5,6 @@
  */
 #include "task/thread.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include <ferry.h>
 
 #include "base/debug.h"
+#include "base/errno.h"
 #include "task/clock.h"
 #include "task/exceptions.h"
 #include "task/harbour.h"

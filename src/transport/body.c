@@ -9,9 +9,9 @@
  */
 #include "transport/body.h"
 
-#include <errno.h>
 #include <string.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/seldom.h"

@@ -3,10 +3,11 @@
  */
 #include "transport/conn_input.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/errno.h"
 
 /* The first buffer is a spare one, which is not realloc()'s. */
 static int grow(struct fy_conn_input *input)

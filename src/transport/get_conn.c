@@ -4,10 +4,10 @@
  */
 #include "transport/get_conn.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "http/request.h"
 #include "transport/dial_job.h"

@@ -5,13 +5,13 @@
  */
 #include <ferry.h>
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/errno.h"
 #include "task/sched.h"
 #include "transport/transport.h"
 

@@ -4,10 +4,10 @@
  */
 #include "transport/persist_conn.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "base/seldom.h"
 #include "base/slab.h"

@@ -10,10 +10,10 @@
  * A response whose body nobody reads or closes keeps this task waiting for that fate: that is the
  * leak which the ledger names.
  */
-#include <errno.h>
 #include <stddef.h>
 
 #include "base/cache_line.h"
+#include "base/errno.h"
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/seldom.h"

@@ -5,9 +5,9 @@
  */
 #include "transport/response_read.h"
 
-#include <errno.h>
 #include <string.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "http/request.h"
 #include "http/response_parse.h"

@@ -3,8 +3,7 @@
  */
 #include "transport/trailer.h"
 
-#include <errno.h>
-
+#include "base/errno.h"
 #include "base/error.h"
 #include "http/response.h"
 #include "http/response_parse.h"

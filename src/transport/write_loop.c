@@ -2,11 +2,11 @@
  * The write loop: one task a connection, which writes one request after the other and reports what
  * came of each. A small request in memory goes out in one write, head and body together.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/errno.h"
 #include "base/error.h"
 #include "base/seldom.h"
 #include "http/chunk.h"

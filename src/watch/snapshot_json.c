@@ -4,11 +4,11 @@
  */
 #include <ferry.h>
 
-#include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/errno.h"
 #include "base/json.h"
 #include "watch/snapshot.h"
 
