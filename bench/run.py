@@ -85,13 +85,27 @@ def choose(options, descriptors):
 
 
 def try_one(workload, contender, runner, results):
-    """One that fails is told of, and has fewer rounds; the others go on."""
+    """One that fails is told of, and has fewer turns; the others go on."""
     try:
         figures = runner.run(workload, contender)
         results.setdefault(contender.key, []).append(figures)
     except runs.Failed as failure:
         say(f"  FAILED: {workload.name}: {failure}")
         runner.failures += 1
+
+
+def take_turns(workload, runner, results):
+    """A round of one workload: the machine is another every second, so each has a short turn, and then
+    each another, in the opposite order. A tool decides itself how long it runs, and runs once."""
+    turns = workload.turns if workload.kind == "requests" else 1
+    turn_of = dataclasses.replace(workload, seconds=workload.seconds / turns)
+    figures = {}
+    for turn in range(turns):
+        for contender in workload.contenders[::-1 if turn % 2 else 1]:
+            if runner.has(workload, contender) and (turn == 0 or contender.program not in runs.TOOLS):
+                try_one(turn_of, contender, runner, figures)
+    for key, of_turns in figures.items():
+        results.setdefault(key, []).append(runs.together(of_turns))
 
 
 def measure(chosen, runner, options):
@@ -102,9 +116,7 @@ def measure(chosen, runner, options):
         for workload in chosen:
             if number >= workload.rounds or workload.kind == "size":
                 continue
-            for contender in workload.contenders:
-                if runner.has(workload, contender):
-                    try_one(workload, contender, runner, results[workload.name])
+            take_turns(workload, runner, results[workload.name])
             if number == 0:
                 say(f"  {workload.name} ({time.monotonic() - began:.0f} s)")
         say(f"round {number + 1} of {options.rounds}, {time.monotonic() - began:.0f} s")

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import tempfile
 import threading
@@ -14,6 +15,7 @@ from server import on_client_processor, on_processors
 
 VALGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
 START_RUNS = 10  # of a program that is started over and over
+TOOLS = ("wrk", "h2load")
 COUNTED_REQUESTS = (100, 300)  # instructions are those of the difference
 
 
@@ -84,7 +86,7 @@ class Runner:
     # ----------------------------------------------------------------------------------- requests
 
     def requests(self, workload, contender):
-        if contender.program in ("wrk", "h2load"):
+        if contender.program in TOOLS:
             return self.tool(workload, contender)
         command = [self.programs[contender.program], *self.arguments(workload, contender), "--requests",
                    str(workload.requests), "--seconds", str(workload.seconds)]
@@ -185,6 +187,13 @@ class Runner:
         if contender.program.startswith("start-"):
             figures["only_loading"] = self.count_instructions([self.programs[contender.program]])
         return figures
+
+
+def together(of_turns):
+    """The figures of a round that was taken in turns: their means, but for what is counted or is a peak."""
+    how = {"requests": sum, "opened": max, "peak_kib": max}
+    return {figure: how.get(figure, statistics.fmean)([figures[figure] for figures in of_turns])
+            for figure in of_turns[0]}
 
 
 def request_figures(line):

@@ -56,7 +56,8 @@ class Workload:
     arguments: tuple = ()
     connections: int = 1
     requests: int = 1_000_000_000
-    seconds: float = 0.5
+    seconds: float = 0.5  # in a round
+    turns: int = 5  # that these are taken in, where it is requests
     rounds: int = 1000  # at most
     targets: tuple = ()
     all_only: bool = False  # with BENCH_ALL=1, or named in WORK
@@ -104,7 +105,7 @@ def gets():
         yield Workload(f"get-{n}", f"GET of 1 KiB, kept alive, {n} connections on one thread",
                        EVENTS + LEAST + contenders(*tools), ("epoll",), connections=n,
                        arguments=("--warm", str(2 * n)), targets=targets,
-                       seconds=1.0 if n == 4000 else 0.5)
+                       **({"seconds": 1.0, "turns": 1} if n == 4000 else {}))
     yield Workload(
         "threads-8", "GET of 1 KiB, kept alive, 8 threads of plain calls", BLOCKING, ("blocking",),
         connections=8, arguments=("--warm", "200"), all_processors=True,
@@ -128,9 +129,9 @@ def transfers():
                   label="splice by hand"),
         contender("ferry-calls"), *buffers("curl-easy"), *buffers("go"))
     hand = ("blocking/64k", "blocking/256k")
-    for size, body, rounds, seconds in (("100m", 100 * MIB, 1000, 0.4), ("4g", 4 * GIB, 3, 0.1)):
+    for size, body, rounds, seconds, turns in (("100m", 100 * MIB, 1000, 0.4, 5), ("4g", 4 * GIB, 3, 0.1, 1)):
         title = "100 MB" if size == "100m" else "4 GB"
-        counts = {"rounds": rounds, "seconds": seconds, "body": body}
+        counts = {"rounds": rounds, "seconds": seconds, "turns": turns, "body": body}
         cold = ("--cold",) if size == "4g" else ()
         yield Workload(f"down-{size}", f"download of {title} to memory", down, hand,
                        arguments=("--path", f"/{size}", *cold), **counts,
@@ -200,7 +201,7 @@ def idling(most):
 def others(requests_when_flat):
     yield Workload("flat", f"memory over {requests_when_flat:,} requests, 64 connections",
                    contenders("ferry-tasks"), ("ferry-tasks",), connections=64, rounds=1,
-                   requests=requests_when_flat, seconds=3600, arguments=("--warm", "20000"),
+                   requests=requests_when_flat, seconds=3600, turns=1, arguments=("--warm", "20000"),
                    targets=(Target("ferry-tasks", "growth_kib", None, 64),))
     yield Workload("start", "from process start to the first byte of one GET",
                    contenders("ferry", "curl", "start-ferry", "start-curl"), ("curl",), kind="start",

@@ -14,6 +14,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(TOP, "bench"))
 
 import report  # noqa: E402: found by the line above
+import run  # noqa: E402
+import runs  # noqa: E402
 import server  # noqa: E402
 import workloads  # noqa: E402
 
@@ -206,6 +208,28 @@ class Runner(unittest.TestCase):
         self.assertIsNone(target["by_hand"])
         self.assertGreater(targets["get-1", "ferry-calls", "blocking"]["by_hand"], 0)
         self.assertIn("ferry, plain calls", done.stdout)
+
+    def test_a_round_is_taken_in_turns(self):
+        class Recorder:
+            ran = []
+
+            def has(self, _, contender):
+                return contender.key != "b"
+
+            def run(self, workload, contender):
+                self.ran.append((contender.key, workload.seconds))
+                return {"cpu_us": len(self.ran), "requests": 10, "opened": 1, "peak_kib": 9 - len(self.ran)}
+
+        contenders = [workloads.Contender(key, program, key, ()) for key, program in
+                      (("a", "a"), ("b", "b"), ("c", "c"), ("d", "wrk"))]
+        workload = workloads.Workload("w", "", tuple(contenders), (), seconds=0.6, turns=3)
+        results = {}
+        run.take_turns(workload, Recorder(), results)
+        self.assertEqual([key for key, _ in Recorder.ran], ["a", "c", "d", "c", "a", "a", "c"])
+        for _, seconds in Recorder.ran:
+            self.assertAlmostEqual(seconds, 0.2)
+        self.assertEqual(results["a"], [{"cpu_us": (1 + 5 + 6) / 3, "requests": 30, "opened": 1, "peak_kib": 8}])
+        self.assertEqual(results["d"], [{"cpu_us": 3, "requests": 10, "opened": 1, "peak_kib": 6}])
 
     def test_what_a_client_by_hand_misses_is_told(self):
         def rows(ours, by_hand, peer):
