@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import dataclasses
 import os
+import random
 import resource
 import shutil
 import signal
@@ -96,12 +97,13 @@ def try_one(workload, contender, runner, results):
 
 def take_turns(workload, runner, results):
     """A round of one workload: the machine is another every second, so each has a short turn, and then
-    each another, in the opposite order. A tool decides itself how long it runs, and runs once."""
+    each another, in an order by chance: who comes behind whom makes a difference as well. A tool decides
+    itself how long it runs, and runs once."""
     turns = workload.turns if workload.kind == "requests" else 1
     turn_of = dataclasses.replace(workload, seconds=workload.seconds / turns)
     figures = {}
     for turn in range(turns):
-        for contender in workload.contenders[::-1 if turn % 2 else 1]:
+        for contender in random.sample(workload.contenders, len(workload.contenders)):
             if runner.has(workload, contender) and (turn == 0 or contender.program not in runs.TOOLS):
                 try_one(turn_of, contender, runner, figures)
     for key, of_turns in figures.items():
