@@ -11,8 +11,6 @@
 #include "client/hsts.h"
 #include "http/bytes.h"
 #include "http/response.h"
-#include "task/chan.h"
-#include "task/sched.h"
 
 /* As Go: a body of more is not worth a connection. */
 #define PASS_OVER_MAX 2048
@@ -56,23 +54,21 @@ static void tell_body_done(struct fy_hops *hops)
     if (hops->body_done == NULL) {
         return;
     }
-    bool entered = fy_enter() != NULL;
+    struct fy_sched *locked = fy_request_lock_writing(req);
     req->body.done = hops->body_done;
     bool over = req->writing == NULL;
-    if (entered) {
-        fy_leave();
-    }
+    fy_request_unlock_writing(locked);
     if (over && req->body.given) {
         req->body.done(req->body.done_arg);
     }
 }
 
-/* The request is again what the caller has sent. Under the lock: the write loop may have done with
- * the last hop's body, or be about to. */
+/* The request is again what the caller has sent. The write loop may have done with the last hop's body,
+ * or be about to. */
 static void restore_first(struct fy_hops *hops)
 {
     ferry_request *req = hops->req;
-    bool entered = fy_enter() != NULL;
+    struct fy_sched *locked = fy_request_lock_writing(req);
     struct ferry_request last = *req;
     drop_own(hops);
     free(last.own_body);
@@ -82,9 +78,7 @@ static void restore_first(struct fy_hops *hops)
     req->trailer = last.trailer; /* went along, and may have been changed on the way */
     req->send = last.send;
     req->body_read = hops->body_read || last.body_read;
-    if (entered) {
-        fy_leave();
-    }
+    fy_request_unlock_writing(locked);
     if (hops->first->secure.block != NULL) {
         fy_url_free(&hops->first->secure);
     }

@@ -101,6 +101,23 @@ void fy_request_join_writing(ferry_request *req, const char *why)
     }
 }
 
+struct fy_sched *fy_request_lock_writing(const ferry_request *req)
+{
+    if (req->writing == NULL) {
+        return NULL;
+    }
+    struct fy_sched *sched = req->written_on;
+    fy_sched_lock(sched);
+    return sched;
+}
+
+void fy_request_unlock_writing(struct fy_sched *locked)
+{
+    if (locked != NULL) {
+        fy_sched_unlock(locked);
+    }
+}
+
 void ferry_request_free(ferry_request *req)
 {
     if (req == NULL) {

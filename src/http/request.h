@@ -153,6 +153,12 @@ int fy_request_sleep(ferry_request *req, int64_t ms, const char *why, ferry_erro
 void fy_request_await_writing(ferry_request *req, const char *why);
 void fy_request_join_writing(ferry_request *req, const char *why);
 
+/* Outside the lock: keeps that write loop from having done with the request, until what this returns is
+ * given to the other; NULL: there is none, and nothing to keep off. A round tripper may have sent the
+ * request on another thread, and then this is that one's lock. */
+struct fy_sched *fy_request_lock_writing(const ferry_request *req);
+void fy_request_unlock_writing(struct fy_sched *locked);
+
 /* Whether the body can be sent again from its beginning. */
 bool fy_request_rewindable(const ferry_request *req);
 
