@@ -791,7 +791,8 @@ FERRY_API void ferry_context_free(ferry_context *context);
 /* Anything that can take a request and bring a response: what a client sends through when it is not
  * a transport. round_trip returns a response, which becomes the caller's, or NULL with *err filled
  * (err is never NULL, and empty). The request keeps its body: another one goes into a request of the
- * round tripper's own. Credentials of its URL are in its Authorization field. */
+ * round tripper's own. Credentials of its URL are in its Authorization field. It is called on the
+ * sender's thread, and may itself send on another, which then has the request until it returns. */
 typedef struct ferry_round_tripper {
     ferry_response *(*round_trip)(void *self, ferry_request *req, ferry_error *err);
     void *self;

@@ -180,7 +180,7 @@ struct fy_sched *fy_sched_running(void);
 /* The running task. */
 struct fy_task *fy_self(void);
 
-/* Another scheduler's lock, for a thread that holds none. */
+/* The lock of some scheduler, most often another thread's, for a thread that holds none. */
 void fy_sched_lock(struct fy_sched *sched);
 void fy_sched_unlock(struct fy_sched *sched);
 

@@ -1,15 +1,14 @@
 /*
  * A round tripper may send on another thread than its client's. Where the server answers before it has
- * the whole body, the write loop there still has the request when the send is over here: what becomes
- * of it is then told under that thread's lock. That it is, the build with TSan sees surely; here a body's
- * end that is never told, or a request that is never free again, takes bad luck.
+ * the whole body, the write loop there still has the request when the send is over here; so what the
+ * client then does with the request is under that thread's lock. The build with TSan sees whether it is;
+ * without TSan it takes bad luck that a body's end is told never, or that the request is never free.
  */
 #include "client_test.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #define ROUNDS 200
 
